@@ -1,0 +1,9 @@
+//! Meanwhile's native host: storage, clock, timers and the agent pipeline around the jobs
+//! component, and the loop that keeps its promises.
+
+pub mod agent;
+pub mod clock;
+pub mod limits;
+pub mod service;
+pub mod storage;
+pub mod wit;

@@ -1,0 +1,80 @@
+//! What the outside asks of the host, behind one door: MCP, HTTP and the command line all come
+//! through here.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use crate::storage::InboxEntry;
+use crate::wit::types::{Caller, Instant};
+
+/// An authenticated caller: the tenant whose rows a call may see, and who calls.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub tenant: String,
+    pub caller: Caller,
+}
+
+/// Why a call was not carried out: `{"code": …, "field"?: …, "message": …, …}` as in
+/// `wit/tools.wit`'s `tool-error`, in JSON words (`invalid_argument`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallError(pub Value);
+
+/// What moving a manual clock did.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct ClockReport {
+    /// RFC 3339 in UTC.
+    pub now: String,
+    pub started: u64,
+    pub settled: u64,
+    /// Runs that still execute (they did not end within the time the call waits).
+    pub executing: u64,
+}
+
+/// Figures for metrics and `doctor`.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Figures {
+    pub jobs_by_status: Vec<(String, u64)>,
+    pub runs_executing: u64,
+    pub runs_started: u64,
+    pub runs_settled: u64,
+    pub polls: u64,
+    pub component_failures: u64,
+    /// Whether the poll loop is alive and storage answered lately.
+    pub ready: bool,
+}
+
+/// The running host, as its edges see it.
+#[async_trait]
+pub trait Service: Send + Sync + 'static {
+    /// Calls one of the component's exports that take (caller, request record): interface `tools`
+    /// or `directory`, function in WIT spelling (`job-create`, `jobs`). `arguments` is the
+    /// request as JSON; the answer is the ok-record as JSON. Every kind of bad input is an error
+    /// with the field's path.
+    async fn call(
+        &self,
+        session: &Session,
+        interface: &str,
+        function: &str,
+        arguments: Value,
+    ) -> Result<Value, CallError>;
+
+    /// `schedule.preview`, as JSON to JSON.
+    async fn preview(&self, request: Value) -> Result<Value, CallError>;
+
+    /// `conversation.heard`: the effects as JSON.
+    async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError>;
+
+    /// Messages after a position, oldest first, at most `limit`.
+    async fn inbox(&self, session: &Session, after: u64, limit: u32) -> Result<Vec<InboxEntry>, CallError>;
+
+    /// Marks a message of the caller as read. False: there is no such message.
+    async fn acknowledge(&self, session: &Session, message: &str) -> Result<bool, CallError>;
+
+    /// The host's present.
+    fn now(&self) -> Instant;
+
+    /// Moves a manual clock; `None` where the clock is the machine's.
+    async fn advance_clock(&self, to: Instant) -> Option<ClockReport>;
+
+    async fn figures(&self, session: &Session) -> Result<Figures, CallError>;
+}

@@ -1,0 +1,105 @@
+//! Durable rows and atomic writes behind one trait. `wit/storage.wit` is the specification; this
+//! adds the tenant, the lease owner and the present, which the host binds, and what only the host
+//! needs. Nothing outside this folder writes SQL.
+
+use async_trait::async_trait;
+
+use crate::wit::storage::{
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
+    RunFilter, SearchQuery, StorageError, Unit,
+};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run};
+
+/// Who takes leases: unique to one running host.
+pub type Owner = str;
+
+/// The tenant a call works for. Its rows are the only ones it sees or writes.
+pub type Tenant = str;
+
+/// A message with its position in the inbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InboxEntry {
+    /// Grows with every message; pages continue after it.
+    pub position: u64,
+    pub message: Message,
+}
+
+/// Storage of all tenants. Every method is atomic.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    // As in `wit/storage.wit`.
+    async fn get_jobs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError>;
+    async fn get_runs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError>;
+    async fn find_jobs(&self, tenant: &Tenant, filter: JobFilter, page: Page) -> Result<JobPage, StorageError>;
+    async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError>;
+    async fn find_edges(&self, tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError>;
+    async fn find_messages(&self, tenant: &Tenant, filter: MessageFilter) -> Result<Vec<Message>, StorageError>;
+    async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
+
+    /// Leases for `owner` until `lease_until`.
+    async fn claim_due(
+        &self,
+        tenant: &Tenant,
+        owner: &Owner,
+        now: Instant,
+        lease_until: Instant,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StorageError>;
+
+    async fn commit(&self, tenant: &Tenant, units: Vec<Unit>) -> Result<Vec<Result<(), Rejection>>, StorageError>;
+
+    // For the host alone.
+
+    /// The earliest instant from which a tenant has something to claim: the least over its jobs of
+    /// `due-at`, or the lease's end where a lease holds the job until later. None: nothing.
+    async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError>;
+
+    /// Tenants with something to claim at `now`.
+    async fn due_tenants(&self, now: Instant) -> Result<Vec<String>, StorageError>;
+
+    /// Extends the leases that `owner` still holds under these tokens; answers those it lost.
+    async fn renew(
+        &self,
+        tenant: &Tenant,
+        owner: &Owner,
+        leases: Vec<JobToken>,
+        lease_until: Instant,
+    ) -> Result<Vec<JobToken>, StorageError>;
+
+    /// Ends every lease of `owner` (shutdown), so that another host need not wait.
+    async fn release_owner(&self, owner: &Owner) -> Result<u64, StorageError>;
+
+    /// Ends the leases of every owner but this one. Only a storage that one host alone can open
+    /// does it: there the former owners are dead for certain. Others answer 0.
+    async fn take_over(&self, owner: &Owner) -> Result<u64, StorageError>;
+
+    /// Messages after a position, oldest first.
+    async fn inbox(
+        &self,
+        tenant: &Tenant,
+        user: Option<String>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError>;
+
+    /// Sets the delivery status of messages; unknown ids are passed over. Answers how many were
+    /// changed. `read` is never taken back.
+    async fn set_delivery(
+        &self,
+        tenant: &Tenant,
+        ids: Vec<String>,
+        delivery: DeliveryStatus,
+    ) -> Result<u64, StorageError>;
+
+    /// Queued messages of any tenant with the tenant's name, oldest first.
+    async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError>;
+
+    /// Jobs by status, for metrics and `doctor`.
+    async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
+
+    /// One line on what it is and whether it is sound; the error says what to do.
+    async fn check(&self) -> Result<String, StorageError>;
+
+    /// Waits until all that was accepted is durable, then refuses further writes.
+    async fn close(&self);
+}
