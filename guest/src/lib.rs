@@ -5,5 +5,30 @@
 //! imports and exports.
 
 pub mod bindings;
+pub mod chat;
+pub mod create;
+pub mod dependents;
+pub mod errors;
+#[cfg(target_arch = "wasm32")]
+mod glue;
+pub mod goal;
+pub mod ids;
+pub mod lifecycle;
+pub mod limits;
+pub mod messages;
+pub mod plan;
+pub mod policies;
+pub mod poll;
+pub mod prerequisites;
+pub mod resume;
+pub mod retrieve;
+pub mod retry;
+pub mod settle;
+pub mod start;
+pub mod stop;
 pub mod trigger;
+pub mod trouble;
+pub mod units;
+pub mod update;
+pub mod views;
 pub mod world;

@@ -1,0 +1,45 @@
+# The front door. Everything a person does here is a target with a one-line help.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+export CARGO_TARGET_DIR := $(TARGET_DIR)
+COMPONENT := $(TARGET_DIR)/meanwhile_jobs.wasm
+export JOBS_COMPONENT_WASM := $(COMPONENT)
+WASM := $(TARGET_DIR)/wasm32-unknown-unknown/component/meanwhile_guest.wasm
+# rustup would otherwise try to fetch a toolchain of its own.
+export RUSTUP_AUTO_INSTALL ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build guest toolchain test lint bench sim clean
+
+help: ## Show what can be done here
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: build ## Build everything and serve on 127.0.0.1:7803, with SQLite under ./data
+	exec $(TARGET_DIR)/release/meanwhile serve
+
+build: guest ## Build the component and the release host
+	cargo build --locked --release -p meanwhile
+
+toolchain: ## Make sure this machine can compile for wasm32-unknown-unknown
+	@tests/setup/wasm-target
+
+guest: toolchain ## Build the component: target/meanwhile_jobs.wasm
+	cargo build --locked -p meanwhile-guest --lib --target wasm32-unknown-unknown --profile component
+	@if ! [ $(COMPONENT) -nt $(WASM) ]; then \
+	  cargo run --locked -q -p meanwhile-guest --features componentize --bin componentize -- $(WASM) $(COMPONENT); fi
+
+test: guest ## Run every test that runs offline
+	tests/setup/run-tests
+
+lint: guest ## Formatting, clippy with warnings as errors, licences and advisories, the contract
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features meanwhile-guest/componentize -- -D warnings
+	tests/setup/deny
+
+bench: guest ## Measure and print the figures that README.md quotes
+	cargo run --locked --release -p meanwhile-tests --bin bench
+
+clean: ## Remove what was built (not ./data)
+	cargo clean

@@ -1,0 +1,72 @@
+//! Every limit of the component, with its unit. Bounds that callers see are stated in `wit/` too;
+//! a test compares the two.
+
+/// Jobs claimed by one `poll`, runs taken by one `settle`.
+pub const POLL_JOBS_MAX: u32 = 500;
+pub const SETTLE_RUNS_MAX: usize = 500;
+
+/// Times a unit is decided again after it was refused as stale.
+pub const DECISIONS_MAX: u32 = 8;
+
+pub const TITLE_CHARS_MAX: usize = 200;
+pub const DESCRIPTION_CHARS_MAX: usize = 8_192;
+pub const PAYLOAD_CHARS_MAX: usize = 32_768;
+pub const GUIDANCE_CHARS_MAX: usize = 8_192;
+/// Titles, ids and keys that name a thing.
+pub const NAME_CHARS_MAX: usize = 200;
+pub const NOTE_CHARS_MAX: usize = 500;
+pub const QUERY_CHARS_MAX: usize = 512;
+pub const UTTERANCE_CHARS_MAX: usize = 8_192;
+
+pub const KEYWORDS_MAX: usize = 20;
+pub const DEPENDENCIES_MAX: usize = 100;
+pub const DEPENDENTS_SHOWN_MAX: u32 = 100;
+/// Jobs looked at when a change of dependencies is checked for a cycle.
+pub const CYCLE_JOBS_MAX: usize = 20_000;
+
+pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
+pub const TIMEOUT_SECONDS_DEFAULT: u32 = 3_600;
+pub const DELAY_SECONDS_MAX: u32 = 31_622_400;
+
+pub const RETRY_ATTEMPTS_MAX: u32 = 100;
+pub const RETRY_ATTEMPTS_DEFAULT: u32 = 8;
+pub const RETRY_SECONDS_MAX: u32 = 86_400;
+pub const RETRY_INITIAL_SECONDS_DEFAULT: u32 = 60;
+pub const RETRY_MAX_SECONDS_DEFAULT: u32 = 3_600;
+pub const RETRY_FACTOR_DEFAULT: f64 = 2.0;
+pub const RETRY_FACTOR_MAX: f64 = 10.0;
+
+pub const SEMANTIC_LIMIT_DEFAULT: u32 = 10;
+pub const LIST_LIMIT_DEFAULT: u32 = 20;
+pub const LIST_LIMIT_MAX: u32 = 100;
+pub const RUNS_SHOWN_DEFAULT: u32 = 5;
+pub const RUNS_SHOWN_MAX: u32 = 50;
+pub const NEXT_RUNS_SHOWN: usize = 5;
+
+/// Titles with at least this share of their words in common (Jaccard) are similar.
+pub const SIMILAR_TITLE_SHARE: f64 = 0.5;
+/// Live jobs, newest first, whose titles are compared.
+pub const SIMILAR_JOBS_MAX: u32 = 100;
+
+/// Lateness up to which a slot counts as on time, in milliseconds.
+pub const ON_TIME_MS: i64 = 60_000;
+pub const MISFIRE_RUNS_DEFAULT: u32 = 10;
+
+/// Runs of a repeating job that fail in a row until a rule pauses it.
+pub const FAILED_RUNS_PAUSE: u32 = 5;
+
+pub const PREVIOUS_RUNS_MAX: u32 = 5;
+pub const PREVIOUS_OUTPUT_BYTES_MAX: usize = 16_384;
+pub const OUTPUT_BYTES_MAX: usize = 65_536;
+pub const JOURNAL_ENTRIES_MAX: usize = 200;
+pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
+pub const SUMMARY_CHARS_MAX: usize = 500;
+pub const MESSAGE_CHARS_MAX: usize = 4_000;
+pub const REPLIES_READ_MAX: u32 = 20;
+
+/// Dependents told in one step, and steps in one poll of their prerequisite.
+pub const DEPENDENTS_PAGE: u32 = 200;
+pub const DEPENDENTS_PAGES_MAX: u32 = 60;
+
+pub const BUDGET_RUNS_MAX: u32 = 1_000_000_000;
+pub const BUDGET_RUNS_PER_DAY_MAX: u32 = 100_000;

@@ -1,0 +1,104 @@
+//! When a job acts next: arming, resuming and advancing, always through the schedule.
+
+use crate::bindings::types::{DependencyOutcome, EdgeStatus, Edge, Instant, Job, JobSpec, JobState, JobStatus, JobType};
+use crate::lifecycle::{IllegalTransition, reason, transition};
+use crate::trigger::Schedule;
+
+/// Whether the job fires again and again.
+pub fn repeats(spec: &JobSpec) -> bool {
+    spec.job_type != JobType::OneOff
+}
+
+/// The zone of a stored job.
+pub fn zone(spec: &JobSpec) -> &str {
+    spec.trigger.timezone.as_deref().unwrap_or("UTC")
+}
+
+/// The job's schedule; the error is a sentence for the status.
+pub fn schedule(id: &str, spec: &JobSpec) -> Result<Schedule, String> {
+    Schedule::new(id, spec.job_type, &spec.trigger, spec.anchor)
+}
+
+/// The first slot at or after `from`. A ONE_OFF whose time has passed, or that has none, fires at
+/// `from`.
+pub fn first_slot(id: &str, spec: &JobSpec, from: Instant) -> Result<Option<Instant>, String> {
+    let slot = schedule(id, spec)?.next_after(from - 1);
+    Ok(if repeats(spec) { slot } else { slot.or(Some(from)) })
+}
+
+/// Milliseconds of the slowest dependency's delay still to be waited for, as an instant.
+fn ready_at(edges: &[Edge]) -> Instant {
+    let ready = |edge: &Edge| edge.settled_at.unwrap_or(0) + i64::from(edge.delay_seconds) * 1_000;
+    edges.iter().map(ready).max().unwrap_or(Instant::MIN)
+}
+
+/// Arms a job whose dependencies are met: ACTIVE with its next fire, or COMPLETED when its
+/// horizon has passed. Never runs a backlog: slots count from `now`.
+pub fn arm(job: &mut Job, edges: &[Edge], now: Instant) -> Result<(), IllegalTransition> {
+    let from = now.max(ready_at(edges));
+    if job.state.status != JobStatus::Active {
+        transition(&mut job.state, JobStatus::Active, None)?;
+    }
+    match first_slot(&job.id, &job.spec, from) {
+        Ok(Some(slot)) => {
+            job.state.next_fire = Some(slot);
+            job.state.due_at = Some(slot);
+            Ok(())
+        }
+        Ok(None) => complete(&mut job.state, now, "horizon_reached", "Its schedule has no further fire."),
+        Err(why) => {
+            job.state.next_fire = None;
+            job.state.due_at = None;
+            transition(&mut job.state, JobStatus::Failed, reason("schedule_invalid", why))?;
+            tell_dependents(&mut job.state, DependencyOutcome::Failure, now);
+            Ok(())
+        }
+    }
+}
+
+/// After a run: ACTIVE with the slot that comes next, or COMPLETED past the horizon.
+pub fn rearm(job: &mut Job, now: Instant) -> Result<(), IllegalTransition> {
+    if job.state.status != JobStatus::Active {
+        transition(&mut job.state, JobStatus::Active, None)?;
+    }
+    if let Some(slot) = job.state.next_fire {
+        job.state.due_at = Some(slot);
+        return Ok(());
+    }
+    complete(&mut job.state, now, "horizon_reached", "Its schedule has no further fire.")
+}
+
+/// Ends a job well.
+pub fn complete(state: &mut JobState, now: Instant, code: &str, message: &str) -> Result<(), IllegalTransition> {
+    transition(state, JobStatus::Completed, reason(code, message))?;
+    end(state, DependencyOutcome::Success, now);
+    Ok(())
+}
+
+/// Ends a job badly.
+pub fn fail(state: &mut JobState, now: Instant, code: &str, message: &str) -> Result<(), IllegalTransition> {
+    transition(state, JobStatus::Failed, reason(code, message))?;
+    end(state, DependencyOutcome::Failure, now);
+    Ok(())
+}
+
+/// What every end has in common: nothing fires any more, and dependents hear of it.
+pub fn end(state: &mut JobState, outcome: DependencyOutcome, now: Instant) {
+    state.next_fire = None;
+    state.due_at = None;
+    tell_dependents(state, outcome, now);
+}
+
+/// Notes that dependents have to be told; the next poll does it, whatever crashes meanwhile.
+pub fn tell_dependents(state: &mut JobState, outcome: DependencyOutcome, now: Instant) {
+    if state.dependents > 0 {
+        state.untold = Some(outcome);
+        state.due_at = Some(now);
+    }
+}
+
+/// Dependencies that do not let the job fire yet.
+pub fn unmet(edges: &[Edge]) -> u32 {
+    let open = edges.iter().filter(|edge| edge.status != EdgeStatus::Satisfied).count();
+    u32::try_from(open).unwrap_or(u32::MAX)
+}

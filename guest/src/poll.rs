@@ -1,0 +1,334 @@
+//! `poll`: claims what is due, decides each, records what was decided, starts runs.
+
+use crate::bindings::agent_pipeline::{RunRequest, Task};
+use crate::bindings::runner::{PollReport, Problem, RunnerError};
+use crate::bindings::storage::{Claim, Rejection, StorageError, Unit, Write};
+use crate::bindings::types::{Instant, Job, JobStatus, MessageKind, MisfirePolicy, Run, RunStatus};
+use crate::dependents;
+use crate::ids;
+use crate::lifecycle::{ended, reason, transition};
+use crate::limits;
+use crate::messages;
+use crate::plan;
+use crate::resume;
+use crate::retry;
+use crate::start::{self, NO_USAGE};
+use crate::trouble::Trouble;
+use crate::units;
+use crate::world::World;
+
+/// What was decided about one claim.
+struct Decision {
+    unit: Unit,
+    /// The run to hand to the pipeline once the unit is committed.
+    request: Option<RunRequest>,
+}
+
+/// See `wit/runner.wit`.
+pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
+    let mut report = PollReport { claimed: 0, started: 0, conflicts: 0, problems: Vec::new() };
+    if limit == 0 {
+        return Ok(report);
+    }
+    let unavailable = |error: StorageError| RunnerError::Unavailable(units::describe(&error));
+    let mut open = world.claim_due(limit.min(limits::POLL_JOBS_MAX)).map_err(unavailable)?;
+    report.claimed = open.len() as u32;
+    for _ in 0..limits::DECISIONS_MAX {
+        let mut deciding = Vec::with_capacity(open.len());
+        let mut decided = Vec::with_capacity(open.len());
+        let mut requests = Vec::with_capacity(open.len());
+        for claim in open.drain(..) {
+            match decide(world, &claim) {
+                Ok(Decision { unit, request }) => {
+                    deciding.push(claim);
+                    decided.push(unit);
+                    requests.push(request);
+                }
+                Err(Trouble::Storage(error)) => return Err(unavailable(error)),
+                // The lease stays: the row is looked at again when it lapses, not in a hot loop.
+                Err(Trouble::Row(message)) => report.problems.push(Problem { job_id: claim.job.id, message }),
+            }
+        }
+        if decided.is_empty() {
+            return Ok(report);
+        }
+        let results = world.commit(&decided).map_err(unavailable)?;
+        let mut submitted = Vec::with_capacity(deciding.len());
+        let mut again = Vec::new();
+        for ((claim, request), result) in deciding.into_iter().zip(requests).zip(results) {
+            match result {
+                Ok(()) => submitted.extend(request),
+                Err(Rejection::Stale | Rejection::DuplicateSlot) => again.push(claim),
+                Err(other) => report.problems.push(Problem { job_id: claim.job.id, message: format!("{other:?}") }),
+            }
+        }
+        report.started += submitted.len() as u32;
+        if !submitted.is_empty() {
+            world.submit(&submitted);
+        }
+        if again.is_empty() {
+            return Ok(report);
+        }
+        open = reread(world, again).map_err(unavailable)?;
+    }
+    report.conflicts = open.len() as u32;
+    let releases: Vec<Unit> = open
+        .iter()
+        .map(|claim| Unit { guards: Vec::new(), writes: vec![units::release(&claim.job, claim.token)] })
+        .collect();
+    world.commit(&releases).map_err(unavailable)?;
+    Ok(report)
+}
+
+/// Claims whose jobs changed after they were read, as they are now.
+fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageError> {
+    let ids: Vec<String> = claims.iter().map(|claim| claim.job.id.clone()).collect();
+    let mut fresh = Vec::with_capacity(claims.len());
+    for (claim, job) in claims.into_iter().zip(world.get_jobs(&ids)?) {
+        let Some(job) = job else { continue };
+        let open_run = match &job.state.open_run {
+            Some(run) => world.get_runs(std::slice::from_ref(run))?.pop().flatten(),
+            None => None,
+        };
+        fresh.push(Claim { job, open_run, ..claim });
+    }
+    Ok(fresh)
+}
+
+fn decide(world: &impl World, claim: &Claim) -> Result<Decision, Trouble> {
+    let now = world.now();
+    let mut job = claim.job.clone();
+    let mut unit = units::claimed(&job, claim.token);
+    if let Some(outcome) = job.state.untold.take() {
+        if dependents::tell(world, &job, outcome)? {
+            job.state.due_at = settled_due(&job);
+        } else {
+            job.state.untold = Some(outcome);
+        }
+        return Ok(finish(unit, job, claim.token, now));
+    }
+    if let Some(run) = &claim.open_run {
+        return take_over(world, unit, job, run, claim.token, now);
+    }
+    match job.state.status {
+        JobStatus::Active => fire(world, unit, job, claim.token, now),
+        JobStatus::Paused if job.state.resume_at.is_some_and(|at| at <= now) => {
+            resume::resume(world, &mut job, now)?;
+            Ok(finish(unit, job, claim.token, now))
+        }
+        JobStatus::Blocked if job.state.due_at.is_some() && blocked_for_budget(&job) => {
+            resume::resume(world, &mut job, now)?;
+            Ok(finish(unit, job, claim.token, now))
+        }
+        _ => {
+            // Nothing to do by itself: asleep until someone acts.
+            job.state.due_at = job.state.resume_at.filter(|_| job.state.status == JobStatus::Paused);
+            unit.writes.push(units::update(&job, None, now));
+            unit.writes.push(units::release(&job, claim.token));
+            Ok(Decision { unit, request: None })
+        }
+    }
+}
+
+fn blocked_for_budget(job: &Job) -> bool {
+    job.state.status_reason.as_ref().is_some_and(|reason| reason.code == "budget_spent")
+}
+
+/// When a job that has told its dependents is due again.
+fn settled_due(job: &Job) -> Option<Instant> {
+    match job.state.status {
+        JobStatus::Active => job.state.next_fire,
+        JobStatus::Paused => job.state.resume_at,
+        _ => None,
+    }
+}
+
+fn finish(mut unit: Unit, job: Job, token: u64, now: Instant) -> Decision {
+    unit.writes.push(units::update(&job, None, now));
+    unit.writes.push(units::release(&job, token));
+    Decision { unit, request: None }
+}
+
+/// The claimed job has an open run: it waited for its next attempt, or its host died.
+fn take_over(
+    world: &impl World,
+    mut unit: Unit,
+    mut job: Job,
+    run: &Run,
+    token: u64,
+    now: Instant,
+) -> Result<Decision, Trouble> {
+    let mut run = run.clone();
+    if ended(job.state.status) {
+        run.status = RunStatus::Cancelled;
+        run.ended_at = Some(now);
+        run.reason = Some("Its job had ended when its lease lapsed.".into());
+        job.state.open_run = None;
+        job.state.due_at = None;
+        unit.writes.push(Write::UpdateRun(run));
+        return Ok(finish(unit, job, token, now));
+    }
+    if matches!(job.state.status, JobStatus::Paused | JobStatus::Blocked) {
+        if job.state.resume_at.is_some_and(|at| at <= now) {
+            resume::resume(world, &mut job, now)?;
+            return Ok(finish(unit, job, token, now));
+        }
+        // Interrupted while it was to stop: it waits, and goes on when the job is resumed.
+        run.status = RunStatus::Waiting;
+        job.state.due_at = job.state.resume_at;
+        unit.writes.push(Write::UpdateRun(run));
+        return Ok(finish(unit, job, token, now));
+    }
+    if start::interrupted(&job, &run) {
+        run.journal.push(format!("Attempt {} was interrupted.", run.attempt));
+        if run.attempt >= retry::max_attempts(&job.spec.retry) {
+            let text = format!("Interrupted {} times without an end.", run.attempt);
+            run.status = RunStatus::Failed;
+            run.ended_at = Some(now);
+            run.error = Some(crate::bindings::types::RunError {
+                class: crate::bindings::types::ErrorClass::Transient,
+                message: text.clone(),
+            });
+            job.state.open_run = None;
+            job.state.last_run = Some(crate::settle::brief(&run));
+            unit.writes.push(messages::about(world, &job, Some(&run.id), MessageKind::Failure, "failed", &text));
+            if plan::repeats(&job.spec) {
+                plan::rearm(&mut job, now)?;
+            } else {
+                plan::fail(&mut job.state, now, "retries_exhausted", &text)?;
+            }
+            unit.writes.push(Write::UpdateRun(run));
+            return Ok(finish(unit, job, token, now));
+        }
+    }
+    let task = if run.status == RunStatus::Analysing { Task::Judge } else { Task::Execute };
+    run.attempt += 1;
+    run.token = token;
+    run.started_at = Some(now);
+    if task == Task::Execute {
+        run.status = RunStatus::Executing;
+    }
+    if job.state.status == JobStatus::Active {
+        transition(&mut job.state, JobStatus::InProgress, None)?;
+    }
+    job.state.due_at = Some(now);
+    submit(world, unit, job, run, task, now, false)
+}
+
+/// ACTIVE and due: starts the run of its slot, after its misfire policy and its budget were asked.
+fn fire(
+    world: &impl World,
+    mut unit: Unit,
+    mut job: Job,
+    token: u64,
+    now: Instant,
+) -> Result<Decision, Trouble> {
+    let Some(slot) = job.state.next_fire else {
+        plan::rearm(&mut job, now)?;
+        return Ok(finish(unit, job, token, now));
+    };
+    if slot > now {
+        job.state.due_at = Some(slot);
+        return Ok(finish(unit, job, token, now));
+    }
+    if let Some((text, until)) = start::over_budget(&job, now) {
+        transition(&mut job.state, JobStatus::Blocked, reason("budget_spent", text.clone()))?;
+        job.state.due_at = until;
+        let fact = format!("budget:{slot}");
+        unit.writes.push(messages::about(world, &job, None, MessageKind::Incident, &fact, &text));
+        return Ok(finish(unit, job, token, now));
+    }
+    let (run_slot, missed) = match choose_slot(&job, slot, now) {
+        Ok(choice) => choice,
+        Err(why) => {
+            plan::fail(&mut job.state, now, "schedule_invalid", &why)?;
+            unit.writes.push(messages::about(world, &job, None, MessageKind::Failure, "schedule", &why));
+            return Ok(finish(unit, job, token, now));
+        }
+    };
+    if let Some((first, slots)) = missed {
+        let mut run = start::new_run(ids::run(world), &job, first, token, now);
+        run.status = RunStatus::Missed;
+        run.slots = slots;
+        run.attempt = 0;
+        run.started_at = None;
+        run.ended_at = Some(now);
+        run.usage = NO_USAGE;
+        run.reason = Some(format!("{slots} of its times passed while nothing could run them."));
+        unit.writes.push(Write::InsertRun(run));
+    }
+    let after = run_slot.or(missed.map(|_| now)).unwrap_or(now);
+    job.state.next_fire = match plan::schedule(&job.id, &job.spec) {
+        Ok(schedule) if plan::repeats(&job.spec) => schedule.next_after(after),
+        _ => None,
+    };
+    let Some(run_slot) = run_slot else {
+        plan::rearm(&mut job, now)?;
+        return Ok(finish(unit, job, token, now));
+    };
+    let run = start::new_run(ids::run(world), &job, run_slot, token, now);
+    transition(&mut job.state, JobStatus::InProgress, None)?;
+    job.state.open_run = Some(run.id.clone());
+    job.state.due_at = Some(now);
+    start::count(&mut job, now);
+    submit(world, unit, job, run, Task::Execute, now, true)
+}
+
+fn submit(
+    world: &impl World,
+    mut unit: Unit,
+    job: Job,
+    run: Run,
+    task: Task,
+    now: Instant,
+    new: bool,
+) -> Result<Decision, Trouble> {
+    let material = start::gather(world, &job)?;
+    unit.writes.extend(start::replies_read(&material));
+    let request = start::request(&job, &run, material, task, now);
+    unit.writes.push(if new { Write::InsertRun(run) } else { Write::UpdateRun(run) });
+    unit.writes.push(units::update(&job, None, now));
+    Ok(Decision { unit, request: Some(request) })
+}
+
+/// The slot to run, if any, and the stretch of missed ones (first, how many) to record.
+type Choice = (Option<Instant>, Option<(Instant, u32)>);
+
+/// Applies the misfire policy to slots from `slot` to `now`.
+fn choose_slot(job: &Job, slot: Instant, now: Instant) -> Result<Choice, String> {
+    if !plan::repeats(&job.spec) {
+        return Ok((Some(slot), None));
+    }
+    let misfire = job.spec.trigger.misfire.as_ref();
+    let policy = misfire.and_then(|misfire| misfire.policy).unwrap_or(MisfirePolicy::RunOnce);
+    let max_late = misfire.and_then(|misfire| misfire.max_late_seconds).map(|late| i64::from(late) * 1_000);
+    let schedule = plan::schedule(&job.id, &job.spec)?;
+    // Slots after the first that have come meanwhile.
+    let later = schedule.missed_between(slot, now);
+    let (latest, count) = later.map_or((slot, 1), |(last, count)| (last, count.saturating_add(1)));
+    let too_late = |slot: Instant| {
+        let lateness = now - slot;
+        max_late.is_some_and(|max| lateness > max)
+            || (policy == MisfirePolicy::Skip && lateness > limits::ON_TIME_MS)
+    };
+    if too_late(latest) {
+        return Ok((None, Some((slot, count))));
+    }
+    if count == 1 {
+        return Ok((Some(slot), None));
+    }
+    if policy != MisfirePolicy::RunAll {
+        return Ok((Some(latest), Some((slot, count - 1))));
+    }
+    let keep = misfire.and_then(|misfire| misfire.max_runs).unwrap_or(limits::MISFIRE_RUNS_DEFAULT);
+    let mut first_kept = slot;
+    let mut passed = 0;
+    while count - passed > keep || too_late(first_kept) {
+        passed += 1;
+        match schedule.next_after(first_kept) {
+            Some(next) if next <= now => first_kept = next,
+            _ => break,
+        }
+    }
+    Ok((Some(first_kept), (passed > 0).then_some((slot, passed))))
+}

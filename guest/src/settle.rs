@@ -1,0 +1,419 @@
+//! `settle`: records how attempts ended, decides what that means, moves their jobs on.
+
+use std::collections::HashMap;
+
+use crate::bindings::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
+use crate::bindings::runner::{FinishedRun, Problem, RunnerError, SettleReport};
+use crate::bindings::storage::{Rejection, StorageError, Unit, Write};
+use crate::bindings::types::{
+    DependencyOutcome, ErrorClass, Instant, Job, JobStatus, JobType, MessageKind, Run, RunBrief, RunError,
+    RunStatus, Verdict,
+};
+use crate::goal::Predicate;
+use crate::lifecycle::{ended, reason, transition};
+use crate::limits;
+use crate::messages;
+use crate::plan;
+use crate::retry;
+use crate::start;
+use crate::trouble::Trouble;
+use crate::units;
+use crate::world::World;
+
+/// See `wit/runner.wit`.
+pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleReport, RunnerError> {
+    let mut report = SettleReport { settled: 0, stale: 0, problems: Vec::new() };
+    let unavailable = |error: StorageError| RunnerError::Unavailable(units::describe(&error));
+    // The same attempt twice in one call is one result.
+    let mut seen = HashMap::new();
+    let mut open: Vec<FinishedRun> = Vec::with_capacity(finished.len().min(limits::SETTLE_RUNS_MAX));
+    for finished in finished.into_iter().take(limits::SETTLE_RUNS_MAX) {
+        if seen.insert((finished.run_id.clone(), finished.token), ()).is_none() {
+            open.push(finished);
+        }
+    }
+    for _ in 0..limits::DECISIONS_MAX {
+        let jobs: Vec<String> = open.iter().map(|finished| finished.job_id.clone()).collect();
+        let runs: Vec<String> = open.iter().map(|finished| finished.run_id.clone()).collect();
+        let jobs = world.get_jobs(&jobs).map_err(unavailable)?;
+        let runs = world.get_runs(&runs).map_err(unavailable)?;
+        let now = world.now();
+        let mut deciding = Vec::with_capacity(open.len());
+        let mut decided = Vec::with_capacity(open.len());
+        let mut judgements = Vec::with_capacity(open.len());
+        for ((finished, job), run) in open.drain(..).zip(jobs).zip(runs) {
+            let (Some(job), Some(run)) = (job, run) else {
+                report.stale += 1;
+                continue;
+            };
+            let open_here = job.state.open_run.as_deref() == Some(run.id.as_str());
+            let awaited = matches!(run.status, RunStatus::Executing | RunStatus::Analysing);
+            if !open_here || !awaited || run.token != finished.token || run.job != job.id {
+                report.stale += 1;
+                continue;
+            }
+            match decide(world, job, run, &finished, now) {
+                Ok((unit, judgement)) => {
+                    deciding.push(finished);
+                    decided.push(unit);
+                    judgements.push(judgement);
+                }
+                Err(Trouble::Storage(error)) => return Err(unavailable(error)),
+                Err(Trouble::Row(message)) => {
+                    report.problems.push(Problem { job_id: finished.job_id, message });
+                }
+            }
+        }
+        if decided.is_empty() {
+            return Ok(report);
+        }
+        let results = world.commit(&decided).map_err(unavailable)?;
+        let mut submitted = Vec::new();
+        for ((finished, judgement), result) in deciding.into_iter().zip(judgements).zip(results) {
+            match result {
+                Ok(()) => {
+                    report.settled += 1;
+                    submitted.extend(judgement);
+                }
+                Err(Rejection::Stale) => open.push(finished),
+                Err(other) => {
+                    report.problems.push(Problem { job_id: finished.job_id, message: format!("{other:?}") });
+                }
+            }
+        }
+        if !submitted.is_empty() {
+            world.submit(&submitted);
+        }
+        if open.is_empty() {
+            return Ok(report);
+        }
+    }
+    for finished in open {
+        let message = "The job kept changing while its run was settled; the run goes on when its lease lapses.";
+        report.problems.push(Problem { job_id: finished.job_id, message: message.into() });
+    }
+    Ok(report)
+}
+
+/// A run in short, for its job.
+pub fn brief(run: &Run) -> RunBrief {
+    let summary = match &run.report {
+        Some(report) if !report.summary.is_empty() => Some(report.summary.as_str()),
+        _ => run.output.as_deref().filter(|output| !output.is_empty()),
+    };
+    RunBrief {
+        run_id: run.id.clone(),
+        status: run.status,
+        started_at: run.started_at,
+        ended_at: run.ended_at,
+        summary: summary.map(|text| messages::shorten(text, limits::SUMMARY_CHARS_MAX)),
+        error: run.error.clone(),
+    }
+}
+
+/// Adds what an attempt brought to its run.
+fn record(run: &mut Run, outcome: &Outcome, now: Instant) {
+    run.usage.tokens_in += outcome.usage.tokens_in;
+    run.usage.tokens_out += outcome.usage.tokens_out;
+    run.usage.cost_usd += outcome.usage.cost_usd.max(0.0);
+    run.usage.tool_calls = run.usage.tool_calls.saturating_add(outcome.usage.tool_calls);
+    run.usage.seconds += outcome.usage.seconds.max(0.0);
+    run.journal.extend(outcome.journal.iter().map(|line| messages::shorten(line, limits::JOURNAL_ENTRY_CHARS_MAX)));
+    let surplus = run.journal.len().saturating_sub(limits::JOURNAL_ENTRIES_MAX);
+    run.journal.drain(..surplus);
+    if run.status == RunStatus::Executing {
+        run.output = Some(outcome.output.clone()).filter(|output| !output.is_empty());
+        if outcome.output.len() > limits::OUTPUT_BYTES_MAX {
+            let end = (0..=limits::OUTPUT_BYTES_MAX).rev().find(|at| outcome.output.is_char_boundary(*at));
+            run.output = Some(outcome.output[..end.unwrap_or(0)].into());
+            run.journal.push(format!("The output was cut to {} bytes.", limits::OUTPUT_BYTES_MAX));
+        }
+        run.report = outcome.report.clone();
+        run.error = outcome.error.clone();
+    }
+    run.ended_at = Some(now);
+}
+
+fn decide(
+    world: &impl World,
+    mut job: Job,
+    mut run: Run,
+    finished: &FinishedRun,
+    now: Instant,
+) -> Result<(Unit, Option<RunRequest>), Trouble> {
+    let mut unit = units::claimed(&job, finished.token);
+    let outcome = &finished.outcome;
+    let judged = run.status == RunStatus::Analysing;
+    record(&mut run, outcome, now);
+    let spent = &mut job.state.spent;
+    spent.tokens += outcome.usage.tokens_in + outcome.usage.tokens_out;
+    spent.cost_usd += outcome.usage.cost_usd.max(0.0);
+
+    let mut judgement = None;
+    if job.state.status == JobStatus::InProgress {
+        let step = Step { world, now, unit: &mut unit };
+        judgement = if judged {
+            step.judged(&mut job, &mut run, outcome)?;
+            None
+        } else {
+            step.executed(&mut job, &mut run, outcome)?
+        };
+    } else {
+        // Paused or cancelled meanwhile: that stands, and the result is kept all the same.
+        run.status = match outcome.status {
+            OutcomeStatus::Ok => RunStatus::Succeeded,
+            OutcomeStatus::Failed => RunStatus::Failed,
+            OutcomeStatus::NeedsInput => RunStatus::NeedsInput,
+            OutcomeStatus::Cancelled => RunStatus::Cancelled,
+        };
+        if run.status == RunStatus::Succeeded && job.state.status == JobStatus::Paused {
+            let text = messages::result_text(&run);
+            unit.writes.push(messages::about(world, &job, Some(&run.id), MessageKind::Result, "result", &text));
+        }
+        job.state.open_run = None;
+        job.state.last_run = Some(brief(&run));
+        if job.state.untold.is_none() {
+            job.state.due_at = if ended(job.state.status) { None } else { job.state.resume_at };
+        }
+    }
+    if judgement.is_none() {
+        unit.writes.push(units::release(&job, finished.token));
+    }
+    if let Some(due) = job.state.due_at {
+        world.arm(due);
+    }
+    unit.writes.push(Write::UpdateRun(run));
+    unit.writes.push(units::update(&job, None, now));
+    Ok((unit, judgement))
+}
+
+/// One run of a job that is IN_PROGRESS.
+struct Step<'a, W: World> {
+    world: &'a W,
+    now: Instant,
+    unit: &'a mut Unit,
+}
+
+impl<W: World> Step<'_, W> {
+    fn tell(&mut self, job: &Job, run: &Run, kind: MessageKind, fact: &str, text: &str) {
+        self.unit.writes.push(messages::about(self.world, job, Some(&run.id), kind, fact, text));
+    }
+
+    /// Closes the run on its job.
+    fn close(&self, job: &mut Job, run: &Run) {
+        job.state.open_run = None;
+        job.state.last_run = Some(brief(run));
+    }
+
+    fn executed(mut self, job: &mut Job, run: &mut Run, outcome: &Outcome) -> Result<Option<RunRequest>, Trouble> {
+        match outcome.status {
+            OutcomeStatus::Ok => return self.succeeded(job, run),
+            OutcomeStatus::Failed => {
+                let error = outcome.error.clone().unwrap_or(RunError {
+                    class: ErrorClass::Permanent,
+                    message: "The run failed without saying why.".into(),
+                });
+                self.failed(job, run, error)?;
+            }
+            OutcomeStatus::NeedsInput => self.asks(job, run)?,
+            OutcomeStatus::Cancelled => {
+                // Its host stopped: the slot is not done, the next host goes on with it.
+                run.status = RunStatus::Waiting;
+                run.ended_at = None;
+                run.journal.push(format!("Attempt {} was stopped by its host.", run.attempt));
+                transition(&mut job.state, JobStatus::Active, None)?;
+                job.state.due_at = Some(self.now);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The output is a question: the job waits for the answer, without holding a slot.
+    fn asks(&mut self, job: &mut Job, run: &mut Run) -> Result<(), Trouble> {
+        run.status = RunStatus::NeedsInput;
+        let text = messages::result_text(run);
+        self.close(job, run);
+        let short = messages::shorten(&text, limits::NOTE_CHARS_MAX);
+        transition(&mut job.state, JobStatus::Blocked, reason("question_open", short))?;
+        job.state.due_at = None;
+        self.tell(job, run, MessageKind::Question, "question", &text);
+        Ok(())
+    }
+
+    fn failed(&mut self, job: &mut Job, run: &mut Run, error: RunError) -> Result<(), Trouble> {
+        run.error = Some(error.clone());
+        job.state.failure_streak += 1;
+        match error.class {
+            ErrorClass::Transient if run.attempt < retry::max_attempts(&job.spec.retry) => {
+                let wait = retry::delay_ms(&job.spec.retry, run.attempt, self.world.random());
+                run.status = RunStatus::Waiting;
+                run.journal.push(format!("Attempt {} failed: {}", run.attempt, error.message));
+                job.state.last_run = Some(brief(run));
+                let why = format!("Attempt {} failed ({}); it is tried again.", run.attempt, error.message);
+                transition(&mut job.state, JobStatus::Active, reason("retry_waiting", why))?;
+                job.state.due_at = Some(self.now + wait);
+                return Ok(());
+            }
+            ErrorClass::Quota | ErrorClass::Auth => {
+                let (code, what) = match error.class {
+                    ErrorClass::Quota => ("quota", "a usage limit"),
+                    _ => ("credentials", "the credentials"),
+                };
+                run.status = RunStatus::Waiting;
+                job.state.last_run = Some(brief(run));
+                let why = format!("Paused because of {what}: {}. Resume it when that is mended.", error.message);
+                transition(&mut job.state, JobStatus::Paused, reason(code, why.clone()))?;
+                job.state.due_at = None;
+                let fact = format!("{code}:{}", run.attempt);
+                self.tell(job, run, MessageKind::Incident, &fact, &why);
+                return Ok(());
+            }
+            ErrorClass::Transient | ErrorClass::Permanent => {}
+        }
+        run.status = RunStatus::Failed;
+        self.close(job, run);
+        let exhausted = error.class == ErrorClass::Transient;
+        let text = if exhausted {
+            format!("Failed after {} attempts: {}", run.attempt, error.message)
+        } else {
+            format!("Failed: {}", error.message)
+        };
+        self.tell(job, run, MessageKind::Failure, "failed", &text);
+        self.after_failure(job, if exhausted { "retries_exhausted" } else { "run_failed" }, &text)
+    }
+
+    /// One bad run does not end a repeating job; several in a row pause it.
+    fn after_failure(&mut self, job: &mut Job, code: &str, text: &str) -> Result<(), Trouble> {
+        if !plan::repeats(&job.spec) {
+            plan::fail(&mut job.state, self.now, code, text)?;
+            return Ok(());
+        }
+        if self.iterations_reached(job)? {
+            return Ok(());
+        }
+        job.state.failed_runs += 1;
+        if job.state.failed_runs >= limits::FAILED_RUNS_PAUSE {
+            let why = format!("Paused after {} failed runs in a row. {text}", job.state.failed_runs);
+            transition(&mut job.state, JobStatus::Paused, reason("repeated_failure", why.clone()))?;
+            job.state.due_at = None;
+            let fact = format!("repeated_failure:{}", job.state.run_count);
+            self.unit.writes.push(messages::about(self.world, job, None, MessageKind::Incident, &fact, &why));
+        } else {
+            plan::rearm(job, self.now)?;
+        }
+        plan::tell_dependents(&mut job.state, DependencyOutcome::Failure, self.now);
+        Ok(())
+    }
+
+    /// Counts an ONGOING run; completes the job when its number is reached.
+    fn iterations_reached(&mut self, job: &mut Job) -> Result<bool, Trouble> {
+        if job.spec.job_type != JobType::Ongoing {
+            return Ok(false);
+        }
+        job.state.iteration += 1;
+        let Some(max) = job.spec.trigger.max_iterations else { return Ok(false) };
+        if job.state.iteration < max {
+            return Ok(false);
+        }
+        let why = format!("It ran {max} times, as many as were asked for.");
+        plan::complete(&mut job.state, self.now, "iterations_reached", &why)?;
+        Ok(true)
+    }
+
+    /// A good attempt: what the run reports, then a check on the output, then the pipeline.
+    fn succeeded(mut self, job: &mut Job, run: &mut Run) -> Result<Option<RunRequest>, Trouble> {
+        let verdict = run.report.as_ref().map(|report| report.verdict);
+        match verdict {
+            Some(Verdict::Failed) => {
+                let why = run.report.as_ref().map(|report| report.summary.clone()).unwrap_or_default();
+                run.status = RunStatus::Failed;
+                run.error = Some(RunError { class: ErrorClass::Permanent, message: why.clone() });
+                self.close(job, run);
+                let text = format!("It reports that it cannot succeed: {why}");
+                self.tell(job, run, MessageKind::Failure, "failed", &text);
+                job.state.failure_streak += 1;
+                if job.spec.job_type == JobType::Ongoing {
+                    job.state.iteration += 1;
+                    plan::fail(&mut job.state, self.now, "reported_failed", &text)?;
+                } else {
+                    self.after_failure(job, "reported_failed", &text)?;
+                }
+                return Ok(None);
+            }
+            Some(Verdict::Blocked) => {
+                self.asks(job, run)?;
+                return Ok(None);
+            }
+            Some(Verdict::Done) if job.spec.job_type == JobType::Ongoing => {
+                self.ends(job, run, Some("The run reported that the goal is met."))?;
+                return Ok(None);
+            }
+            _ => {}
+        }
+        if job.spec.job_type != JobType::Ongoing {
+            self.ends(job, run, None)?;
+            return Ok(None);
+        }
+        let condition = job.spec.trigger.end_condition.clone();
+        match condition.as_deref().map(|text| (text, Predicate::parse(text))) {
+            Some((text, Some(Ok(predicate)))) => {
+                let met = predicate.met(run.output.as_deref().unwrap_or_default());
+                run.reason = Some(format!("{text}: {}", if met { "true" } else { "not yet" }));
+                self.ends(job, run, met.then_some("Its end condition is met."))?;
+            }
+            Some((_, None)) if verdict.is_none() && self.world.can_judge() => {
+                run.status = RunStatus::Analysing;
+                let mut material = start::gather(self.world, job)?;
+                material.judge(run);
+                return Ok(Some(start::request(job, run, material, Task::Judge, self.now)));
+            }
+            _ => self.ends(job, run, None)?,
+        }
+        Ok(None)
+    }
+
+    /// The pipeline judged an ONGOING run. Whatever is unclear keeps the job going.
+    fn judged(mut self, job: &mut Job, run: &mut Run, outcome: &Outcome) -> Result<(), Trouble> {
+        let done = outcome.status == OutcomeStatus::Ok
+            && outcome.report.as_ref().is_some_and(|report| report.verdict == Verdict::Done);
+        // The evidence has to be a piece of what the run really produced.
+        let evidence = outcome.output.trim();
+        let proven = !evidence.is_empty() && run.output.as_deref().unwrap_or_default().contains(evidence);
+        run.reason = Some(match (done, proven) {
+            (true, true) => format!("Judged to be met: “{}”", messages::shorten(evidence, limits::NOTE_CHARS_MAX)),
+            (true, false) => "Judged to be met, but the evidence is not in the output: not counted.".into(),
+            (false, _) => "Judged not to be met yet.".into(),
+        });
+        self.ends(job, run, (done && proven).then_some("Its goal was judged to be met."))
+    }
+
+    /// Closes a good run and moves the job on; `goal` says that and why the goal is met.
+    fn ends(&mut self, job: &mut Job, run: &mut Run, goal: Option<&str>) -> Result<(), Trouble> {
+        run.status = RunStatus::Succeeded;
+        self.close(job, run);
+        job.state.failure_streak = 0;
+        job.state.failed_runs = 0;
+        if let Some(why) = goal {
+            job.state.iteration += 1;
+            plan::complete(&mut job.state, self.now, "goal_met", why)?;
+        } else if !plan::repeats(&job.spec) {
+            plan::complete(&mut job.state, self.now, "run_succeeded", "It ran and succeeded.")?;
+        } else if !self.iterations_reached(job)? {
+            plan::rearm(job, self.now)?;
+            if matches!(job.spec.job_type, JobType::Scheduled | JobType::Recurring) {
+                plan::tell_dependents(&mut job.state, DependencyOutcome::Success, self.now);
+            }
+        }
+        let (tells, digest) = messages::tells(job, run);
+        let last_word = ended(job.state.status) && job.spec.notify != crate::bindings::types::NotifyPolicy::OnFailure;
+        if tells || last_word {
+            let text = match goal {
+                Some(why) => format!("{}\n\n{why}", messages::result_text(run)),
+                None => messages::result_text(run),
+            };
+            self.tell(job, run, MessageKind::Result, "result", &text);
+            job.state.told_digest = digest;
+        }
+        Ok(())
+    }
+}

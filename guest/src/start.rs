@@ -1,0 +1,220 @@
+//! Starting runs: from a claimed job to a run row and a request for the pipeline.
+
+use crate::bindings::agent_pipeline::{BudgetLeft, DependencyOutput, PreviousRun, RunRequest, Task};
+use crate::bindings::storage::{EdgeFilter, MessageFilter, MessageUpdate, RunFilter, StorageError, Write};
+use crate::bindings::types::{
+    Caller, DeliveryStatus, Edge, Instant, Job, JobStatus, JobType, MessageKind, Run, RunStatus, Usage,
+};
+use crate::limits;
+use crate::plan;
+use crate::trigger::{format_instant, local_day};
+use crate::world::World;
+
+pub const NO_USAGE: Usage = Usage { tokens_in: 0, tokens_out: 0, cost_usd: 0.0, tool_calls: 0, seconds: 0.0 };
+
+/// A run row for a slot that is about to execute.
+pub fn new_run(id: String, job: &Job, slot: Instant, token: u64, now: Instant) -> Run {
+    Run {
+        id,
+        job: job.id.clone(),
+        slot,
+        slots: 1,
+        status: RunStatus::Executing,
+        attempt: 1,
+        token,
+        started_at: Some(now),
+        ended_at: None,
+        output: None,
+        report: None,
+        error: None,
+        usage: NO_USAGE,
+        journal: Vec::new(),
+        reason: None,
+    }
+}
+
+/// Counts a run on the job.
+pub fn count(job: &mut Job, now: Instant) {
+    let today = local_day(now, plan::zone(&job.spec));
+    let spent = &mut job.state.spent;
+    if spent.day != today {
+        spent.day = today;
+        spent.runs_today = 0;
+    }
+    spent.runs_today += 1;
+    job.state.run_count += 1;
+}
+
+/// Why the job may not start another run, and from when it may again.
+pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)> {
+    const DAY_MS: i64 = 86_400_000;
+    let budget = job.spec.budget.as_ref()?;
+    let spent = &job.state.spent;
+    if budget.max_runs.is_some_and(|max| job.state.run_count >= max) {
+        return Some((format!("Its budget of {} runs is spent.", job.state.run_count), None));
+    }
+    if budget.max_tokens.is_some_and(|max| spent.tokens >= max) {
+        return Some((format!("Its token budget is spent: {} used.", spent.tokens), None));
+    }
+    if budget.max_cost_usd.is_some_and(|max| spent.cost_usd >= max) {
+        return Some((format!("Its cost budget is spent: {:.2} US dollars used.", spent.cost_usd), None));
+    }
+    let zone = plan::zone(&job.spec);
+    let today = local_day(now, zone);
+    if spent.day == today && budget.max_runs_per_day.is_some_and(|max| spent.runs_today >= max) {
+        // The first instant of tomorrow in the zone: local days are 23 to 25 hours long, so look
+        // for the change of date within the hours around the next local midnight.
+        let mut low = now;
+        let mut high = now + 2 * DAY_MS;
+        while high - low > 1_000 {
+            let middle = low + (high - low) / 2;
+            if local_day(middle, zone) > today { high = middle } else { low = middle }
+        }
+        return Some((format!("Its budget of {} runs a day is spent; it goes on tomorrow.", spent.runs_today), Some(high)));
+    }
+    None
+}
+
+/// What the request needs besides job and run.
+pub struct Material {
+    edges: Vec<Edge>,
+    prerequisites: Vec<(Job, Option<Run>)>,
+    previous: Vec<Run>,
+    replies: Vec<(String, String)>,
+}
+
+impl Material {
+    /// Puts the run that is to be judged first.
+    pub fn judge(&mut self, run: &Run) {
+        self.previous.retain(|previous| previous.id != run.id);
+        self.previous.insert(0, run.clone());
+    }
+}
+
+/// Reads what a run is told. A first run without dependencies and replies needs no read at all.
+pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
+    let mut material = Material { edges: Vec::new(), prerequisites: Vec::new(), previous: Vec::new(), replies: Vec::new() };
+    if job.state.run_count > 1 {
+        material.previous = world.find_runs(&RunFilter {
+            job: job.id.clone(),
+            statuses: vec![RunStatus::Succeeded, RunStatus::Failed, RunStatus::NeedsInput],
+            before: None,
+            limit: limits::PREVIOUS_RUNS_MAX,
+        })?;
+        material.replies = world
+            .find_messages(&MessageFilter {
+                id: None,
+                job: Some(job.id.clone()),
+                user: None,
+                kinds: vec![MessageKind::Reply],
+                deliveries: vec![DeliveryStatus::Delivered],
+                limit: limits::REPLIES_READ_MAX,
+            })?
+            .into_iter()
+            .map(|message| (message.id, message.text))
+            .collect();
+    }
+    if job.state.has_dependencies {
+        material.edges = world.find_edges(&EdgeFilter::OfDependents(vec![job.id.clone()]))?;
+        let ids: Vec<String> = material.edges.iter().map(|edge| edge.prerequisite.clone()).collect();
+        let jobs: Vec<Job> = world.get_jobs(&ids)?.into_iter().flatten().collect();
+        let runs: Vec<String> =
+            jobs.iter().filter_map(|job| job.state.last_run.as_ref()).map(|run| run.run_id.clone()).collect();
+        let mut runs = if runs.is_empty() { Vec::new() } else { world.get_runs(&runs)? };
+        material.prerequisites = jobs
+            .into_iter()
+            .map(|job| {
+                let last = job.state.last_run.as_ref().map(|run| run.run_id.as_str());
+                let run = runs.iter_mut().find(|run| run.as_ref().map(|run| run.id.as_str()) == last && last.is_some());
+                let run = run.and_then(Option::take);
+                (job, run)
+            })
+            .collect();
+    }
+    Ok(material)
+}
+
+/// Marks the replies as read: part of the unit that starts the run.
+pub fn replies_read(material: &Material) -> impl Iterator<Item = Write> + '_ {
+    material.replies.iter().map(|(id, _)| {
+        Write::UpdateMessage(MessageUpdate { id: id.clone(), delivery: DeliveryStatus::Read })
+    })
+}
+
+fn bounded(text: String, max_bytes: usize) -> String {
+    if text.len() <= max_bytes {
+        return text;
+    }
+    let mut end = max_bytes;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// The request for the pipeline.
+pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instant) -> RunRequest {
+    let zone = plan::zone(&job.spec);
+    let spec = &job.spec;
+    let spent = &job.state.spent;
+    RunRequest {
+        task,
+        run_id: run.id.clone(),
+        job_id: job.id.clone(),
+        token: run.token,
+        idempotency_key: run.id.clone(),
+        attempt: run.attempt,
+        scheduled_for: format_instant(run.slot, zone),
+        title: spec.title.clone(),
+        description: spec.description.clone(),
+        payload: spec.payload.clone(),
+        goal: if spec.job_type == JobType::Ongoing { spec.trigger.end_condition.clone() } else { None },
+        iteration: job.state.iteration + 1,
+        max_iterations: spec.trigger.max_iterations,
+        now: format_instant(now, zone),
+        timezone: zone.into(),
+        caller: Caller {
+            agent: job.agent.clone(),
+            user: job.user.clone(),
+            conversation: spec.conversation.clone(),
+            time_zone: Some(zone.into()),
+            run: Some(run.id.clone()),
+        },
+        related_entity_id: spec.related_entity_id.clone(),
+        narrative_id: spec.narrative_id.clone(),
+        dependencies: material
+            .prerequisites
+            .into_iter()
+            .map(|(job, run)| DependencyOutput {
+                job_id: job.id,
+                title: job.spec.title,
+                status: job.state.status,
+                output: run.and_then(|run| run.output),
+            })
+            .collect(),
+        previous_runs: material
+            .previous
+            .into_iter()
+            .filter(|previous| previous.id != run.id || task == Task::Judge)
+            .map(|previous| PreviousRun {
+                scheduled_for: format_instant(previous.slot, zone),
+                summary: previous.report.map(|report| report.summary),
+                output: previous.output.map(|output| bounded(output, limits::PREVIOUS_OUTPUT_BYTES_MAX)),
+                run_id: previous.id,
+                status: previous.status,
+            })
+            .collect(),
+        unread_replies: material.replies.into_iter().map(|(_, text)| text).collect(),
+        deadline: now + i64::from(spec.timeout_seconds) * 1_000,
+        budget_left: spec.budget.as_ref().map(|budget| BudgetLeft {
+            runs: budget.max_runs.map(|max| max.saturating_sub(job.state.run_count)),
+            tokens: budget.max_tokens.map(|max| max.saturating_sub(spent.tokens)),
+            cost_usd: budget.max_cost_usd.map(|max| (max - spent.cost_usd).max(0.0)),
+        }),
+    }
+}
+
+/// Whether a claimed job has a run that executed when its lease lapsed.
+pub fn interrupted(job: &Job, run: &Run) -> bool {
+    job.state.status == JobStatus::InProgress && matches!(run.status, RunStatus::Executing | RunStatus::Analysing)
+}
