@@ -1,5 +1,8 @@
 //! The component's imports as a `World`, and its exports over the logic.
 
+// The generated export functions are the only unsafe code; none is written by hand.
+#![allow(unsafe_code)]
+
 use crate::bindings::exports::meanwhile::jobs as exported;
 use crate::bindings::{agent_pipeline, conversation, directory, runner, schedule, storage, timers, tools, types};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
