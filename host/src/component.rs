@@ -22,7 +22,7 @@ use crate::wit::tools::ToolError;
 use crate::wit::types::Caller;
 
 /// The functions that are called without knowing their types, by interface.
-const DYNAMIC: [(&str, &[&str]); 2] = [
+const DYNAMIC: [(&str, &[&str]); 3] = [
     (
         "tools",
         &[
@@ -36,6 +36,7 @@ const DYNAMIC: [(&str, &[&str]); 2] = [
         ],
     ),
     ("directory", &["jobs", "runs", "run"]),
+    ("schedule", &["preview"]),
 ];
 
 /// Why a component is not taken.
@@ -129,7 +130,10 @@ impl Component {
             heard: export("conversation", "heard")?,
             preview: export("schedule", "preview")?,
             dynamic,
-            digest: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: Sha256::digest(bytes)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             imports,
             exports,
             pre,
@@ -158,11 +162,23 @@ impl Component {
     pub async fn poll(&self, tenant: &Arc<TenantContext>, limit: u32) -> PollEnd {
         let mut call = match self.prepare(tenant).await {
             Ok(call) => call,
-            Err(failure) => return PollEnd { result: Err(failure), claims: Vec::new() },
+            Err(failure) => {
+                return PollEnd {
+                    result: Err(failure),
+                    claims: Vec::new(),
+                };
+            }
         };
         let result = call.typed(&self.pre, &self.poll, (limit,)).await;
-        let claims = if result.is_err() { call.store.into_data().unused_claims() } else { Vec::new() };
-        PollEnd { result: result.map(|(report,)| report), claims }
+        let claims = if result.is_err() {
+            call.store.into_data().unused_claims()
+        } else {
+            Vec::new()
+        };
+        PollEnd {
+            result: result.map(|(report,)| report),
+            claims,
+        }
     }
 
     /// `runner.settle`.
@@ -175,7 +191,9 @@ impl Component {
         finished: &[FinishedRun],
     ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
         let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.settle, (finished,)).await.map(|(report,)| report)
+        call.typed(&self.pre, &self.settle, (finished,))
+            .await
+            .map(|(report,)| report)
     }
 
     /// `conversation.heard`.
@@ -189,7 +207,9 @@ impl Component {
         utterance: &Utterance,
     ) -> Result<Result<Vec<Effect>, ConversationError>, CallFailure> {
         let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.heard, (caller, utterance)).await.map(|(effects,)| effects)
+        call.typed(&self.pre, &self.heard, (caller, utterance))
+            .await
+            .map(|(effects,)| effects)
     }
 
     /// `schedule.preview`.
@@ -202,10 +222,12 @@ impl Component {
         request: &PreviewRequest,
     ) -> Result<Result<PreviewAnswer, ToolError>, CallFailure> {
         let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.preview, (request,)).await.map(|(answer,)| answer)
+        call.typed(&self.pre, &self.preview, (request,))
+            .await
+            .map(|(answer,)| answer)
     }
 
-    /// Calls a function of `tools` or `directory` with values whose types only the contract knows.
+    /// Calls a function of `tools`, `directory` or `schedule` with values whose types only the contract knows.
     ///
     /// # Errors
     /// When the call did not come to its end, or there is no such function.
@@ -217,7 +239,9 @@ impl Component {
         arguments: &[Val],
     ) -> Result<Val, CallFailure> {
         let Some(index) = self.dynamic.get(&(interface, function)) else {
-            return Err(CallFailure::Trap(format!("there is no function `{interface}` `{function}`")));
+            return Err(CallFailure::Trap(format!(
+                "there is no function `{interface}` `{function}`"
+            )));
         };
         let mut call = self.prepare(tenant).await?;
         call.untyped(&self.pre, index, arguments).await
@@ -241,7 +265,10 @@ impl Component {
             context.data_mut().count_tick()?;
             Ok(UpdateDeadline::Yield(1))
         });
-        Ok(Call { store, _permit: permit })
+        Ok(Call {
+            store,
+            _permit: permit,
+        })
     }
 }
 
@@ -255,7 +282,13 @@ fn offered(import: &str) -> bool {
         "wasi:clocks/wall-clock@0.2.",
         "wasi:random/random@0.2.",
     ];
-    OFFERED.iter().any(|name| if name.ends_with('.') { import.starts_with(name) } else { import == *name })
+    OFFERED.iter().any(|name| {
+        if name.ends_with('.') {
+            import.starts_with(name)
+        } else {
+            import == *name
+        }
+    })
 }
 
 /// One call under way. Dropping it frees the store first, then the slot.
@@ -307,7 +340,9 @@ impl Call {
     }
 
     fn failure(&self, error: Option<wasmtime::Error>) -> CallFailure {
-        let Some(error) = error else { return CallFailure::WallClock };
+        let Some(error) = error else {
+            return CallFailure::WallClock;
+        };
         match error.downcast_ref::<LimitReached>() {
             Some(LimitReached::Cpu) => CallFailure::CpuBudget,
             Some(LimitReached::HostCalls) => CallFailure::HostCallBudget,

@@ -78,17 +78,23 @@ fn tick(engine: &Engine) {
                 loop {
                     std::thread::sleep(limits::EPOCH_TICK);
                     let Some(engines) = ENGINES.get() else { continue };
-                    engines.lock().unwrap_or_else(PoisonError::into_inner).retain(|engine| {
-                        let engine = engine.upgrade();
-                        engine.iter().for_each(Engine::increment_epoch);
-                        engine.is_some()
-                    });
+                    engines
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .retain(|engine| {
+                            let engine = engine.upgrade();
+                            engine.iter().for_each(Engine::increment_epoch);
+                            engine.is_some()
+                        });
                 }
             })
             .expect("the system can start one thread at the start of the host");
         Mutex::default()
     });
-    engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
+    engines
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(engine.weak());
 }
 
 #[cfg(test)]
@@ -109,7 +115,10 @@ mod tests {
             let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
             let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
             let error = run.call(&mut store, ()).unwrap_err();
-            assert_eq!(error.downcast_ref::<wasmtime::Trap>(), Some(&wasmtime::Trap::Interrupt));
+            assert_eq!(
+                error.downcast_ref::<wasmtime::Trap>(),
+                Some(&wasmtime::Trap::Interrupt)
+            );
         }
     }
 }

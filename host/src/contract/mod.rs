@@ -23,11 +23,15 @@ pub fn caller_to_val(_caller: &Caller) -> Val {
 /// # Errors
 /// Always, until the real module is there.
 pub fn arguments_to_val(_function: &Function, _arguments: Value) -> Result<Val, CallError> {
-    Err(CallError(json!({"code": "unavailable", "message": "the contract is not there yet"})))
+    Err(CallError(
+        json!({"code": "unavailable", "message": "the contract is not there yet"}),
+    ))
 }
 
 /// # Errors
 /// Always, until the real module is there.
 pub fn result_to_json(_function: &Function, _result: Val) -> Result<Value, CallError> {
-    Err(CallError(json!({"code": "unavailable", "message": "the contract is not there yet"})))
+    Err(CallError(
+        json!({"code": "unavailable", "message": "the contract is not there yet"}),
+    ))
 }

@@ -6,7 +6,8 @@ use crate::wit::agent_pipeline::{Host, RunRequest};
 impl Host for CallState {
     async fn submit(&mut self, requests: Vec<RunRequest>) -> wasmtime::Result<()> {
         self.count_host_call()?;
-        self.submitted_jobs.extend(requests.iter().map(|request| request.job_id.clone()));
+        self.submitted_jobs
+            .extend(requests.iter().map(|request| request.job_id.clone()));
         self.context.outlet.submit(requests);
         Ok(())
     }

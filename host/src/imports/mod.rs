@@ -78,7 +78,10 @@ impl CallState {
 
     /// Counts a call of an import. Every import begins with it.
     fn count_host_call(&mut self) -> Result<(), LimitReached> {
-        self.host_calls_left = self.host_calls_left.checked_sub(1).ok_or(LimitReached::HostCalls)?;
+        self.host_calls_left = self
+            .host_calls_left
+            .checked_sub(1)
+            .ok_or(LimitReached::HostCalls)?;
         Ok(())
     }
 
@@ -90,7 +93,11 @@ impl CallState {
 
     /// Claims for which no run was submitted.
     pub(crate) fn unused_claims(self) -> Vec<JobToken> {
-        let Self { mut claims, submitted_jobs, .. } = self;
+        let Self {
+            mut claims,
+            submitted_jobs,
+            ..
+        } = self;
         claims.retain(|claim| !submitted_jobs.contains(&claim.job));
         claims
     }

@@ -4,8 +4,8 @@
 use super::CallState;
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::wit::storage::{
-    Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
-    SearchQuery, StorageError, Unit,
+    Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
+    RunFilter, SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{Edge, Job, Message, Run};
 
@@ -16,14 +16,18 @@ fn bounded(what: &str, count: usize, most: usize) -> Result<(), StorageError> {
     if count <= most {
         return Ok(());
     }
-    Err(StorageError::LimitExceeded(format!("{count} {what}; at most {most}")))
+    Err(StorageError::LimitExceeded(format!(
+        "{count} {what}; at most {most}"
+    )))
 }
 
 fn page_rows(limit: u32) -> Result<(), StorageError> {
     if (1..=PAGE_ROWS_MAX).contains(&limit) {
         return Ok(());
     }
-    Err(StorageError::LimitExceeded(format!("a page of {limit} rows; 1 to {PAGE_ROWS_MAX}")))
+    Err(StorageError::LimitExceeded(format!(
+        "a page of {limit} rows; 1 to {PAGE_ROWS_MAX}"
+    )))
 }
 
 fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
@@ -36,13 +40,26 @@ fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
 fn search_bounds(query: &SearchQuery) -> Result<(), StorageError> {
     page_rows(query.page.limit)?;
     bounded("search terms", query.terms.len(), limits::SEARCH_TERMS_MAX)?;
-    let longest = query.terms.iter().map(|term| term.chars().count()).max().unwrap_or(0);
-    bounded("characters of a search term", longest, limits::SEARCH_TERM_CHARS_MAX)
+    let longest = query
+        .terms
+        .iter()
+        .map(|term| term.chars().count())
+        .max()
+        .unwrap_or(0);
+    bounded(
+        "characters of a search term",
+        longest,
+        limits::SEARCH_TERM_CHARS_MAX,
+    )
 }
 
 fn unit_bounds(units: &[Unit]) -> Result<(), StorageError> {
     bounded("units of a commit", units.len(), limits::COMMIT_UNITS_MAX)?;
-    let largest = units.iter().map(|unit| unit.writes.len().max(unit.guards.len())).max().unwrap_or(0);
+    let largest = units
+        .iter()
+        .map(|unit| unit.writes.len().max(unit.guards.len()))
+        .max()
+        .unwrap_or(0);
     bounded("guards or writes of a unit", largest, limits::UNIT_WRITES_MAX)
 }
 
@@ -68,7 +85,11 @@ impl Host for CallState {
         if let Err(error) = page_rows(page.limit) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.find_jobs(&self.context.tenant, filter, page).await)
+        Ok(self
+            .context
+            .storage
+            .find_jobs(&self.context.tenant, filter, page)
+            .await)
     }
 
     async fn find_runs(&mut self, filter: RunFilter) -> Answer<Vec<Run>> {
@@ -84,7 +105,11 @@ impl Host for CallState {
         if let Err(error) = edge_rows(&filter) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.find_edges(&self.context.tenant, filter).await)
+        Ok(self
+            .context
+            .storage
+            .find_edges(&self.context.tenant, filter)
+            .await)
     }
 
     async fn find_messages(&mut self, filter: MessageFilter) -> Answer<Vec<Message>> {
@@ -92,7 +117,11 @@ impl Host for CallState {
         if let Err(error) = page_rows(filter.limit) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.find_messages(&self.context.tenant, filter).await)
+        Ok(self
+            .context
+            .storage
+            .find_messages(&self.context.tenant, filter)
+            .await)
     }
 
     async fn search_jobs(&mut self, query: SearchQuery) -> Answer<HitPage> {
@@ -100,7 +129,11 @@ impl Host for CallState {
         if let Err(error) = search_bounds(&query) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.search_jobs(&self.context.tenant, query).await)
+        Ok(self
+            .context
+            .storage
+            .search_jobs(&self.context.tenant, query)
+            .await)
     }
 
     async fn claim_due(&mut self, limit: u32) -> Answer<Vec<Claim>> {
@@ -109,9 +142,15 @@ impl Host for CallState {
         let now = context.clock.now();
         let lease_until = now.saturating_add(limits::LEASE.as_millis() as i64);
         let limit = limit.min(CLAIM_JOBS_MAX);
-        let claimed = context.storage.claim_due(&context.tenant, &context.owner, now, lease_until, limit).await;
+        let claimed = context
+            .storage
+            .claim_due(&context.tenant, &context.owner, now, lease_until, limit)
+            .await;
         if let Ok(claims) = &claimed {
-            let tokens = claims.iter().map(|claim| JobToken { job: claim.job.id.clone(), token: claim.token });
+            let tokens = claims.iter().map(|claim| JobToken {
+                job: claim.job.id.clone(),
+                token: claim.token,
+            });
             self.claims.extend(tokens);
         }
         Ok(claimed)

@@ -12,11 +12,17 @@ impl Host for CallState {
         let millis = u64::try_from(self.context.clock.now()).unwrap_or(0);
         // A remainder below 1,000 fits any integer.
         let rest = (millis % MILLIS_A_SECOND) as u32;
-        Ok(Datetime { seconds: millis / MILLIS_A_SECOND, nanoseconds: rest * NANOS_A_MILLI })
+        Ok(Datetime {
+            seconds: millis / MILLIS_A_SECOND,
+            nanoseconds: rest * NANOS_A_MILLI,
+        })
     }
 
     async fn resolution(&mut self) -> wasmtime::Result<Datetime> {
         self.count_host_call()?;
-        Ok(Datetime { seconds: 0, nanoseconds: NANOS_A_MILLI })
+        Ok(Datetime {
+            seconds: 0,
+            nanoseconds: NANOS_A_MILLI,
+        })
     }
 }

@@ -24,7 +24,10 @@ impl Runtime {
         let _turn = self.advance_gate.lock().await;
         let started_before = self.pipeline.live().started();
         let settled_before = self.figures.settled.load(Relaxed);
-        let mut patience = Patience { left: limits::ADVANCE_GRACE, stragglers: HashSet::new() };
+        let mut patience = Patience {
+            left: limits::ADVANCE_GRACE,
+            stragglers: HashSet::new(),
+        };
         loop {
             self.come_to_rest(&mut patience).await;
             let now = self.context.clock.now();
@@ -33,11 +36,19 @@ impl Runtime {
             }
             // Time is about to jump: what executes must not look dead because of it.
             leases::renew(self, to.saturating_add(limits::LEASE.as_millis() as i64)).await;
-            let due = self.context.storage.next_due(&self.context.tenant).await.ok().flatten();
+            let due = self
+                .context
+                .storage
+                .next_due(&self.context.tenant)
+                .await
+                .ok()
+                .flatten();
             let deadline = self.pipeline.live().next_deadline(now);
             let next = due.into_iter().chain(deadline).filter(|next| *next > now).min();
             clock.advance_to(next.map_or(to, |next| next.min(to)));
         }
+        // The poll loop slept through this by its old plan.
+        self.wake.now();
         let executing = self.pipeline.live().executing() as u64;
         Some(ClockReport {
             now: rfc3339(self.context.clock.now()),
@@ -86,7 +97,7 @@ impl Runtime {
     /// left; what still lives then is a straggler. False: nothing ended.
     async fn wait_for_runs(&self, patience: &mut Patience) -> bool {
         let began = RealInstant::now();
-        let before = self.pipeline.live().attempts().count();
+        let before = self.pipeline.live().gone();
         let quiet = async {
             let mut changes = self.pipeline.changes();
             while !self.all_waited_for(patience) {
@@ -96,11 +107,13 @@ impl Runtime {
         let done = tokio::time::timeout(patience.left / 2, quiet).await.is_ok();
         patience.left = patience.left.saturating_sub(began.elapsed());
         if done {
-            return self.pipeline.live().attempts().count() < before;
+            return self.pipeline.live().gone() > before;
         }
         let live = self.pipeline.live();
-        patience.stragglers.extend(live.attempts().map(|(run, token, _)| (run.to_owned(), token)));
-        live.attempts().count() < before
+        patience
+            .stragglers
+            .extend(live.attempts().map(|(run, token, _)| (run.to_owned(), token)));
+        live.gone() > before
     }
 }
 

@@ -44,7 +44,10 @@ pub(super) async fn carry_out(
         () = clock.sleep_until(deadline) => Ended::TimedOut,
     };
     told.cancel();
-    let late = tokio::time::timeout(STOP_GRACE, &mut work).await.ok().and_then(Result::ok);
+    let late = tokio::time::timeout(STOP_GRACE, &mut work)
+        .await
+        .ok()
+        .and_then(Result::ok);
     let mut outcome = late.unwrap_or_else(|| failed(String::new()));
     match ended {
         Ended::Stopped => {
@@ -69,8 +72,17 @@ fn failed(message: String) -> Outcome {
         status: OutcomeStatus::Failed,
         output: String::new(),
         report: None,
-        error: Some(RunError { class: ErrorClass::Transient, message }),
-        usage: Usage { tokens_in: 0, tokens_out: 0, cost_usd: 0.0, tool_calls: 0, seconds: 0.0 },
+        error: Some(RunError {
+            class: ErrorClass::Transient,
+            message,
+        }),
+        usage: Usage {
+            tokens_in: 0,
+            tokens_out: 0,
+            cost_usd: 0.0,
+            tool_calls: 0,
+            seconds: 0.0,
+        },
         journal: Vec::new(),
     }
 }
@@ -78,7 +90,9 @@ fn failed(message: String) -> Outcome {
 /// Applies the caps on what is kept, and fills in how long it took.
 fn kept(mut outcome: Outcome, began: std::time::Instant) -> Outcome {
     if outcome.output.len() > OUTPUT_BYTES_MAX {
-        let end = outcome.output.floor_char_boundary(OUTPUT_BYTES_MAX - CUT_NOTE.len());
+        let end = outcome
+            .output
+            .floor_char_boundary(OUTPUT_BYTES_MAX - CUT_NOTE.len());
         outcome.output.truncate(end);
         outcome.output.push_str(CUT_NOTE);
     }

@@ -36,16 +36,25 @@ async fn step(runtime: &Runtime) -> Result<bool, StorageError> {
     let batch = storage.undelivered(DELIVERY_BATCH).await?;
     let full = batch.len() == DELIVERY_BATCH as usize;
     // A reply goes to the job, not to a person.
-    let mut batch = batch.into_iter().filter(|(_, entry)| entry.message.kind != MessageKind::Reply).peekable();
+    let mut batch = batch
+        .into_iter()
+        .filter(|(_, entry)| entry.message.kind != MessageKind::Reply)
+        .peekable();
     let mut marked = 0;
     while let Some((tenant, first)) = batch.next() {
         let mut messages = vec![first];
         while let Some((_, entry)) = batch.next_if(|(next, _)| *next == tenant) {
             messages.push(entry);
         }
-        runtime.delivery.deliver(&tenant, &messages).await.map_err(StorageError::Unavailable)?;
+        runtime
+            .delivery
+            .deliver(&tenant, &messages)
+            .await
+            .map_err(StorageError::Unavailable)?;
         let ids = messages.into_iter().map(|entry| entry.message.id).collect();
-        marked += storage.set_delivery(&tenant, ids, DeliveryStatus::Delivered).await?;
+        marked += storage
+            .set_delivery(&tenant, ids, DeliveryStatus::Delivered)
+            .await?;
     }
     Ok(full && marked > 0)
 }

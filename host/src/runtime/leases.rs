@@ -15,7 +15,11 @@ pub(super) async fn renew(runtime: &Runtime, lease_until: Instant) {
     if leases.is_empty() {
         return;
     }
-    match context.storage.renew(&context.tenant, &context.owner, leases, lease_until).await {
+    match context
+        .storage
+        .renew(&context.tenant, &context.owner, leases, lease_until)
+        .await
+    {
         Ok(lost) => {
             if !lost.is_empty() {
                 tracing::warn!(runs = lost.len(), "leases were lost: their runs are stopped here");
@@ -39,7 +43,10 @@ pub(super) async fn renew_overdue(runtime: &Runtime) {
 pub(super) async fn run(runtime: Arc<Runtime>) {
     let clock = &runtime.context.clock;
     loop {
-        let next = runtime.last_renewal.load(SeqCst).saturating_add(LEASE_RENEWAL.as_millis() as i64);
+        let next = runtime
+            .last_renewal
+            .load(SeqCst)
+            .saturating_add(LEASE_RENEWAL.as_millis() as i64);
         tokio::select! {
             () = runtime.closed.cancelled() => return,
             () = clock.sleep_until(next) => {}

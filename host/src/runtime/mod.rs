@@ -82,8 +82,12 @@ impl Runtime {
     pub fn new(parts: Parts) -> Arc<Self> {
         let (ended_sender, ended) = mpsc::unbounded_channel();
         let wake = Arc::new(Wake::default());
-        let pipeline =
-            Pipeline::new(parts.agent, Arc::clone(&parts.clock), ended_sender, Arc::clone(&wake));
+        let pipeline = Pipeline::new(
+            parts.agent,
+            Arc::clone(&parts.clock),
+            ended_sender,
+            Arc::clone(&wake),
+        );
         let context = Arc::new(TenantContext {
             tenant: parts.tenant,
             owner: parts.owner,
@@ -151,14 +155,20 @@ impl Runtime {
         // No poll is under way once the gate was passed: nothing new is submitted.
         drop(self.poll_gate.lock().await);
         let drained = self.pipeline.wait_until(|live| live.executing() == 0);
-        if tokio::time::timeout(limits::SHUTDOWN_GRACE, drained).await.is_err() {
+        if tokio::time::timeout(limits::SHUTDOWN_GRACE, drained)
+            .await
+            .is_err()
+        {
             self.pipeline.stop_all();
             let stopped = self.pipeline.wait_until(|live| live.executing() == 0);
             // An attempt ends within STOP_GRACE of being told to.
             let _ = tokio::time::timeout(limits::STOP_GRACE * 2, stopped).await;
         }
         let settled = self.pipeline.wait_until(|live| live.unsettled() == 0);
-        if tokio::time::timeout(limits::SHUTDOWN_GRACE, settled).await.is_err() {
+        if tokio::time::timeout(limits::SHUTDOWN_GRACE, settled)
+            .await
+            .is_err()
+        {
             tracing::warn!("some results could not be settled: their runs are resumed by the next host");
         }
         self.closed.cancel();

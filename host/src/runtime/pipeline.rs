@@ -34,6 +34,8 @@ pub(crate) struct Live {
     runs: HashMap<String, LiveRun>,
     executing: usize,
     started: u64,
+    /// Runs that left the list.
+    gone: u64,
     /// The poll loop found no free place and waits for one.
     awaited: bool,
 }
@@ -47,25 +49,38 @@ impl Live {
         self.runs.len() - self.executing
     }
 
+    pub(crate) fn gone(&self) -> u64 {
+        self.gone
+    }
+
     pub(crate) fn started(&self) -> u64 {
         self.started
     }
 
     /// The attempts that are not settled, as (run, token, deadline).
     pub(crate) fn attempts(&self) -> impl Iterator<Item = (&str, u64, Instant)> {
-        self.runs.iter().map(|(run, live)| (run.as_str(), live.token, live.deadline))
+        self.runs
+            .iter()
+            .map(|(run, live)| (run.as_str(), live.token, live.deadline))
     }
 
     /// The earliest deadline after `now` of what executes.
     pub(crate) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let executing = self.runs.values().filter(|run| run.executing);
-        executing.map(|run| run.deadline).filter(|deadline| *deadline > now).min()
+        executing
+            .map(|run| run.deadline)
+            .filter(|deadline| *deadline > now)
+            .min()
     }
 
     /// The leases to renew.
     pub(crate) fn leases(&self) -> Vec<JobToken> {
         let kept = self.runs.values().filter(|run| !run.abandoned);
-        kept.map(|run| JobToken { job: run.job.clone(), token: run.token }).collect()
+        kept.map(|run| JobToken {
+            job: run.job.clone(),
+            token: run.token,
+        })
+        .collect()
     }
 }
 
@@ -93,7 +108,14 @@ impl Pipeline {
         wake: Arc<Wake>,
     ) -> Self {
         let (changes, _) = watch::channel(());
-        Self(Arc::new(Shared { agent, clock, live: Mutex::default(), ended, wake, changes }))
+        Self(Arc::new(Shared {
+            agent,
+            clock,
+            live: Mutex::default(),
+            ended,
+            wake,
+            changes,
+        }))
     }
 
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
@@ -118,7 +140,11 @@ impl Pipeline {
     pub(super) fn free(&self, parallel_runs: u32, backlog_max: usize) -> u32 {
         let mut live = self.live();
         let executing = u32::try_from(live.executing).unwrap_or(u32::MAX);
-        let free = if live.unsettled() >= backlog_max { 0 } else { parallel_runs.saturating_sub(executing) };
+        let free = if live.unsettled() >= backlog_max {
+            0
+        } else {
+            parallel_runs.saturating_sub(executing)
+        };
         live.awaited = free == 0;
         free
     }
@@ -127,8 +153,13 @@ impl Pipeline {
     pub(super) fn settled(&self, runs: &[FinishedRun]) {
         let mut live = self.live();
         for run in runs {
-            if live.runs.get(&run.run_id).is_some_and(|entry| entry.token == run.token && !entry.executing) {
+            if live
+                .runs
+                .get(&run.run_id)
+                .is_some_and(|entry| entry.token == run.token && !entry.executing)
+            {
                 live.runs.remove(&run.run_id);
+                live.gone += 1;
             }
         }
         drop(live);
@@ -139,7 +170,10 @@ impl Pipeline {
     /// Stops the runs whose leases were lost: another attempt counts.
     pub(super) fn leases_lost(&self, lost: &[JobToken]) {
         for run in self.live().runs.values_mut() {
-            if lost.iter().any(|lease| lease.token == run.token && lease.job == run.job) {
+            if lost
+                .iter()
+                .any(|lease| lease.token == run.token && lease.job == run.job)
+            {
                 run.abandoned = true;
                 run.stop.cancel();
             }
@@ -185,18 +219,28 @@ impl Pipeline {
             let (run_id, job_id, token) = (request.run_id.clone(), request.job_id.clone(), request.token);
             let shared = &pipeline.0;
             let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, request, stop).await;
-            pipeline.ended(FinishedRun { run_id, job_id, token, outcome });
+            pipeline.ended(FinishedRun {
+                run_id,
+                job_id,
+                token,
+                outcome,
+            });
         });
     }
 
     fn ended(&self, run: FinishedRun) {
         let mut live = self.live();
-        let Some(entry) = live.runs.get_mut(&run.run_id).filter(|entry| entry.token == run.token) else {
+        let Some(entry) = live
+            .runs
+            .get_mut(&run.run_id)
+            .filter(|entry| entry.token == run.token)
+        else {
             return;
         };
         entry.executing = false;
         if entry.abandoned {
             live.runs.remove(&run.run_id);
+            live.gone += 1;
         } else {
             // The receiver ends with the runtime; then nobody settles any more.
             let _ = self.0.ended.send(run);

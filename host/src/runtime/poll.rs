@@ -28,6 +28,8 @@ pub(super) enum Step {
 pub(super) struct Pace {
     /// Polls still to be made one job at a time, after a call with several failed.
     single: u32,
+    /// The last poll claimed all it asked for: no need to ask what is due.
+    more: bool,
     /// The wait after the last trouble; none: there was none.
     wait: Option<Duration>,
 }
@@ -35,7 +37,9 @@ pub(super) struct Pace {
 impl Pace {
     /// A wait that doubles from one trouble to the next.
     fn trouble(&mut self) -> Step {
-        let wait = self.wait.map_or(limits::RETRY_WAIT_FIRST, |wait| (wait * 2).min(limits::RETRY_WAIT_MAX));
+        let wait = self.wait.map_or(limits::RETRY_WAIT_FIRST, |wait| {
+            (wait * 2).min(limits::RETRY_WAIT_MAX)
+        });
         self.wait = Some(wait);
         Step::Wait(wait)
     }
@@ -49,35 +53,53 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
     }
     runtime.wake.looking();
     leases::renew_overdue(runtime).await;
-    let storage = &runtime.context.storage;
-    let due = match storage.next_due(&runtime.context.tenant).await {
-        Ok(due) => due,
-        Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
-    };
-    runtime.figures.ready.store(true, Relaxed);
-    if due.is_none_or(|due| due > runtime.context.clock.now()) {
-        pace.wait = None;
-        return Step::Idle(due);
+    let unasked = std::mem::take(&mut pace.more);
+    if !unasked {
+        match runtime.context.storage.next_due(&runtime.context.tenant).await {
+            Ok(due) => {
+                runtime.figures.ready.store(true, Relaxed);
+                if due.is_none_or(|due| due > runtime.context.clock.now()) {
+                    pace.wait = None;
+                    return Step::Idle(due);
+                }
+            }
+            Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
+        }
     }
-    let free = runtime.pipeline.free(runtime.parallel_runs, limits::SETTLE_BACKLOG_MAX);
+    let free = runtime
+        .pipeline
+        .free(runtime.parallel_runs, limits::SETTLE_BACKLOG_MAX);
     if free == 0 {
         return Step::Full;
     }
-    let limit = if pace.single > 0 { 1 } else { free.min(CLAIM_JOBS_MAX) };
+    let limit = if pace.single > 0 {
+        1
+    } else {
+        free.min(CLAIM_JOBS_MAX)
+    };
     runtime.figures.polls.fetch_add(1, Relaxed);
     let end = runtime.component.poll(&runtime.context, limit).await;
     runtime.messages.notify_one();
     match end.result {
         Ok(Ok(report)) => {
             for problem in &report.problems {
-                tracing::warn!(job = problem.job_id, problem.message, "a due job could not be decided");
+                tracing::warn!(
+                    job = problem.job_id,
+                    problem.message,
+                    "a due job could not be decided"
+                );
             }
             pace.single = pace.single.saturating_sub(1);
             if report.claimed > 0 {
                 pace.wait = None;
+                pace.more = report.claimed >= limit;
                 return Step::Again;
             }
-            tracing::warn!(?due, "a job is due, but none could be claimed");
+            if unasked {
+                // The poll before had claimed the last one.
+                return Step::Again;
+            }
+            tracing::warn!("a job is due, but none could be claimed");
             pace.trouble()
         }
         Ok(Err(RunnerError::Unavailable(reason))) => unavailable(runtime, &mut pace, &reason),
@@ -109,7 +131,11 @@ async fn give_back(runtime: &Runtime, claims: Vec<JobToken>) {
         guards: vec![Guard::Claim(claim.clone())],
         writes: vec![Write::Release(claim)],
     });
-    let result = runtime.context.storage.commit(&runtime.context.tenant, units.collect()).await;
+    let result = runtime
+        .context
+        .storage
+        .commit(&runtime.context.tenant, units.collect())
+        .await;
     if let Err::<_, StorageError>(error) = result {
         tracing::warn!(%error, "claims were not given back: they lapse by themselves");
     }

@@ -54,9 +54,16 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
         match runtime.component.settle(&runtime.context, part).await {
             Ok(Ok(report)) => {
                 for problem in &report.problems {
-                    tracing::warn!(job = problem.job_id, problem.message, "a result could not be settled");
+                    tracing::warn!(
+                        job = problem.job_id,
+                        problem.message,
+                        "a result could not be settled"
+                    );
                 }
-                runtime.figures.settled.fetch_add(u64::from(report.settled), Relaxed);
+                runtime
+                    .figures
+                    .settled
+                    .fetch_add(u64::from(report.settled), Relaxed);
                 wait = limits::RETRY_WAIT_FIRST;
                 done(runtime, part);
             }

@@ -21,7 +21,11 @@ pub(super) struct Wake {
 
 impl Default for Wake {
     fn default() -> Self {
-        Self { notify: Notify::new(), armed: AtomicI64::new(NEVER), asleep_until: AtomicI64::new(AWAKE) }
+        Self {
+            notify: Notify::new(),
+            armed: AtomicI64::new(NEVER),
+            asleep_until: AtomicI64::new(AWAKE),
+        }
     }
 }
 
