@@ -3,7 +3,13 @@
 
 pub mod agent;
 pub mod clock;
+pub mod component;
+pub mod contract;
+pub mod engine;
+pub mod host;
+pub mod imports;
 pub mod limits;
+pub mod runtime;
 pub mod service;
 pub mod storage;
 pub mod wit;

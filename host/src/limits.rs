@@ -39,3 +39,77 @@ pub const OUTPUT_BYTES_MAX: usize = 65_536;
 /// Journal entries of a run that are kept, and characters of one.
 pub const JOURNAL_ENTRIES_MAX: usize = 200;
 pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
+
+// The sandbox around one call of the component.
+
+/// Calls of the component that may be under way at once, in the whole process. The pool holds
+/// exactly as many instances.
+pub const PARALLEL_CALLS_MAX: u32 = 16;
+
+/// A call that finds the pool full waits this long, then is told that the host is busy.
+pub const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// Linear memory of one instance, in bytes: a poll of `CLAIM_JOBS_MAX` of the largest jobs fits.
+pub const GUEST_MEMORY_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of linear memory and of tables that stay resident in a pool slot between calls: what a
+/// usual call touches, so that it takes no page fault.
+pub const GUEST_KEEP_RESIDENT_BYTES: usize = 512 << 10;
+pub const GUEST_TABLE_KEEP_RESIDENT_BYTES: usize = 16 << 10;
+
+/// Memories, tables, table elements and core instances of one component. `wit-component` makes
+/// one memory, two tables and up to four core instances.
+pub const GUEST_MEMORIES_MAX: u32 = 1;
+pub const GUEST_TABLES_MAX: u32 = 4;
+pub const GUEST_TABLE_ELEMENTS_MAX: usize = 20_000;
+pub const GUEST_CORE_INSTANCES_MAX: u32 = 8;
+
+/// Bytes of the guest's native stack, and of the stack an asynchronous call gets (imports run on
+/// what is above the guest's share).
+pub const GUEST_STACK_BYTES: usize = 512 << 10;
+pub const CALL_STACK_BYTES: usize = 2 << 20;
+
+/// One tick of the CPU meter, and ticks that one call may compute.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+pub const CPU_TICKS_MAX: u64 = 200;
+
+/// Real time that one call may take, waiting included.
+pub const CALL_WALL_CLOCK: Duration = Duration::from_secs(30);
+
+/// Calls of imports by one call of an export: a full poll makes fewer than ten a job.
+pub const HOST_CALLS_MAX: u32 = 10_000;
+
+/// Bytes that the guest may hand to one import. wasmtime's own default lets a guest make the host
+/// copy 128 MiB.
+pub const HOST_CALL_BYTES_MAX: usize = 4 << 20;
+
+/// Random bytes of one request.
+pub const RANDOM_BYTES_MAX: u64 = 4_096;
+
+// The loop.
+
+/// Bytes of outputs handed to one `settle` call: what it commits stays far below
+/// `HOST_CALL_BYTES_MAX`.
+pub const SETTLE_BYTES_MAX: usize = 1 << 20;
+
+/// Ended runs that may wait for being settled before polling pauses.
+pub const SETTLE_BACKLOG_MAX: usize = 4 * SETTLE_RUNS_MAX;
+
+/// Waits between tries where storage or the component does not answer: the first, and the longest.
+pub const RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// The poll loop looks at storage at least this often, should every hint have been lost.
+pub const IDLE_LOOK: Duration = Duration::from_secs(30);
+
+/// An agent that was told to stop may take this long (real time) before its future is dropped.
+pub const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Real time for which a shutdown waits for running attempts, and for settling what ended.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// Real time for which moving a manual clock waits for running attempts, in all.
+pub const ADVANCE_GRACE: Duration = Duration::from_secs(10);
+
+/// Messages delivered at once.
+pub const DELIVERY_BATCH: u32 = 256;

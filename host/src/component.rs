@@ -1,0 +1,361 @@
+//! The jobs component, loaded once and called with a fresh instance each time.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::{
+    Component as Compiled, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, Val,
+};
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::imports::{self, CallState, LimitReached, TenantContext};
+use crate::limits;
+use crate::wit::JobsPre;
+use crate::wit::conversation::{ConversationError, Effect, Utterance};
+use crate::wit::runner::{FinishedRun, PollReport, RunnerError, SettleReport};
+use crate::wit::schedule::{PreviewAnswer, PreviewRequest};
+use crate::wit::storage::JobToken;
+use crate::wit::tools::ToolError;
+use crate::wit::types::Caller;
+
+/// The functions that are called without knowing their types, by interface.
+const DYNAMIC: [(&str, &[&str]); 3] = [
+    (
+        "tools",
+        &[
+            "job-create",
+            "job-retrieval-semantic",
+            "job-retrieval-by-id",
+            "job-retrieval-by-keywords",
+            "job-update",
+            "job-pause",
+            "job-cancel",
+        ],
+    ),
+    ("directory", &["jobs", "runs", "run"]),
+    ("schedule", &["preview"]),
+];
+
+/// Why a component is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("this is no WebAssembly component that the host runs: {0}")]
+    Invalid(String),
+    #[error("the component imports `{0}`, which the host does not offer")]
+    UnknownImport(String),
+    #[error("the component does not fit the contract meanwhile:jobs@0.1.0: {0}")]
+    Contract(String),
+}
+
+/// Why a call of the component did not come to its end. Its instance is gone, nothing else is.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CallFailure {
+    #[error("the component computed for too long")]
+    CpuBudget,
+    #[error("the call took longer than {} s", limits::CALL_WALL_CLOCK.as_secs())]
+    WallClock,
+    #[error("the component wanted more than {} MiB of memory", limits::GUEST_MEMORY_BYTES_MAX >> 20)]
+    Memory,
+    #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
+    HostCallBudget,
+    #[error("the component failed: {0}")]
+    Trap(String),
+    #[error("every instance of the component is busy; try again in a moment")]
+    Busy,
+}
+
+/// What became of a poll. `claims` are the claims of a call that failed, less those whose runs
+/// were submitted before.
+pub struct PollEnd {
+    pub result: Result<Result<PollReport, RunnerError>, CallFailure>,
+    pub claims: Vec<JobToken>,
+}
+
+/// The component, compiled and linked. Cheap to share.
+pub struct Component {
+    pre: InstancePre<CallState>,
+    slots: Arc<Semaphore>,
+    poll: ComponentExportIndex,
+    settle: ComponentExportIndex,
+    heard: ComponentExportIndex,
+    preview: ComponentExportIndex,
+    dynamic: HashMap<(&'static str, &'static str), ComponentExportIndex>,
+    digest: String,
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+impl Component {
+    /// Compiles and links a component.
+    ///
+    /// # Errors
+    /// When the bytes are no valid component, import what the host does not offer, or lack an
+    /// export of the contract.
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+        let compiled =
+            Compiled::new(engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let component_type = compiled.component_type();
+        let names = |entries: &mut dyn Iterator<Item = &str>| entries.map(str::to_owned).collect::<Vec<_>>();
+        let imports = names(&mut component_type.imports(engine).map(|(name, _)| name));
+        let exports = names(&mut component_type.exports(engine).map(|(name, _)| name));
+        if let Some(unknown) = imports.iter().find(|name| !offered(name)) {
+            return Err(LoadError::UnknownImport(unknown.clone()));
+        }
+        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+        let pre = imports::linker(engine)
+            .and_then(|linker| linker.instantiate_pre(&compiled))
+            .map_err(contract)?;
+        // Checks the types of every export; calls then look up only the one they need.
+        JobsPre::new(pre.clone()).map_err(contract)?;
+        let export = |interface: &str, function: &str| {
+            let interface = format!("meanwhile:jobs/{interface}@0.1.0");
+            compiled
+                .get_export_index(None, interface.as_str())
+                .and_then(|index| compiled.get_export_index(Some(&index), function))
+                .ok_or_else(|| LoadError::Contract(format!("no export `{interface}` `{function}`")))
+        };
+        let mut dynamic = HashMap::new();
+        for (interface, functions) in DYNAMIC {
+            for function in functions {
+                dynamic.insert((interface, *function), export(interface, function)?);
+            }
+        }
+        Ok(Self {
+            slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
+            poll: export("runner", "poll")?,
+            settle: export("runner", "settle")?,
+            heard: export("conversation", "heard")?,
+            preview: export("schedule", "preview")?,
+            dynamic,
+            digest: Sha256::digest(bytes)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+            imports,
+            exports,
+            pre,
+        })
+    }
+
+    /// SHA-256 of the component's bytes, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Names of the component's imports.
+    #[must_use]
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// Names of the component's exports.
+    #[must_use]
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    /// `runner.poll`.
+    pub async fn poll(&self, tenant: &Arc<TenantContext>, limit: u32) -> PollEnd {
+        let mut call = match self.prepare(tenant).await {
+            Ok(call) => call,
+            Err(failure) => {
+                return PollEnd {
+                    result: Err(failure),
+                    claims: Vec::new(),
+                };
+            }
+        };
+        let result = call.typed(&self.pre, &self.poll, (limit,)).await;
+        let claims = if result.is_err() {
+            call.store.into_data().unused_claims()
+        } else {
+            Vec::new()
+        };
+        PollEnd {
+            result: result.map(|(report,)| report),
+            claims,
+        }
+    }
+
+    /// `runner.settle`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn settle(
+        &self,
+        tenant: &Arc<TenantContext>,
+        finished: &[FinishedRun],
+    ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
+        let mut call = self.prepare(tenant).await?;
+        call.typed(&self.pre, &self.settle, (finished,))
+            .await
+            .map(|(report,)| report)
+    }
+
+    /// `conversation.heard`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn heard(
+        &self,
+        tenant: &Arc<TenantContext>,
+        caller: &Caller,
+        utterance: &Utterance,
+    ) -> Result<Result<Vec<Effect>, ConversationError>, CallFailure> {
+        let mut call = self.prepare(tenant).await?;
+        call.typed(&self.pre, &self.heard, (caller, utterance))
+            .await
+            .map(|(effects,)| effects)
+    }
+
+    /// `schedule.preview`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn preview(
+        &self,
+        tenant: &Arc<TenantContext>,
+        request: &PreviewRequest,
+    ) -> Result<Result<PreviewAnswer, ToolError>, CallFailure> {
+        let mut call = self.prepare(tenant).await?;
+        call.typed(&self.pre, &self.preview, (request,))
+            .await
+            .map(|(answer,)| answer)
+    }
+
+    /// Calls a function of `tools`, `directory` or `schedule` with values whose types only the contract knows.
+    ///
+    /// # Errors
+    /// When the call did not come to its end, or there is no such function.
+    pub async fn call_dynamic(
+        &self,
+        tenant: &Arc<TenantContext>,
+        interface: &str,
+        function: &str,
+        arguments: &[Val],
+    ) -> Result<Val, CallFailure> {
+        let Some(index) = self.dynamic.get(&(interface, function)) else {
+            return Err(CallFailure::Trap(format!(
+                "there is no function `{interface}` `{function}`"
+            )));
+        };
+        let mut call = self.prepare(tenant).await?;
+        call.untyped(&self.pre, index, arguments).await
+    }
+
+    /// A slot of the pool and a store with every limit set: also for the guest's start function.
+    async fn prepare(&self, tenant: &Arc<TenantContext>) -> Result<Call, CallFailure> {
+        let permit = match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => tokio::time::timeout(limits::POOL_WAIT, Arc::clone(&self.slots).acquire_owned())
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .ok_or(CallFailure::Busy)?,
+        };
+        let mut store = Store::new(self.pre.engine(), CallState::new(Arc::clone(tenant)));
+        store.limiter(|state| state);
+        store.set_hostcall_fuel(limits::HOST_CALL_BYTES_MAX);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|mut context| {
+            context.data_mut().count_tick()?;
+            Ok(UpdateDeadline::Yield(1))
+        });
+        Ok(Call {
+            store,
+            _permit: permit,
+        })
+    }
+}
+
+/// Whether the host offers an import. Of `wasi:*`, patch versions are the same interface.
+fn offered(import: &str) -> bool {
+    const OFFERED: [&str; 6] = [
+        "meanwhile:jobs/types@0.1.0",
+        "meanwhile:jobs/storage@0.1.0",
+        "meanwhile:jobs/timers@0.1.0",
+        "meanwhile:jobs/agent-pipeline@0.1.0",
+        "wasi:clocks/wall-clock@0.2.",
+        "wasi:random/random@0.2.",
+    ];
+    OFFERED.iter().any(|name| {
+        if name.ends_with('.') {
+            import.starts_with(name)
+        } else {
+            import == *name
+        }
+    })
+}
+
+/// One call under way. Dropping it frees the store first, then the slot.
+struct Call {
+    store: Store<CallState>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Call {
+    async fn typed<P, R>(
+        &mut self,
+        pre: &InstancePre<CallState>,
+        function: &ComponentExportIndex,
+        arguments: P,
+    ) -> Result<R, CallFailure>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let store = &mut self.store;
+        let work = async {
+            let instance: Instance = pre.instantiate_async(&mut *store).await?;
+            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
+            function.call_async(&mut *store, arguments).await
+        };
+        let result = bounded(work).await;
+        result.map_err(|error| self.failure(error))
+    }
+
+    async fn untyped(
+        &mut self,
+        pre: &InstancePre<CallState>,
+        function: &ComponentExportIndex,
+        arguments: &[Val],
+    ) -> Result<Val, CallFailure> {
+        let store = &mut self.store;
+        let work = async {
+            let instance: Instance = pre.instantiate_async(&mut *store).await?;
+            let Some(function) = instance.get_func(&mut *store, function) else {
+                wasmtime::bail!("the export is no function");
+            };
+            let mut results = [Val::Bool(false)];
+            function.call_async(&mut *store, arguments, &mut results).await?;
+            let [result] = results;
+            Ok(result)
+        };
+        let result = bounded(work).await;
+        result.map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: Option<wasmtime::Error>) -> CallFailure {
+        let Some(error) = error else {
+            return CallFailure::WallClock;
+        };
+        match error.downcast_ref::<LimitReached>() {
+            Some(LimitReached::Cpu) => CallFailure::CpuBudget,
+            Some(LimitReached::HostCalls) => CallFailure::HostCallBudget,
+            None if self.store.data().memory_refused => CallFailure::Memory,
+            None => CallFailure::Trap(format!("{error:#}")),
+        }
+    }
+}
+
+/// Bounds a call by the wall clock; no error stands for having run out of it.
+async fn bounded<T>(work: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Option<wasmtime::Error>> {
+    match tokio::time::timeout(limits::CALL_WALL_CLOCK, work).await {
+        Ok(result) => result.map_err(Some),
+        Err(_) => Err(None),
+    }
+}

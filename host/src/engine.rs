@@ -1,0 +1,124 @@
+//! The wasmtime engine: the one place that makes a `Config`, and the thread that lets CPU time
+//! pass for every engine of the process.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::limits;
+
+/// An engine with every limit set, known to the ticker. Falls back from pooled to on-demand
+/// instances, with one warning, where the pool's address space cannot be reserved.
+///
+/// # Errors
+/// When wasmtime does not support this machine.
+pub fn engine() -> Result<Engine, wasmtime::Error> {
+    let mut pooled = config();
+    pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    let engine = match Engine::new(&pooled) {
+        Ok(engine) => engine,
+        Err(error) => {
+            tracing::warn!(%error, "no address space for the instance pool: calls will be slower");
+            let mut on_demand = config();
+            on_demand.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&on_demand)?
+        }
+    };
+    tick(&engine);
+    Ok(engine)
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_relaxed_simd(false)
+        .wasm_tail_call(false)
+        .wasm_threads(false)
+        .shared_memory(false)
+        // Floats that are the same on every machine: a simulation must replay bit for bit.
+        .cranelift_nan_canonicalization(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(limits::GUEST_STACK_BYTES)
+        .async_stack_size(limits::CALL_STACK_BYTES)
+        .memory_init_cow(true);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let calls = limits::PARALLEL_CALLS_MAX;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_core_instances(calls * limits::GUEST_CORE_INSTANCES_MAX)
+        .total_memories(calls * limits::GUEST_MEMORIES_MAX)
+        .total_tables(calls * limits::GUEST_TABLES_MAX)
+        .total_stacks(calls)
+        .max_core_instances_per_component(limits::GUEST_CORE_INSTANCES_MAX)
+        .max_memories_per_component(limits::GUEST_MEMORIES_MAX)
+        .max_memories_per_module(limits::GUEST_MEMORIES_MAX)
+        .max_tables_per_component(limits::GUEST_TABLES_MAX)
+        .max_tables_per_module(limits::GUEST_TABLES_MAX)
+        .table_elements(limits::GUEST_TABLE_ELEMENTS_MAX)
+        .max_memory_size(limits::GUEST_MEMORY_BYTES_MAX)
+        .linear_memory_keep_resident(limits::GUEST_KEEP_RESIDENT_BYTES)
+        .table_keep_resident(limits::GUEST_TABLE_KEEP_RESIDENT_BYTES);
+    pool
+}
+
+/// Every live engine of the process. One thread ticks them all, so that none is forgotten.
+fn tick(engine: &Engine) {
+    static ENGINES: OnceLock<Mutex<Vec<EngineWeak>>> = OnceLock::new();
+    let engines = ENGINES.get_or_init(|| {
+        std::thread::Builder::new()
+            .name("epoch".into())
+            .spawn(|| {
+                loop {
+                    std::thread::sleep(limits::EPOCH_TICK);
+                    let Some(engines) = ENGINES.get() else { continue };
+                    engines
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .retain(|engine| {
+                            let engine = engine.upgrade();
+                            engine.iter().for_each(Engine::increment_epoch);
+                            engine.is_some()
+                        });
+                }
+            })
+            .expect("the system can start one thread at the start of the host");
+        Mutex::default()
+    });
+    engines
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(engine.weak());
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::engine;
+
+    /// A core module that loops for ever is interrupted on each engine, the third as the first.
+    #[test]
+    fn every_engine_of_the_process_interrupts_a_loop() {
+        let engines = [engine().unwrap(), engine().unwrap(), engine().unwrap()];
+        for engine in engines {
+            let wat = "(module (func (export \"run\") (loop br 0)))";
+            let module = wasmtime::Module::new(&engine, wat::parse_str(wat).unwrap()).unwrap();
+            let mut store = wasmtime::Store::new(&engine, ());
+            store.set_epoch_deadline(2);
+            let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+            let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+            let error = run.call(&mut store, ()).unwrap_err();
+            assert_eq!(
+                error.downcast_ref::<wasmtime::Trap>(),
+                Some(&wasmtime::Trap::Interrupt)
+            );
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `storage`: bounds are checked here, before storage is asked; the tenant, the lease's owner and
+//! the present are bound here.
+
+use super::CallState;
+use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
+use crate::wit::storage::{
+    Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
+    RunFilter, SearchQuery, StorageError, Unit,
+};
+use crate::wit::types::{Edge, Job, Message, Run};
+
+/// The outer result is the trap, the inner one the contract's.
+type Answer<T> = wasmtime::Result<Result<T, StorageError>>;
+
+fn bounded(what: &str, count: usize, most: usize) -> Result<(), StorageError> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(StorageError::LimitExceeded(format!(
+        "{count} {what}; at most {most}"
+    )))
+}
+
+fn page_rows(limit: u32) -> Result<(), StorageError> {
+    if (1..=PAGE_ROWS_MAX).contains(&limit) {
+        return Ok(());
+    }
+    Err(StorageError::LimitExceeded(format!(
+        "a page of {limit} rows; 1 to {PAGE_ROWS_MAX}"
+    )))
+}
+
+fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
+    match filter {
+        EdgeFilter::OfDependents(jobs) => bounded("dependents", jobs.len(), PAGE_ROWS_MAX as usize),
+        EdgeFilter::OfPrerequisite(prerequisite) => page_rows(prerequisite.limit),
+    }
+}
+
+fn search_bounds(query: &SearchQuery) -> Result<(), StorageError> {
+    page_rows(query.page.limit)?;
+    bounded("search terms", query.terms.len(), limits::SEARCH_TERMS_MAX)?;
+    let longest = query
+        .terms
+        .iter()
+        .map(|term| term.chars().count())
+        .max()
+        .unwrap_or(0);
+    bounded(
+        "characters of a search term",
+        longest,
+        limits::SEARCH_TERM_CHARS_MAX,
+    )
+}
+
+fn unit_bounds(units: &[Unit]) -> Result<(), StorageError> {
+    bounded("units of a commit", units.len(), limits::COMMIT_UNITS_MAX)?;
+    let largest = units
+        .iter()
+        .map(|unit| unit.writes.len().max(unit.guards.len()))
+        .max()
+        .unwrap_or(0);
+    bounded("guards or writes of a unit", largest, limits::UNIT_WRITES_MAX)
+}
+
+impl Host for CallState {
+    async fn get_jobs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Job>>> {
+        self.count_host_call()?;
+        if let Err(error) = bounded("job ids", ids.len(), PAGE_ROWS_MAX as usize) {
+            return Ok(Err(error));
+        }
+        Ok(self.context.storage.get_jobs(&self.context.tenant, ids).await)
+    }
+
+    async fn get_runs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Run>>> {
+        self.count_host_call()?;
+        if let Err(error) = bounded("run ids", ids.len(), PAGE_ROWS_MAX as usize) {
+            return Ok(Err(error));
+        }
+        Ok(self.context.storage.get_runs(&self.context.tenant, ids).await)
+    }
+
+    async fn find_jobs(&mut self, filter: JobFilter, page: Page) -> Answer<JobPage> {
+        self.count_host_call()?;
+        if let Err(error) = page_rows(page.limit) {
+            return Ok(Err(error));
+        }
+        Ok(self
+            .context
+            .storage
+            .find_jobs(&self.context.tenant, filter, page)
+            .await)
+    }
+
+    async fn find_runs(&mut self, filter: RunFilter) -> Answer<Vec<Run>> {
+        self.count_host_call()?;
+        if let Err(error) = page_rows(filter.limit) {
+            return Ok(Err(error));
+        }
+        Ok(self.context.storage.find_runs(&self.context.tenant, filter).await)
+    }
+
+    async fn find_edges(&mut self, filter: EdgeFilter) -> Answer<Vec<Edge>> {
+        self.count_host_call()?;
+        if let Err(error) = edge_rows(&filter) {
+            return Ok(Err(error));
+        }
+        Ok(self
+            .context
+            .storage
+            .find_edges(&self.context.tenant, filter)
+            .await)
+    }
+
+    async fn find_messages(&mut self, filter: MessageFilter) -> Answer<Vec<Message>> {
+        self.count_host_call()?;
+        if let Err(error) = page_rows(filter.limit) {
+            return Ok(Err(error));
+        }
+        Ok(self
+            .context
+            .storage
+            .find_messages(&self.context.tenant, filter)
+            .await)
+    }
+
+    async fn search_jobs(&mut self, query: SearchQuery) -> Answer<HitPage> {
+        self.count_host_call()?;
+        if let Err(error) = search_bounds(&query) {
+            return Ok(Err(error));
+        }
+        Ok(self
+            .context
+            .storage
+            .search_jobs(&self.context.tenant, query)
+            .await)
+    }
+
+    async fn claim_due(&mut self, limit: u32) -> Answer<Vec<Claim>> {
+        self.count_host_call()?;
+        let context = &self.context;
+        let now = context.clock.now();
+        let lease_until = now.saturating_add(limits::LEASE.as_millis() as i64);
+        let limit = limit.min(CLAIM_JOBS_MAX);
+        let claimed = context
+            .storage
+            .claim_due(&context.tenant, &context.owner, now, lease_until, limit)
+            .await;
+        if let Ok(claims) = &claimed {
+            let tokens = claims.iter().map(|claim| JobToken {
+                job: claim.job.id.clone(),
+                token: claim.token,
+            });
+            self.claims.extend(tokens);
+        }
+        Ok(claimed)
+    }
+
+    async fn commit(&mut self, units: Vec<Unit>) -> Answer<Vec<Result<(), Rejection>>> {
+        self.count_host_call()?;
+        if let Err(error) = unit_bounds(&units) {
+            return Ok(Err(error));
+        }
+        Ok(self.context.storage.commit(&self.context.tenant, units).await)
+    }
+}

@@ -1,0 +1,118 @@
+//! One attempt of a run: the agent's work, bounded by deadline, cancellation and panics.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::Agent;
+use crate::clock::Clock;
+use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, STOP_GRACE};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::wit::types::{ErrorClass, RunError, Usage};
+
+/// What is put where text was left out.
+const CUT_NOTE: &str = "\n[cut: the output was longer than is kept]";
+
+/// Why the agent's work was ended from outside.
+enum Ended {
+    TimedOut,
+    Stopped,
+}
+
+/// Carries out an attempt to its end, whatever the agent does.
+pub(super) async fn carry_out(
+    agent: &dyn Agent,
+    clock: &dyn Clock,
+    request: RunRequest,
+    stop: CancellationToken,
+) -> Outcome {
+    let began = std::time::Instant::now();
+    let began_at = clock.now();
+    let deadline = request.deadline;
+    // A child: the agent is told to stop at the deadline without the run counting as cancelled.
+    let told = stop.child_token();
+    let mut work = pin!(AssertUnwindSafe(agent.run(request, told.clone())).catch_unwind());
+    let ended = tokio::select! {
+        biased;
+        result = &mut work => {
+            let outcome = result.unwrap_or_else(|_| failed("the agent panicked".to_owned()));
+            return kept(outcome, began);
+        }
+        () = stop.cancelled() => Ended::Stopped,
+        () = clock.sleep_until(deadline) => Ended::TimedOut,
+    };
+    told.cancel();
+    let late = tokio::time::timeout(STOP_GRACE, &mut work)
+        .await
+        .ok()
+        .and_then(Result::ok);
+    let mut outcome = late.unwrap_or_else(|| failed(String::new()));
+    match ended {
+        Ended::Stopped => {
+            outcome.status = OutcomeStatus::Cancelled;
+            outcome.error = None;
+        }
+        Ended::TimedOut => {
+            let seconds = deadline.saturating_sub(began_at).max(0) / 1_000;
+            outcome.status = OutcomeStatus::Failed;
+            outcome.report = None;
+            outcome.error = Some(RunError {
+                class: ErrorClass::Transient,
+                message: format!("timed out after {seconds} s"),
+            });
+        }
+    }
+    kept(outcome, began)
+}
+
+fn failed(message: String) -> Outcome {
+    Outcome {
+        status: OutcomeStatus::Failed,
+        output: String::new(),
+        report: None,
+        error: Some(RunError {
+            class: ErrorClass::Transient,
+            message,
+        }),
+        usage: Usage {
+            tokens_in: 0,
+            tokens_out: 0,
+            cost_usd: 0.0,
+            tool_calls: 0,
+            seconds: 0.0,
+        },
+        journal: Vec::new(),
+    }
+}
+
+/// Applies the caps on what is kept, and fills in how long it took.
+fn kept(mut outcome: Outcome, began: std::time::Instant) -> Outcome {
+    if outcome.output.len() > OUTPUT_BYTES_MAX {
+        let end = outcome
+            .output
+            .floor_char_boundary(OUTPUT_BYTES_MAX - CUT_NOTE.len());
+        outcome.output.truncate(end);
+        outcome.output.push_str(CUT_NOTE);
+    }
+    if outcome.journal.len() > JOURNAL_ENTRIES_MAX {
+        let left_out = outcome.journal.len() - (JOURNAL_ENTRIES_MAX - 1);
+        outcome.journal.truncate(JOURNAL_ENTRIES_MAX - 1);
+        outcome.journal.push(format!("[cut: {left_out} more notes]"));
+    }
+    for note in &mut outcome.journal {
+        // Bytes bound characters from above: the count is only taken of long notes.
+        if note.len() > JOURNAL_ENTRY_CHARS_MAX
+            && let Some((end, _)) = note.char_indices().nth(JOURNAL_ENTRY_CHARS_MAX)
+        {
+            note.truncate(end);
+            note.pop();
+            note.push('…');
+        }
+    }
+    if outcome.usage.seconds <= 0.0 {
+        outcome.usage.seconds = began.elapsed().as_secs_f64();
+    }
+    outcome
+}

@@ -1,0 +1,278 @@
+//! The runs that live in this host: started once per (run, token), stopped on request, kept on
+//! the list until they are settled so that their leases are renewed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::attempt;
+use super::wake::Wake;
+use crate::agent::Agent;
+use crate::clock::Clock;
+use crate::imports::Outlet;
+use crate::wit::agent_pipeline::RunRequest;
+use crate::wit::runner::FinishedRun;
+use crate::wit::storage::JobToken;
+use crate::wit::types::Instant;
+
+/// A run between its submission and its settlement.
+struct LiveRun {
+    job: String,
+    token: u64,
+    deadline: Instant,
+    stop: CancellationToken,
+    executing: bool,
+    /// Its end is of no use: the lease was lost, or the host goes down.
+    abandoned: bool,
+}
+
+/// All runs that live here.
+#[derive(Default)]
+pub(crate) struct Live {
+    runs: HashMap<String, LiveRun>,
+    executing: usize,
+    started: u64,
+    /// Runs that left the list.
+    gone: u64,
+    /// The poll loop found no free place and waits for one.
+    awaited: bool,
+}
+
+impl Live {
+    pub(crate) fn executing(&self) -> usize {
+        self.executing
+    }
+
+    pub(crate) fn unsettled(&self) -> usize {
+        self.runs.len() - self.executing
+    }
+
+    pub(crate) fn gone(&self) -> u64 {
+        self.gone
+    }
+
+    pub(crate) fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// The attempts that are not settled, as (run, token, deadline).
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = (&str, u64, Instant)> {
+        self.runs
+            .iter()
+            .map(|(run, live)| (run.as_str(), live.token, live.deadline))
+    }
+
+    /// The earliest deadline after `now` of what executes.
+    pub(crate) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let executing = self.runs.values().filter(|run| run.executing);
+        executing
+            .map(|run| run.deadline)
+            .filter(|deadline| *deadline > now)
+            .min()
+    }
+
+    /// The leases to renew.
+    pub(crate) fn leases(&self) -> Vec<JobToken> {
+        let kept = self.runs.values().filter(|run| !run.abandoned);
+        kept.map(|run| JobToken {
+            job: run.job.clone(),
+            token: run.token,
+        })
+        .collect()
+    }
+}
+
+struct Shared {
+    agent: Arc<dyn Agent>,
+    clock: Arc<dyn Clock>,
+    live: Mutex<Live>,
+    ended: mpsc::UnboundedSender<FinishedRun>,
+    wake: Arc<Wake>,
+    /// Sent whenever a run ended or was settled.
+    changes: watch::Sender<()>,
+}
+
+/// Hands runs to the agent. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pipeline(Arc<Shared>);
+
+impl Pipeline {
+    /// What ended goes to `ended`. The channel is unbounded; polling pauses at
+    /// `SETTLE_BACKLOG_MAX`, so what it can hold is that and the parallel runs.
+    pub(super) fn new(
+        agent: Arc<dyn Agent>,
+        clock: Arc<dyn Clock>,
+        ended: mpsc::UnboundedSender<FinishedRun>,
+        wake: Arc<Wake>,
+    ) -> Self {
+        let (changes, _) = watch::channel(());
+        Self(Arc::new(Shared {
+            agent,
+            clock,
+            live: Mutex::default(),
+            ended,
+            wake,
+            changes,
+        }))
+    }
+
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes whenever a run ended or was settled.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// Waits until the condition holds. Cancel-safe.
+    pub(crate) async fn wait_until(&self, condition: impl Fn(&Live) -> bool) {
+        let mut changes = self.changes();
+        while !condition(&self.live()) {
+            // The sender lives in `self`.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// How many runs may start now. Where none may, the loop is woken when one ended.
+    pub(super) fn free(&self, parallel_runs: u32, backlog_max: usize) -> u32 {
+        let mut live = self.live();
+        let executing = u32::try_from(live.executing).unwrap_or(u32::MAX);
+        let free = if live.unsettled() >= backlog_max {
+            0
+        } else {
+            parallel_runs.saturating_sub(executing)
+        };
+        live.awaited = free == 0;
+        free
+    }
+
+    /// These runs are settled, or left to their leases.
+    pub(super) fn settled(&self, runs: &[FinishedRun]) {
+        let mut live = self.live();
+        for run in runs {
+            if live
+                .runs
+                .get(&run.run_id)
+                .is_some_and(|entry| entry.token == run.token && !entry.executing)
+            {
+                live.runs.remove(&run.run_id);
+                live.gone += 1;
+            }
+        }
+        drop(live);
+        self.0.changes.send_replace(());
+        self.0.wake.now();
+    }
+
+    /// Stops the runs whose leases were lost: another attempt counts.
+    pub(super) fn leases_lost(&self, lost: &[JobToken]) {
+        for run in self.live().runs.values_mut() {
+            if lost
+                .iter()
+                .any(|lease| lease.token == run.token && lease.job == run.job)
+            {
+                run.abandoned = true;
+                run.stop.cancel();
+            }
+        }
+    }
+
+    /// Stops everything; what did not end by itself is left to the next host.
+    pub(super) fn stop_all(&self) {
+        for run in self.live().runs.values_mut().filter(|run| run.executing) {
+            run.abandoned = true;
+            run.stop.cancel();
+        }
+    }
+
+    fn start(&self, request: RunRequest) {
+        let mut live = self.live();
+        let stop = CancellationToken::new();
+        let entry = LiveRun {
+            job: request.job_id.clone(),
+            token: request.token,
+            deadline: request.deadline,
+            stop: stop.clone(),
+            executing: true,
+            abandoned: false,
+        };
+        match live.runs.get(&request.run_id) {
+            // The same attempt again, or one that a newer took over from.
+            Some(known) if known.token >= request.token => return,
+            Some(known) => {
+                known.stop.cancel();
+                if known.executing {
+                    live.executing -= 1;
+                }
+            }
+            None => {}
+        }
+        live.runs.insert(request.run_id.clone(), entry);
+        live.executing += 1;
+        live.started += 1;
+        drop(live);
+        let pipeline = self.clone();
+        tokio::spawn(async move {
+            let (run_id, job_id, token) = (request.run_id.clone(), request.job_id.clone(), request.token);
+            let shared = &pipeline.0;
+            let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, request, stop).await;
+            pipeline.ended(FinishedRun {
+                run_id,
+                job_id,
+                token,
+                outcome,
+            });
+        });
+    }
+
+    fn ended(&self, run: FinishedRun) {
+        let mut live = self.live();
+        let Some(entry) = live
+            .runs
+            .get_mut(&run.run_id)
+            .filter(|entry| entry.token == run.token)
+        else {
+            return;
+        };
+        entry.executing = false;
+        if entry.abandoned {
+            live.runs.remove(&run.run_id);
+            live.gone += 1;
+        } else {
+            // The receiver ends with the runtime; then nobody settles any more.
+            let _ = self.0.ended.send(run);
+        }
+        live.executing -= 1;
+        let awaited = std::mem::take(&mut live.awaited);
+        drop(live);
+        self.0.changes.send_replace(());
+        if awaited {
+            self.0.wake.now();
+        }
+    }
+}
+
+impl Outlet for Pipeline {
+    fn submit(&self, requests: Vec<RunRequest>) {
+        for request in requests {
+            self.start(request);
+        }
+    }
+
+    fn cancel(&self, run: &str) {
+        if let Some(run) = self.live().runs.get(run) {
+            run.stop.cancel();
+        }
+    }
+
+    fn can_judge(&self) -> bool {
+        self.0.agent.can_judge()
+    }
+
+    fn arm(&self, at: Instant) {
+        self.0.wake.arm(at);
+    }
+}

@@ -1,0 +1,167 @@
+//! Polling: claims what is due, as much as there is room for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::{Runtime, leases};
+use crate::limits::{self, CLAIM_JOBS_MAX};
+use crate::wit::runner::RunnerError;
+use crate::wit::storage::{Guard, JobToken, StorageError, Unit, Write};
+use crate::wit::types::Instant;
+
+/// What a step found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    /// There may be more to do at once.
+    Again,
+    /// Nothing is due before this instant.
+    Idle(Option<Instant>),
+    /// Every place is taken: something has to end first.
+    Full,
+    /// Something did not answer; try again after this.
+    Wait(Duration),
+}
+
+/// How carefully to go on after trouble.
+#[derive(Default)]
+pub(super) struct Pace {
+    /// Polls still to be made one job at a time, after a call with several failed.
+    single: u32,
+    /// The last poll claimed all it asked for: no need to ask what is due.
+    more: bool,
+    /// The wait after the last trouble; none: there was none.
+    wait: Option<Duration>,
+}
+
+impl Pace {
+    /// A wait that doubles from one trouble to the next.
+    fn trouble(&mut self) -> Step {
+        let wait = self.wait.map_or(limits::RETRY_WAIT_FIRST, |wait| {
+            (wait * 2).min(limits::RETRY_WAIT_MAX)
+        });
+        self.wait = Some(wait);
+        Step::Wait(wait)
+    }
+}
+
+/// One poll. Serialised: two callers take turns.
+pub(super) async fn tick(runtime: &Runtime) -> Step {
+    let mut pace = runtime.poll_gate.lock().await;
+    if runtime.closing.is_cancelled() {
+        return Step::Idle(None);
+    }
+    runtime.wake.looking();
+    leases::renew_overdue(runtime).await;
+    let unasked = std::mem::take(&mut pace.more);
+    if !unasked {
+        match runtime.context.storage.next_due(&runtime.context.tenant).await {
+            Ok(due) => {
+                runtime.figures.ready.store(true, Relaxed);
+                if due.is_none_or(|due| due > runtime.context.clock.now()) {
+                    pace.wait = None;
+                    return Step::Idle(due);
+                }
+            }
+            Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
+        }
+    }
+    let free = runtime
+        .pipeline
+        .free(runtime.parallel_runs, limits::SETTLE_BACKLOG_MAX);
+    if free == 0 {
+        return Step::Full;
+    }
+    let limit = if pace.single > 0 {
+        1
+    } else {
+        free.min(CLAIM_JOBS_MAX)
+    };
+    runtime.figures.polls.fetch_add(1, Relaxed);
+    let end = runtime.component.poll(&runtime.context, limit).await;
+    runtime.messages.notify_one();
+    match end.result {
+        Ok(Ok(report)) => {
+            for problem in &report.problems {
+                tracing::warn!(
+                    job = problem.job_id,
+                    problem.message,
+                    "a due job could not be decided"
+                );
+            }
+            pace.single = pace.single.saturating_sub(1);
+            if report.claimed > 0 {
+                pace.wait = None;
+                pace.more = report.claimed >= limit;
+                return Step::Again;
+            }
+            if unasked {
+                // The poll before had claimed the last one.
+                return Step::Again;
+            }
+            tracing::warn!("a job is due, but none could be claimed");
+            pace.trouble()
+        }
+        Ok(Err(RunnerError::Unavailable(reason))) => unavailable(runtime, &mut pace, &reason),
+        Err(failure) => {
+            runtime.figures.component_failures.fetch_add(1, Relaxed);
+            tracing::warn!(%failure, limit, "a poll failed");
+            if limit > 1 {
+                // One at a time finds the row that does it; its neighbours need not wait for
+                // their leases to lapse. The bad row, alone, keeps its lease and so rests.
+                pace.single = limit;
+                give_back(runtime, end.claims).await;
+                return Step::Again;
+            }
+            pace.single = pace.single.saturating_sub(1);
+            pace.trouble()
+        }
+    }
+}
+
+fn unavailable(runtime: &Runtime, pace: &mut Pace, reason: &str) -> Step {
+    runtime.figures.ready.store(false, Relaxed);
+    tracing::warn!(reason, "storage does not answer");
+    pace.trouble()
+}
+
+/// Ends the leases of claims of which nothing was made.
+async fn give_back(runtime: &Runtime, claims: Vec<JobToken>) {
+    let units = claims.into_iter().map(|claim| Unit {
+        guards: vec![Guard::Claim(claim.clone())],
+        writes: vec![Write::Release(claim)],
+    });
+    let result = runtime
+        .context
+        .storage
+        .commit(&runtime.context.tenant, units.collect())
+        .await;
+    if let Err::<_, StorageError>(error) = result {
+        tracing::warn!(%error, "claims were not given back: they lapse by themselves");
+    }
+}
+
+/// The poll loop.
+pub(super) async fn run(runtime: Arc<Runtime>) {
+    while !runtime.closing.is_cancelled() {
+        match tick(&runtime).await {
+            Step::Again => {}
+            Step::Full => runtime.wake.notified().await,
+            Step::Wait(wait) => {
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    () = runtime.closing.cancelled() => {}
+                }
+            }
+            Step::Idle(due) => {
+                let until = runtime.wake.plan(due);
+                tokio::select! {
+                    () = runtime.wake.notified() => {}
+                    () = runtime.context.clock.sleep_until(until) => {}
+                    () = tokio::time::sleep(limits::IDLE_LOOK) => {}
+                }
+            }
+        }
+    }
+    runtime.figures.ready.store(false, Relaxed);
+}

@@ -1,0 +1,113 @@
+//! Settling: hands the ends of runs to the component, in batches of what ended meanwhile.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Runtime;
+use crate::component::CallFailure;
+use crate::limits::{self, SETTLE_BYTES_MAX, SETTLE_RUNS_MAX};
+use crate::wit::runner::{FinishedRun, RunnerError};
+
+/// The settle loop. Ends when the runtime is closed.
+pub(super) async fn run(runtime: Arc<Runtime>, mut ended: mpsc::UnboundedReceiver<FinishedRun>) {
+    let mut batch = Vec::with_capacity(SETTLE_RUNS_MAX);
+    loop {
+        tokio::select! {
+            biased;
+            taken = ended.recv_many(&mut batch, SETTLE_RUNS_MAX) => {
+                if taken == 0 {
+                    return;
+                }
+            }
+            () = runtime.closed.cancelled() => return,
+        }
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(within_bytes(rest));
+            settle(&runtime, now).await;
+            rest = later;
+        }
+        batch.clear();
+    }
+}
+
+/// How many of the first runs fit one call by size; at least one.
+fn within_bytes(runs: &[FinishedRun]) -> usize {
+    let mut bytes = 0;
+    let fits = |run: &&FinishedRun| {
+        let outcome = &run.outcome;
+        bytes += outcome.output.len() + outcome.journal.iter().map(String::len).sum::<usize>();
+        bytes <= SETTLE_BYTES_MAX
+    };
+    runs.iter().take_while(fits).count().max(1)
+}
+
+/// Settles a batch to the last row: halves what fails, waits for what does not answer. A row that
+/// fails by itself is left to its lease.
+async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
+    let mut parts = vec![batch];
+    let mut wait = limits::RETRY_WAIT_FIRST;
+    while let Some(part) = parts.pop() {
+        match runtime.component.settle(&runtime.context, part).await {
+            Ok(Ok(report)) => {
+                for problem in &report.problems {
+                    tracing::warn!(
+                        job = problem.job_id,
+                        problem.message,
+                        "a result could not be settled"
+                    );
+                }
+                runtime
+                    .figures
+                    .settled
+                    .fetch_add(u64::from(report.settled), Relaxed);
+                wait = limits::RETRY_WAIT_FIRST;
+                done(runtime, part);
+            }
+            Ok(Err(RunnerError::Unavailable(reason))) => {
+                tracing::warn!(reason, "results wait for storage");
+                runtime.figures.ready.store(false, Relaxed);
+                parts.push(part);
+                if !pause(runtime, &mut wait).await {
+                    return;
+                }
+            }
+            Err(CallFailure::Busy) => {
+                parts.push(part);
+                if !pause(runtime, &mut wait).await {
+                    return;
+                }
+            }
+            Err(failure) => {
+                runtime.figures.component_failures.fetch_add(1, Relaxed);
+                if let [run] = part {
+                    tracing::error!(run = run.run_id, %failure, "a result cannot be settled: left to its lease");
+                    done(runtime, part);
+                } else {
+                    tracing::warn!(runs = part.len(), %failure, "settling failed: trying halves");
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.push(second);
+                    parts.push(first);
+                }
+            }
+        }
+    }
+}
+
+fn done(runtime: &Runtime, part: &[FinishedRun]) {
+    runtime.messages.notify_one();
+    runtime.pipeline.settled(part);
+}
+
+/// Waits, longer each time. False: the runtime was closed meanwhile.
+async fn pause(runtime: &Runtime, wait: &mut Duration) -> bool {
+    let this = *wait;
+    *wait = (this * 2).min(limits::RETRY_WAIT_MAX);
+    tokio::select! {
+        () = tokio::time::sleep(this) => true,
+        () = runtime.closed.cancelled() => false,
+    }
+}
