@@ -6,10 +6,12 @@ use std::path::PathBuf;
 fn main() {
     println!("cargo:rerun-if-env-changed=JOBS_COMPONENT_WASM");
     println!("cargo:rerun-if-changed=../wit");
-    let path = env::var_os("JOBS_COMPONENT_WASM").map(PathBuf::from).unwrap_or_else(|| {
-        let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-        host.join("../target/meanwhile_jobs.wasm")
-    });
+    let path = env::var_os("JOBS_COMPONENT_WASM")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let host = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+            host.join("../target/meanwhile_jobs.wasm")
+        });
     println!("cargo:rerun-if-changed={}", path.display());
     let Ok(path) = path.canonicalize() else {
         println!(

@@ -20,8 +20,13 @@ use crate::units::{self, at_revision};
 use crate::views;
 use crate::world::World;
 
-const LIVE: [JobStatus; 5] =
-    [JobStatus::Pending, JobStatus::Active, JobStatus::InProgress, JobStatus::Blocked, JobStatus::Paused];
+const LIVE: [JobStatus; 5] = [
+    JobStatus::Pending,
+    JobStatus::Active,
+    JobStatus::InProgress,
+    JobStatus::Blocked,
+    JobStatus::Paused,
+];
 
 /// A trigger in which nothing is said.
 pub const EMPTY_TRIGGER: TriggerConfig = TriggerConfig {
@@ -40,7 +45,11 @@ pub const EMPTY_TRIGGER: TriggerConfig = TriggerConfig {
 };
 
 /// See `wit/tools.wit`.
-pub fn create(world: &impl World, caller: &Caller, request: &JobCreateRequest) -> Result<JobCreateAnswer, ToolError> {
+pub fn create(
+    world: &impl World,
+    caller: &Caller,
+    request: &JobCreateRequest,
+) -> Result<JobCreateAnswer, ToolError> {
     check_texts(caller, request)?;
     let digest = request_digest(request);
     if let Some(key) = &request.idempotency_key
@@ -50,9 +59,15 @@ pub fn create(world: &impl World, caller: &Caller, request: &JobCreateRequest) -
     }
     let now = world.now();
     let trigger = request.trigger_config.as_ref().unwrap_or(&EMPTY_TRIGGER);
-    let context = Context { now, caller_zone: caller.time_zone.as_deref() };
+    let context = Context {
+        now,
+        caller_zone: caller.time_zone.as_deref(),
+    };
     let normalised = normalise(trigger, request.job_type, &context)?;
-    let wanted = prerequisites::merged(request.depends_on.as_deref(), request.depends_on_job_ids.as_deref())?;
+    let wanted = prerequisites::merged(
+        request.depends_on.as_deref(),
+        request.depends_on_job_ids.as_deref(),
+    )?;
     let retry = policies::retry(request.retry.as_ref(), &policies::DEFAULT_RETRY)?;
     policies::timeout(request.timeout_seconds)?;
     policies::budget(request.budget.as_ref())?;
@@ -67,7 +82,9 @@ pub fn create(world: &impl World, caller: &Caller, request: &JobCreateRequest) -
         timeout_seconds: request.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS_DEFAULT),
         budget: request.budget,
         notify: request.notify.unwrap_or(NotifyPolicy::Always),
-        on_dependency_failure: request.on_dependency_failure.unwrap_or(DependencyFailurePolicy::Block),
+        on_dependency_failure: request
+            .on_dependency_failure
+            .unwrap_or(DependencyFailurePolicy::Block),
         related_entity_id: request.related_entity_id.clone(),
         narrative_id: request.narrative_id.clone(),
         conversation: caller.conversation.clone(),
@@ -84,7 +101,10 @@ pub fn create(world: &impl World, caller: &Caller, request: &JobCreateRequest) -
         let edges = prerequisites::edges(world, caller, &id, &wanted)?;
         let job = arrange(&id, caller, spec.clone(), &edges, now)?;
         let mut unit = units::guarded(&job);
-        unit.guards = edges.iter().map(|(prerequisite, _)| at_revision(prerequisite)).collect();
+        unit.guards = edges
+            .iter()
+            .map(|(prerequisite, _)| at_revision(prerequisite))
+            .collect();
         unit.writes.push(Write::InsertJob(job.clone()));
         for (prerequisite, edge) in &edges {
             unit.writes.push(Write::PutEdge(edge.clone()));
@@ -122,12 +142,16 @@ fn check_texts(caller: &Caller, request: &JobCreateRequest) -> Result<(), ToolEr
             text(field, value, 1, limits::NAME_CHARS_MAX)?;
         }
     }
-    for (field, given, actual) in
-        [("agent_id", &request.agent_id, &caller.agent), ("user_id", &request.user_id, &caller.user)]
-    {
+    for (field, given, actual) in [
+        ("agent_id", &request.agent_id, &caller.agent),
+        ("user_id", &request.user_id, &caller.user),
+    ] {
         if given.as_ref().is_some_and(|given| given != actual) {
             let message = format!("{field} is not the caller's. Leave it out: it is filled in for you.");
-            return Err(ToolError { field: Some(field.into()), ..error(ErrorCode::Forbidden, message) });
+            return Err(ToolError {
+                field: Some(field.into()),
+                ..error(ErrorCode::Forbidden, message)
+            });
         }
     }
     Ok(())
@@ -135,12 +159,19 @@ fn check_texts(caller: &Caller, request: &JobCreateRequest) -> Result<(), ToolEr
 
 /// Tells a repeated request from a different one. `confirm_new` is no content.
 fn request_digest(request: &JobCreateRequest) -> u64 {
-    let content = JobCreateRequest { confirm_new: None, ..request.clone() };
+    let content = JobCreateRequest {
+        confirm_new: None,
+        ..request.clone()
+    };
     ids::digest([format!("{content:?}").as_str()])
 }
 
 fn by_key(world: &impl World, caller: &Caller, key: &str) -> Result<Option<Job>, ToolError> {
-    let filter = JobFilter { idempotency_key: Some(key.into()), include_archived: true, ..own(caller) };
+    let filter = JobFilter {
+        idempotency_key: Some(key.into()),
+        include_archived: true,
+        ..own(caller)
+    };
     Ok(world.find_jobs(&filter, &page(1))?.jobs.pop())
 }
 
@@ -152,7 +183,10 @@ fn repeated(world: &impl World, existing: Job, digest: u64) -> Result<JobCreateA
              change that job, or another key for a new one.",
             existing.id, existing.spec.title
         );
-        return Err(ToolError { field: Some("idempotency_key".into()), ..conflict(message) });
+        return Err(ToolError {
+            field: Some("idempotency_key".into()),
+            ..conflict(message)
+        });
     }
     let mut answer = created(world, &existing, Vec::new())?;
     answer.created = false;
@@ -179,8 +213,16 @@ pub fn sentence(job: &Job) -> String {
         JobStatus::Pending => format!("“{}”: waits for its prerequisites. {schedule}", job.spec.title),
         JobStatus::Active | JobStatus::InProgress => format!("“{}”: {schedule}", job.spec.title),
         status => {
-            let why = job.state.status_reason.as_ref().map_or("", |reason| reason.message.as_str());
-            format!("“{}” is {}. {why}", job.spec.title, crate::lifecycle::name(status))
+            let why = job
+                .state
+                .status_reason
+                .as_ref()
+                .map_or("", |reason| reason.message.as_str());
+            format!(
+                "“{}” is {}. {why}",
+                job.spec.title,
+                crate::lifecycle::name(status)
+            )
         }
     }
 }
@@ -204,7 +246,12 @@ fn fresh() -> JobState {
         iteration: 0,
         last_run: None,
         told_digest: None,
-        spent: Spending { day: 0, runs_today: 0, tokens: 0, cost_usd: 0.0 },
+        spent: Spending {
+            day: 0,
+            runs_today: 0,
+            tokens: 0,
+            cost_usd: 0.0,
+        },
     }
 }
 
@@ -232,13 +279,18 @@ fn arrange(
     job.state.unmet = plan::unmet(&edges);
     dependents::weigh(&mut job, &edges, now)?;
     if job.state.status == JobStatus::Completed {
-        return Err(invalid("trigger_config", "This would never fire: its horizon ends before its first fire."));
+        return Err(invalid(
+            "trigger_config",
+            "This would never fire: its horizon ends before its first fire.",
+        ));
     }
     Ok(job)
 }
 
 /// Words that tell nothing about what a job is for.
-const FILLERS: [&str; 12] = ["to", "the", "a", "an", "for", "job", "task", "of", "and", "my", "on", "in"];
+const FILLERS: [&str; 12] = [
+    "to", "the", "a", "an", "for", "job", "task", "of", "and", "my", "on", "in",
+];
 
 fn words(title: &str) -> HashSet<String> {
     title
@@ -254,12 +306,15 @@ fn refuse_similar(world: &impl World, caller: &Caller, title: &str) -> Result<()
     if wanted.is_empty() {
         return Ok(());
     }
-    let live = JobFilter { statuses: LIVE.into(), ..own(caller) };
+    let live = JobFilter {
+        statuses: LIVE.into(),
+        ..own(caller)
+    };
     let mut candidates = world.find_jobs(&live, &page(limits::SIMILAR_JOBS_MAX))?.jobs;
     // Older jobs with all these words; the page above only knows the newest.
     if candidates.len() == limits::SIMILAR_JOBS_MAX as usize {
         let query = SearchQuery {
-            terms: wanted.iter().cloned().take(limits::KEYWORDS_MAX).collect(),
+            terms: wanted.iter().take(limits::KEYWORDS_MAX).cloned().collect(),
             mode: SearchMode::AllTerms,
             filter: live,
             page: page(limits::KEYWORDS_MAX as u32),

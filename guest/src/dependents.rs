@@ -2,8 +2,8 @@
 
 use crate::bindings::storage::{EdgeFilter, PrerequisiteEdges, Rejection, StorageError, Unit, Write};
 use crate::bindings::types::{
-    DependencyCondition, DependencyFailurePolicy, DependencyOutcome, Edge, EdgeStatus, Instant, Job, JobStatus,
-    MessageKind,
+    DependencyCondition, DependencyFailurePolicy, DependencyOutcome, Edge, EdgeStatus, Instant, Job,
+    JobStatus, MessageKind,
 };
 use crate::lifecycle::{IllegalTransition, ended, reason, transition};
 use crate::limits;
@@ -74,15 +74,31 @@ fn tell_page(
         let mut written = Vec::with_capacity(edges.len());
         for (edge, dependent) in edges.drain(..).zip(jobs) {
             let Some(dependent) = dependent else { continue };
-            let of_this: Vec<Edge> = all.iter().filter(|other| other.dependent == edge.dependent).cloned().collect();
+            let of_this: Vec<Edge> = all
+                .iter()
+                .filter(|other| other.dependent == edge.dependent)
+                .cloned()
+                .collect();
             // The dependency may have been removed or met meanwhile.
-            let Some(current) = of_this.iter().find(|other| other.prerequisite == edge.prerequisite).cloned() else {
+            let Some(current) = of_this
+                .iter()
+                .find(|other| other.prerequisite == edge.prerequisite)
+                .cloned()
+            else {
                 continue;
             };
             if current.status == EdgeStatus::Satisfied || settle(current.on, outcome) == current.status {
                 continue;
             }
-            units.push(unit(world, prerequisite, outcome, current, of_this, dependent, now));
+            units.push(unit(
+                world,
+                prerequisite,
+                outcome,
+                current,
+                of_this,
+                dependent,
+                now,
+            ));
             written.push(edge);
         }
         if units.is_empty() {
@@ -99,7 +115,9 @@ fn tell_page(
             return Ok(());
         }
     }
-    Err(StorageError::Unavailable("dependents kept changing while they were told".into()))
+    Err(StorageError::Unavailable(
+        "dependents kept changing while they were told".into(),
+    ))
 }
 
 fn unit(
@@ -125,7 +143,11 @@ fn unit(
     // A job that has a place of its own (paused, running, ended, asking) keeps it.
     let waits = before == JobStatus::Pending
         || (before == JobStatus::Blocked
-            && dependent.state.status_reason.as_ref().is_some_and(|reason| reason.code == "dependency_failed"));
+            && dependent
+                .state
+                .status_reason
+                .as_ref()
+                .is_some_and(|reason| reason.code == "dependency_failed"));
     if waits && weigh(&mut dependent, &edges, now).is_ok() && edge.status == EdgeStatus::Broken {
         name_predecessor(&mut dependent, prerequisite);
         let told = match dependent.state.status {
@@ -135,7 +157,14 @@ fn unit(
         };
         if let (Some(kind), Some(why)) = (told, dependent.state.status_reason.clone()) {
             let fact = format!("dependency:{}:{now}", prerequisite.id);
-            unit.writes.push(messages::about(world, &dependent, None, kind, &fact, &why.message));
+            unit.writes.push(messages::about(
+                world,
+                &dependent,
+                None,
+                kind,
+                &fact,
+                &why.message,
+            ));
         }
     }
     unit.writes.push(units::update(&dependent, None, now));
@@ -149,8 +178,10 @@ fn unit(
 fn name_predecessor(dependent: &mut Job, prerequisite: &Job) {
     let status = crate::lifecycle::name(prerequisite.state.status);
     if let Some(reason) = &mut dependent.state.status_reason {
-        reason.message =
-            format!("{} “{}” ({}) ended {status}.", reason.message, prerequisite.spec.title, prerequisite.id);
+        reason.message = format!(
+            "{} “{}” ({}) ended {status}.",
+            reason.message, prerequisite.spec.title, prerequisite.id
+        );
     }
 }
 
@@ -163,7 +194,10 @@ pub fn weigh(job: &mut Job, edges: &[Edge], now: Instant) -> Result<(), IllegalT
     if broken && policy != DependencyFailurePolicy::Run {
         match policy {
             DependencyFailurePolicy::Skip => {
-                let why = reason("dependency_skipped", "Left out: a prerequisite did not end as needed.");
+                let why = reason(
+                    "dependency_skipped",
+                    "Left out: a prerequisite did not end as needed.",
+                );
                 transition(&mut job.state, JobStatus::Cancelled, why)?;
                 plan::end(&mut job.state, DependencyOutcome::Failure, now);
             }

@@ -7,20 +7,31 @@ use crate::trouble::Trouble;
 use crate::units;
 
 pub fn error(code: ErrorCode, message: impl Into<String>) -> ToolError {
-    ToolError { code, field: None, message: message.into(), similar_job: None }
+    ToolError {
+        code,
+        field: None,
+        message: message.into(),
+        similar_job: None,
+    }
 }
 
 /// The same words whether the job never was, or belongs to someone else.
 pub fn not_found(job_id: &str) -> ToolError {
     ToolError {
         field: Some("job_id".into()),
-        ..error(ErrorCode::NotFound, format!("There is no job {job_id}. Find its id with job_retrieval_by_keywords."))
+        ..error(
+            ErrorCode::NotFound,
+            format!("There is no job {job_id}. Find its id with job_retrieval_by_keywords."),
+        )
     }
 }
 
 /// As `not_found`, for a run.
 pub fn unknown_run(run_id: &str) -> ToolError {
-    ToolError { field: Some("run_id".into()), ..error(ErrorCode::NotFound, format!("There is no run {run_id}.")) }
+    ToolError {
+        field: Some("run_id".into()),
+        ..error(ErrorCode::NotFound, format!("There is no run {run_id}."))
+    }
 }
 
 pub fn conflict(message: impl Into<String>) -> ToolError {
@@ -29,12 +40,21 @@ pub fn conflict(message: impl Into<String>) -> ToolError {
 
 /// Someone else kept changing what the call needed.
 pub fn contended() -> ToolError {
-    error(ErrorCode::Unavailable, "The job is being changed by others; nothing was changed by this call. Call again.")
+    error(
+        ErrorCode::Unavailable,
+        "The job is being changed by others; nothing was changed by this call. Call again.",
+    )
 }
 
 impl From<StorageError> for ToolError {
     fn from(cause: StorageError) -> Self {
-        error(ErrorCode::Unavailable, format!("Nothing was changed: {}. Call again later.", units::describe(&cause)))
+        error(
+            ErrorCode::Unavailable,
+            format!(
+                "Nothing was changed: {}. Call again later.",
+                units::describe(&cause)
+            ),
+        )
     }
 }
 
@@ -57,20 +77,32 @@ impl From<Trouble> for ToolError {
 pub fn text(field: &str, value: &str, min: usize, max: usize) -> Result<(), ToolError> {
     let length = value.chars().count();
     if length > max {
-        return Err(invalid(field, format!("{field} has {length} characters; at most {max} are allowed. Shorten it.")));
+        return Err(invalid(
+            field,
+            format!("{field} has {length} characters; at most {max} are allowed. Shorten it."),
+        ));
     }
     if length < min || (min > 0 && value.trim().is_empty()) {
-        return Err(invalid(field, format!("{field} is empty; give {min} to {max} characters.")));
+        return Err(invalid(
+            field,
+            format!("{field} is empty; give {min} to {max} characters."),
+        ));
     }
     Ok(())
 }
 
 /// A number within bounds.
-pub fn range<T: PartialOrd + std::fmt::Display + Copy>(field: &str, value: Option<T>, min: T, max: T) -> Result<(), ToolError> {
+pub fn range<T: PartialOrd + std::fmt::Display + Copy>(
+    field: &str,
+    value: Option<T>,
+    min: T,
+    max: T,
+) -> Result<(), ToolError> {
     match value {
-        Some(value) if !(value >= min && value <= max) => {
-            Err(invalid(field, format!("{field} is {value}; it must be {min} to {max}.")))
-        }
+        Some(value) if !(value >= min && value <= max) => Err(invalid(
+            field,
+            format!("{field} is {value}; it must be {min} to {max}."),
+        )),
         _ => Ok(()),
     }
 }

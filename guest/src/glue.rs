@@ -4,8 +4,10 @@
 #![allow(unsafe_code)]
 
 use crate::bindings::exports::meanwhile::jobs as exported;
-use crate::bindings::{agent_pipeline, conversation, directory, runner, schedule, storage, timers, tools, types};
 use crate::bindings::wasi::{clocks::wall_clock, random::random};
+use crate::bindings::{
+    agent_pipeline, conversation, directory, runner, schedule, storage, timers, tools, types,
+};
 use crate::world::World;
 use crate::{chat, create, poll, retrieve, settle, stop, trigger, update};
 
@@ -38,7 +40,10 @@ impl World for Imports {
     fn find_edges(&self, filter: &storage::EdgeFilter) -> Result<Vec<types::Edge>, storage::StorageError> {
         storage::find_edges(filter)
     }
-    fn find_messages(&self, filter: &storage::MessageFilter) -> Result<Vec<types::Message>, storage::StorageError> {
+    fn find_messages(
+        &self,
+        filter: &storage::MessageFilter,
+    ) -> Result<Vec<types::Message>, storage::StorageError> {
         storage::find_messages(filter)
     }
     fn search_jobs(&self, query: &storage::SearchQuery) -> Result<storage::HitPage, storage::StorageError> {

@@ -17,14 +17,20 @@ impl Predicate {
     pub fn parse(text: &str) -> Option<Result<Self, String>> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("output contains ") {
-            let quoted = rest.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            let quoted = rest
+                .trim()
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'));
             return Some(match quoted {
                 Some(needle) if !needle.is_empty() => Ok(Self::Contains(needle.into())),
                 _ => Err("write the text in double quotes: output contains \"sold out\"".into()),
             });
         }
         if let Some(rest) = text.strip_prefix("output matches ") {
-            let pattern = rest.trim().strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+            let pattern = rest
+                .trim()
+                .strip_prefix('/')
+                .and_then(|rest| rest.strip_suffix('/'));
             return Some(match pattern {
                 Some(pattern) => Regex::new(pattern)
                     .map(Self::Matches)
@@ -38,7 +44,9 @@ impl Predicate {
             };
             let path: Vec<String> = path.trim().split('.').map(Into::into).collect();
             if path.iter().any(String::is_empty) {
-                return Some(Err("name the field between dots: output.json.order.status == \"paid\"".into()));
+                return Some(Err(
+                    "name the field between dots: output.json.order.status == \"paid\"".into(),
+                ));
             }
             return Some(
                 serde_json::from_str(value.trim())
@@ -87,13 +95,23 @@ mod tests {
             (r#"output contains "sold out""#, "It is Sold Out.", false),
             ("output matches /v[2-9]/", "release v3", true),
             ("output matches /v[2-9]/", "release v1", false),
-            (r#"output.json.order.status == "paid""#, r#"{"order":{"status":"paid"}}"#, true),
-            (r#"output.json.order.status == "paid""#, r#"{"order":{"status":"open"}}"#, false),
+            (
+                r#"output.json.order.status == "paid""#,
+                r#"{"order":{"status":"paid"}}"#,
+                true,
+            ),
+            (
+                r#"output.json.order.status == "paid""#,
+                r#"{"order":{"status":"open"}}"#,
+                false,
+            ),
             ("output.json.items.1 == 2", r#"{"items":[1,2.0]}"#, true),
             ("output.json.done == true", "not JSON", false),
         ];
         for (condition, output, met) in cases {
-            let predicate = Predicate::parse(condition).expect("a predicate").expect("well formed");
+            let predicate = Predicate::parse(condition)
+                .expect("a predicate")
+                .expect("well formed");
             assert_eq!(predicate.met(output), met, "{condition} on {output}");
         }
     }
@@ -101,7 +119,13 @@ mod tests {
     #[test]
     fn words_are_no_predicate_and_broken_ones_say_how_to_mend_them() {
         assert!(Predicate::parse("the customer has paid").is_none());
-        for broken in ["output contains paid", "output matches [", "output matches /(/", "output.json.a", "output.json.a == b"] {
+        for broken in [
+            "output contains paid",
+            "output matches [",
+            "output matches /(/",
+            "output.json.a",
+            "output.json.a == b",
+        ] {
             assert!(matches!(Predicate::parse(broken), Some(Err(_))), "{broken}");
         }
     }

@@ -58,7 +58,10 @@ pub fn transition(
     reason: Option<StatusReason>,
 ) -> Result<(), IllegalTransition> {
     if !successors(state.status).contains(&to) {
-        return Err(IllegalTransition { from: state.status, to });
+        return Err(IllegalTransition {
+            from: state.status,
+            to,
+        });
     }
     state.status = to;
     state.status_reason = reason;
@@ -70,15 +73,19 @@ pub fn transition(
 
 /// A reason, from its code and sentence.
 pub fn reason(code: &str, message: impl Into<String>) -> Option<StatusReason> {
-    Some(StatusReason { code: code.into(), message: message.into() })
+    Some(StatusReason {
+        code: code.into(),
+        message: message.into(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [JobStatus; 9] =
-        [Pending, Active, InProgress, Completed, Failed, Blocked, Cancelled, Archived, Paused];
+    const ALL: [JobStatus; 9] = [
+        Pending, Active, InProgress, Completed, Failed, Blocked, Cancelled, Archived, Paused,
+    ];
 
     #[test]
     fn ended_jobs_only_go_to_the_archive_and_failed_ones_back_by_retry() {
@@ -99,7 +106,11 @@ mod tests {
 
     #[test]
     fn an_illegal_transition_names_both_ends() {
-        let message = IllegalTransition { from: Cancelled, to: Active }.to_string();
+        let message = IllegalTransition {
+            from: Cancelled,
+            to: Active,
+        }
+        .to_string();
         assert_eq!(message, "a job cannot go from CANCELLED to ACTIVE");
     }
 }

@@ -20,7 +20,14 @@ pub fn shorten(text: &str, max: usize) -> String {
 
 /// A message about a job. `fact` tells this fact from others of the same job: the same fact is
 /// told once.
-pub fn about(world: &impl World, job: &Job, run: Option<&str>, kind: MessageKind, fact: &str, text: &str) -> Write {
+pub fn about(
+    world: &impl World,
+    job: &Job,
+    run: Option<&str>,
+    kind: MessageKind,
+    fact: &str,
+    text: &str,
+) -> Write {
     Write::InsertMessage(Message {
         id: ids::message(world),
         once_key: format!("{}:{fact}", run.unwrap_or(&job.id)),

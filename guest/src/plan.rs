@@ -1,6 +1,8 @@
 //! When a job acts next: arming, resuming and advancing, always through the schedule.
 
-use crate::bindings::types::{DependencyOutcome, EdgeStatus, Edge, Instant, Job, JobSpec, JobState, JobStatus, JobType};
+use crate::bindings::types::{
+    DependencyOutcome, Edge, EdgeStatus, Instant, Job, JobSpec, JobState, JobStatus, JobType,
+};
 use crate::lifecycle::{IllegalTransition, reason, transition};
 use crate::trigger::Schedule;
 
@@ -45,7 +47,12 @@ pub fn arm(job: &mut Job, edges: &[Edge], now: Instant) -> Result<(), IllegalTra
             job.state.due_at = Some(slot);
             Ok(())
         }
-        Ok(None) => complete(&mut job.state, now, "horizon_reached", "Its schedule has no further fire."),
+        Ok(None) => complete(
+            &mut job.state,
+            now,
+            "horizon_reached",
+            "Its schedule has no further fire.",
+        ),
         Err(why) => {
             job.state.next_fire = None;
             job.state.due_at = None;
@@ -65,11 +72,21 @@ pub fn rearm(job: &mut Job, now: Instant) -> Result<(), IllegalTransition> {
         job.state.due_at = Some(slot);
         return Ok(());
     }
-    complete(&mut job.state, now, "horizon_reached", "Its schedule has no further fire.")
+    complete(
+        &mut job.state,
+        now,
+        "horizon_reached",
+        "Its schedule has no further fire.",
+    )
 }
 
 /// Ends a job well.
-pub fn complete(state: &mut JobState, now: Instant, code: &str, message: &str) -> Result<(), IllegalTransition> {
+pub fn complete(
+    state: &mut JobState,
+    now: Instant,
+    code: &str,
+    message: &str,
+) -> Result<(), IllegalTransition> {
     transition(state, JobStatus::Completed, reason(code, message))?;
     end(state, DependencyOutcome::Success, now);
     Ok(())
@@ -99,6 +116,9 @@ pub fn tell_dependents(state: &mut JobState, outcome: DependencyOutcome, now: In
 
 /// Dependencies that do not let the job fire yet.
 pub fn unmet(edges: &[Edge]) -> u32 {
-    let open = edges.iter().filter(|edge| edge.status != EdgeStatus::Satisfied).count();
+    let open = edges
+        .iter()
+        .filter(|edge| edge.status != EdgeStatus::Satisfied)
+        .count();
     u32::try_from(open).unwrap_or(u32::MAX)
 }

@@ -26,12 +26,19 @@ struct Decision {
 
 /// See `wit/runner.wit`.
 pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
-    let mut report = PollReport { claimed: 0, started: 0, conflicts: 0, problems: Vec::new() };
+    let mut report = PollReport {
+        claimed: 0,
+        started: 0,
+        conflicts: 0,
+        problems: Vec::new(),
+    };
     if limit == 0 {
         return Ok(report);
     }
     let unavailable = |error: StorageError| RunnerError::Unavailable(units::describe(&error));
-    let mut open = world.claim_due(limit.min(limits::POLL_JOBS_MAX)).map_err(unavailable)?;
+    let mut open = world
+        .claim_due(limit.min(limits::POLL_JOBS_MAX))
+        .map_err(unavailable)?;
     report.claimed = open.len() as u32;
     for _ in 0..limits::DECISIONS_MAX {
         let mut deciding = Vec::with_capacity(open.len());
@@ -46,7 +53,10 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
                 }
                 Err(Trouble::Storage(error)) => return Err(unavailable(error)),
                 // The lease stays: the row is looked at again when it lapses, not in a hot loop.
-                Err(Trouble::Row(message)) => report.problems.push(Problem { job_id: claim.job.id, message }),
+                Err(Trouble::Row(message)) => report.problems.push(Problem {
+                    job_id: claim.job.id,
+                    message,
+                }),
             }
         }
         if decided.is_empty() {
@@ -59,7 +69,10 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
             match result {
                 Ok(()) => submitted.extend(request),
                 Err(Rejection::Stale | Rejection::DuplicateSlot) => again.push(claim),
-                Err(other) => report.problems.push(Problem { job_id: claim.job.id, message: format!("{other:?}") }),
+                Err(other) => report.problems.push(Problem {
+                    job_id: claim.job.id,
+                    message: format!("{other:?}"),
+                }),
             }
         }
         report.started += submitted.len() as u32;
@@ -74,7 +87,10 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
     report.conflicts = open.len() as u32;
     let releases: Vec<Unit> = open
         .iter()
-        .map(|claim| Unit { guards: Vec::new(), writes: vec![units::release(&claim.job, claim.token)] })
+        .map(|claim| Unit {
+            guards: Vec::new(),
+            writes: vec![units::release(&claim.job, claim.token)],
+        })
         .collect();
     world.commit(&releases).map_err(unavailable)?;
     Ok(report)
@@ -90,7 +106,11 @@ fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageE
             Some(run) => world.get_runs(std::slice::from_ref(run))?.pop().flatten(),
             None => None,
         };
-        fresh.push(Claim { job, open_run, ..claim });
+        fresh.push(Claim {
+            job,
+            open_run,
+            ..claim
+        });
     }
     Ok(fresh)
 }
@@ -122,7 +142,10 @@ fn decide(world: &impl World, claim: &Claim) -> Result<Decision, Trouble> {
         }
         _ => {
             // Nothing to do by itself: asleep until someone acts.
-            job.state.due_at = job.state.resume_at.filter(|_| job.state.status == JobStatus::Paused);
+            job.state.due_at = job
+                .state
+                .resume_at
+                .filter(|_| job.state.status == JobStatus::Paused);
             unit.writes.push(units::update(&job, None, now));
             unit.writes.push(units::release(&job, claim.token));
             Ok(Decision { unit, request: None })
@@ -131,7 +154,10 @@ fn decide(world: &impl World, claim: &Claim) -> Result<Decision, Trouble> {
 }
 
 fn blocked_for_budget(job: &Job) -> bool {
-    job.state.status_reason.as_ref().is_some_and(|reason| reason.code == "budget_spent")
+    job.state
+        .status_reason
+        .as_ref()
+        .is_some_and(|reason| reason.code == "budget_spent")
 }
 
 /// When a job that has told its dependents is due again.
@@ -180,7 +206,8 @@ fn take_over(
         return Ok(finish(unit, job, token, now));
     }
     if start::interrupted(&job, &run) {
-        run.journal.push(format!("Attempt {} was interrupted.", run.attempt));
+        run.journal
+            .push(format!("Attempt {} was interrupted.", run.attempt));
         if run.attempt >= retry::max_attempts(&job.spec.retry) {
             let text = format!("Interrupted {} times without an end.", run.attempt);
             run.status = RunStatus::Failed;
@@ -191,7 +218,14 @@ fn take_over(
             });
             job.state.open_run = None;
             job.state.last_run = Some(crate::settle::brief(&run));
-            unit.writes.push(messages::about(world, &job, Some(&run.id), MessageKind::Failure, "failed", &text));
+            unit.writes.push(messages::about(
+                world,
+                &job,
+                Some(&run.id),
+                MessageKind::Failure,
+                "failed",
+                &text,
+            ));
             if plan::repeats(&job.spec) {
                 plan::rearm(&mut job, now)?;
             } else {
@@ -201,7 +235,11 @@ fn take_over(
             return Ok(finish(unit, job, token, now));
         }
     }
-    let task = if run.status == RunStatus::Analysing { Task::Judge } else { Task::Execute };
+    let task = if run.status == RunStatus::Analysing {
+        Task::Judge
+    } else {
+        Task::Execute
+    };
     run.attempt += 1;
     run.token = token;
     run.started_at = Some(now);
@@ -232,17 +270,35 @@ fn fire(
         return Ok(finish(unit, job, token, now));
     }
     if let Some((text, until)) = start::over_budget(&job, now) {
-        transition(&mut job.state, JobStatus::Blocked, reason("budget_spent", text.clone()))?;
+        transition(
+            &mut job.state,
+            JobStatus::Blocked,
+            reason("budget_spent", text.clone()),
+        )?;
         job.state.due_at = until;
         let fact = format!("budget:{slot}");
-        unit.writes.push(messages::about(world, &job, None, MessageKind::Incident, &fact, &text));
+        unit.writes.push(messages::about(
+            world,
+            &job,
+            None,
+            MessageKind::Incident,
+            &fact,
+            &text,
+        ));
         return Ok(finish(unit, job, token, now));
     }
     let (run_slot, missed) = match choose_slot(&job, slot, now) {
         Ok(choice) => choice,
         Err(why) => {
             plan::fail(&mut job.state, now, "schedule_invalid", &why)?;
-            unit.writes.push(messages::about(world, &job, None, MessageKind::Failure, "schedule", &why));
+            unit.writes.push(messages::about(
+                world,
+                &job,
+                None,
+                MessageKind::Failure,
+                "schedule",
+                &why,
+            ));
             return Ok(finish(unit, job, token, now));
         }
     };
@@ -254,7 +310,9 @@ fn fire(
         run.started_at = None;
         run.ended_at = Some(now);
         run.usage = NO_USAGE;
-        run.reason = Some(format!("{slots} of its times passed while nothing could run them."));
+        run.reason = Some(format!(
+            "{slots} of its times passed while nothing could run them."
+        ));
         unit.writes.push(Write::InsertRun(run));
     }
     let after = run_slot.or(missed.map(|_| now)).unwrap_or(now);
@@ -286,9 +344,16 @@ fn submit(
     let material = start::gather(world, &job)?;
     unit.writes.extend(start::replies_read(&material));
     let request = start::request(&job, &run, material, task, now);
-    unit.writes.push(if new { Write::InsertRun(run) } else { Write::UpdateRun(run) });
+    unit.writes.push(if new {
+        Write::InsertRun(run)
+    } else {
+        Write::UpdateRun(run)
+    });
     unit.writes.push(units::update(&job, None, now));
-    Ok(Decision { unit, request: Some(request) })
+    Ok(Decision {
+        unit,
+        request: Some(request),
+    })
 }
 
 /// The slot to run, if any, and the stretch of missed ones (first, how many) to record.
@@ -300,8 +365,12 @@ fn choose_slot(job: &Job, slot: Instant, now: Instant) -> Result<Choice, String>
         return Ok((Some(slot), None));
     }
     let misfire = job.spec.trigger.misfire.as_ref();
-    let policy = misfire.and_then(|misfire| misfire.policy).unwrap_or(MisfirePolicy::RunOnce);
-    let max_late = misfire.and_then(|misfire| misfire.max_late_seconds).map(|late| i64::from(late) * 1_000);
+    let policy = misfire
+        .and_then(|misfire| misfire.policy)
+        .unwrap_or(MisfirePolicy::RunOnce);
+    let max_late = misfire
+        .and_then(|misfire| misfire.max_late_seconds)
+        .map(|late| i64::from(late) * 1_000);
     let schedule = plan::schedule(&job.id, &job.spec)?;
     // Slots after the first that have come meanwhile.
     let later = schedule.missed_between(slot, now);
@@ -320,7 +389,9 @@ fn choose_slot(job: &Job, slot: Instant, now: Instant) -> Result<Choice, String>
     if policy != MisfirePolicy::RunAll {
         return Ok((Some(latest), Some((slot, count - 1))));
     }
-    let keep = misfire.and_then(|misfire| misfire.max_runs).unwrap_or(limits::MISFIRE_RUNS_DEFAULT);
+    let keep = misfire
+        .and_then(|misfire| misfire.max_runs)
+        .unwrap_or(limits::MISFIRE_RUNS_DEFAULT);
     let mut first_kept = slot;
     let mut passed = 0;
     while count - passed > keep || too_late(first_kept) {

@@ -32,22 +32,43 @@ pub fn is_own(job: &Job, caller: &Caller) -> bool {
 }
 
 /// `depends_on` and its short form as one list, with the name of the field of each.
-pub fn merged(long: Option<&[Dependency]>, short: Option<&[String]>) -> Result<Vec<(String, Dependency)>, ToolError> {
+pub fn merged(
+    long: Option<&[Dependency]>,
+    short: Option<&[String]>,
+) -> Result<Vec<(String, Dependency)>, ToolError> {
     let mut all = Vec::new();
     for (index, dependency) in long.unwrap_or_default().iter().enumerate() {
         all.push((format!("depends_on[{index}]"), dependency.clone()));
     }
     for (index, job) in short.unwrap_or_default().iter().enumerate() {
-        let dependency = Dependency { job: job.clone(), on: None, delay_seconds: None };
+        let dependency = Dependency {
+            job: job.clone(),
+            on: None,
+            delay_seconds: None,
+        };
         all.push((format!("depends_on_job_ids[{index}]"), dependency));
     }
     if all.len() > limits::DEPENDENCIES_MAX {
-        let message = format!("{} prerequisites; at most {} are allowed.", all.len(), limits::DEPENDENCIES_MAX);
+        let message = format!(
+            "{} prerequisites; at most {} are allowed.",
+            all.len(),
+            limits::DEPENDENCIES_MAX
+        );
         return Err(invalid("depends_on", message));
     }
     for (field, dependency) in &all {
-        text(&format!("{field}.job"), &dependency.job, 1, limits::NAME_CHARS_MAX)?;
-        range(&format!("{field}.delay_seconds"), dependency.delay_seconds, 0, limits::DELAY_SECONDS_MAX)?;
+        text(
+            &format!("{field}.job"),
+            &dependency.job,
+            1,
+            limits::NAME_CHARS_MAX,
+        )?;
+        range(
+            &format!("{field}.delay_seconds"),
+            dependency.delay_seconds,
+            0,
+            limits::DELAY_SECONDS_MAX,
+        )?;
     }
     Ok(all)
 }
@@ -64,13 +85,24 @@ fn resolve(world: &impl World, caller: &Caller, field: &str, reference: &str) ->
     if reference.starts_with("job_")
         && let Some(job) = world.get_jobs(&[reference.to_owned()])?.pop().flatten()
     {
-        return if is_own(&job, caller) { Ok(job) } else { Err(unknown()) };
+        return if is_own(&job, caller) {
+            Ok(job)
+        } else {
+            Err(unknown())
+        };
     }
-    let by_key = JobFilter { idempotency_key: Some(reference.into()), include_archived: true, ..own(caller) };
+    let by_key = JobFilter {
+        idempotency_key: Some(reference.into()),
+        include_archived: true,
+        ..own(caller)
+    };
     if let Some(job) = world.find_jobs(&by_key, &page(1))?.jobs.pop() {
         return Ok(job);
     }
-    let by_title = JobFilter { title: Some(reference.into()), ..own(caller) };
+    let by_title = JobFilter {
+        title: Some(reference.into()),
+        ..own(caller)
+    };
     let mut found = world.find_jobs(&by_title, &page(2))?.jobs;
     if let [first, second] = &found[..] {
         let message = format!(
@@ -96,7 +128,10 @@ pub fn edges(
             return Err(invalid(format!("{field}.job"), "A job cannot depend on itself."));
         }
         if all.iter().any(|(other, _)| other.id == job.id) {
-            let message = format!("“{}” is named twice; name each prerequisite once.", job.spec.title);
+            let message = format!(
+                "“{}” is named twice; name each prerequisite once.",
+                job.spec.title
+            );
             return Err(invalid(format!("{field}.job"), message));
         }
         let on = dependency.on.unwrap_or(DependencyCondition::Success);
@@ -115,7 +150,11 @@ pub fn edges(
 }
 
 fn ended_at(job: &Job) -> i64 {
-    job.state.last_run.as_ref().and_then(|run| run.ended_at).unwrap_or(job.updated_at)
+    job.state
+        .last_run
+        .as_ref()
+        .and_then(|run| run.ended_at)
+        .unwrap_or(job.updated_at)
 }
 
 /// The writes that make a prerequisite notice a new dependent: its row changes, so that its end
@@ -136,7 +175,10 @@ pub fn check_cycle(world: &impl World, job: &Job, wanted: &[(Job, Edge)]) -> Res
     }
     while !front.is_empty() {
         if trail.len() > limits::CYCLE_JOBS_MAX {
-            let message = format!("More than {} jobs hang together here; simplify the dependencies.", limits::CYCLE_JOBS_MAX);
+            let message = format!(
+                "More than {} jobs hang together here; simplify the dependencies.",
+                limits::CYCLE_JOBS_MAX
+            );
             return Err(invalid("depends_on", message));
         }
         let mut next = Vec::new();
@@ -163,13 +205,29 @@ fn cycle(
     last: &str,
 ) -> Result<ToolError, ToolError> {
     let mut ids = vec![last.to_owned()];
-    while let Some(before) = ids.last().and_then(|id| trail.get(id)).filter(|id| **id != job.id) {
+    while let Some(before) = ids
+        .last()
+        .and_then(|id| trail.get(id))
+        .filter(|id| **id != job.id)
+    {
         ids.push(before.clone());
     }
     ids.reverse();
     let mut titles = vec![job.spec.title.clone()];
-    titles.extend(world.get_jobs(&ids)?.into_iter().flatten().map(|job| job.spec.title));
+    titles.extend(
+        world
+            .get_jobs(&ids)?
+            .into_iter()
+            .flatten()
+            .map(|job| job.spec.title),
+    );
     titles.push(job.spec.title.clone());
     let circle: Vec<String> = titles.iter().map(|title| format!("“{title}”")).collect();
-    Ok(invalid("depends_on", format!("These would wait for each other in a circle: {}.", circle.join(" → "))))
+    Ok(invalid(
+        "depends_on",
+        format!(
+            "These would wait for each other in a circle: {}.",
+            circle.join(" → ")
+        ),
+    ))
 }

@@ -5,8 +5,8 @@ use crate::bindings::storage::{
     EdgeFilter, JobFilter, Page, PrerequisiteEdges, RunFilter, SearchMode, SearchQuery,
 };
 use crate::bindings::tools::{
-    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, KeywordMatch, RunView, ScoredJob, SemanticAnswer,
-    SemanticRequest, ToolError,
+    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, KeywordMatch, RunView, ScoredJob,
+    SemanticAnswer, SemanticRequest, ToolError,
 };
 use crate::bindings::types::{Caller, Job, JobStatus, JobType};
 use crate::errors::{invalid, range, text, unknown_run};
@@ -36,22 +36,44 @@ fn page(limit: Option<u32>, default: u32, cursor: Option<String>) -> Result<Page
     if let Some(cursor) = &cursor {
         text("cursor", cursor, 1, limits::NAME_CHARS_MAX)?;
     }
-    Ok(Page { limit: limit.unwrap_or(default), cursor })
+    Ok(Page {
+        limit: limit.unwrap_or(default),
+        cursor,
+    })
 }
 
 /// See `wit/tools.wit`.
-pub fn semantic(world: &impl World, caller: &Caller, request: &SemanticRequest) -> Result<SemanticAnswer, ToolError> {
+pub fn semantic(
+    world: &impl World,
+    caller: &Caller,
+    request: &SemanticRequest,
+) -> Result<SemanticAnswer, ToolError> {
     text("query", &request.query, 1, limits::QUERY_CHARS_MAX)?;
     let found = world.search_jobs(&SearchQuery {
         terms: vec![request.query.clone()],
         mode: SearchMode::Meaning,
-        filter: filter(caller, request.status.as_deref(), request.job_type.as_deref(), request.include_archived),
+        filter: filter(
+            caller,
+            request.status.as_deref(),
+            request.job_type.as_deref(),
+            request.include_archived,
+        ),
         page: page(request.limit, limits::SEMANTIC_LIMIT_DEFAULT, None)?,
     })?;
     let (jobs, scores): (Vec<Job>, Vec<f64>) = found.hits.into_iter().map(|hit| (hit.job, hit.score)).unzip();
     let jobs = views::jobs(world, &jobs)?;
-    let jobs = jobs.into_iter().zip(scores).map(|(job, score)| ScoredJob { job, score: score.clamp(0.0, 1.0) }).collect();
-    Ok(SemanticAnswer { jobs, total: found.total })
+    let jobs = jobs
+        .into_iter()
+        .zip(scores)
+        .map(|(job, score)| ScoredJob {
+            job,
+            score: score.clamp(0.0, 1.0),
+        })
+        .collect();
+    Ok(SemanticAnswer {
+        jobs,
+        total: found.total,
+    })
 }
 
 /// See `wit/tools.wit`.
@@ -61,7 +83,10 @@ pub fn by_keywords(
     request: &ByKeywordsRequest,
 ) -> Result<ByKeywordsAnswer, ToolError> {
     if request.keywords.is_empty() || request.keywords.len() > limits::KEYWORDS_MAX {
-        return Err(invalid("keywords", format!("Give 1 to {} keywords.", limits::KEYWORDS_MAX)));
+        return Err(invalid(
+            "keywords",
+            format!("Give 1 to {} keywords.", limits::KEYWORDS_MAX),
+        ));
     }
     for (index, keyword) in request.keywords.iter().enumerate() {
         text(&format!("keywords[{index}]"), keyword, 1, limits::NAME_CHARS_MAX)?;
@@ -72,11 +97,20 @@ pub fn by_keywords(
             KeywordMatch::Any => SearchMode::AnyTerm,
             KeywordMatch::All => SearchMode::AllTerms,
         },
-        filter: filter(caller, request.status.as_deref(), request.job_type.as_deref(), None),
+        filter: filter(
+            caller,
+            request.status.as_deref(),
+            request.job_type.as_deref(),
+            None,
+        ),
         page: page(request.limit, limits::LIST_LIMIT_DEFAULT, request.cursor.clone())?,
     })?;
     let jobs: Vec<Job> = found.hits.into_iter().map(|hit| hit.job).collect();
-    Ok(ByKeywordsAnswer { jobs: views::jobs(world, &jobs)?, next_cursor: found.next_cursor, total: found.total })
+    Ok(ByKeywordsAnswer {
+        jobs: views::jobs(world, &jobs)?,
+        next_cursor: found.next_cursor,
+        total: found.total,
+    })
 }
 
 /// See `wit/tools.wit`.
@@ -88,7 +122,12 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
     let runs = if limit == 0 {
         Vec::new()
     } else {
-        world.find_runs(&RunFilter { job: job.id.clone(), statuses: Vec::new(), before: None, limit })?
+        world.find_runs(&RunFilter {
+            job: job.id.clone(),
+            statuses: Vec::new(),
+            before: None,
+            limit,
+        })?
     };
     let mut dependents = Vec::new();
     if job.state.dependents > 0 {
@@ -101,7 +140,10 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
         let jobs = views::by_id(world, edges.iter().map(|edge| edge.dependent.clone()))?;
         dependents = edges
             .iter()
-            .filter_map(|edge| jobs.get(&edge.dependent).map(|other| views::dependency(edge, other)))
+            .filter_map(|edge| {
+                jobs.get(&edge.dependent)
+                    .map(|other| views::dependency(edge, other))
+            })
             .collect();
     }
     let view = views::job(world, &job)?;
@@ -115,10 +157,19 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
 
 /// See `wit/directory.wit`.
 pub fn jobs(world: &impl World, caller: &Caller, request: &JobsRequest) -> Result<JobsAnswer, ToolError> {
-    let filter = filter(caller, request.status.as_deref(), request.job_type.as_deref(), request.include_archived);
+    let filter = filter(
+        caller,
+        request.status.as_deref(),
+        request.job_type.as_deref(),
+        request.include_archived,
+    );
     let page = page(request.limit, limits::LIST_LIMIT_DEFAULT, request.cursor.clone())?;
     let found = world.find_jobs(&filter, &page)?;
-    Ok(JobsAnswer { jobs: views::jobs(world, &found.jobs)?, next_cursor: found.next_cursor, total: found.total })
+    Ok(JobsAnswer {
+        jobs: views::jobs(world, &found.jobs)?,
+        next_cursor: found.next_cursor,
+        total: found.total,
+    })
 }
 
 /// See `wit/directory.wit`.
@@ -128,22 +179,37 @@ pub fn runs(world: &impl World, caller: &Caller, request: &RunsRequest) -> Resul
     let before = match &request.cursor {
         None => None,
         Some(cursor) => Some(cursor.parse::<i64>().map_err(|_| {
-            invalid("cursor", "cursor must be the next_cursor of the page before, unchanged.")
+            invalid(
+                "cursor",
+                "cursor must be the next_cursor of the page before, unchanged.",
+            )
         })?),
     };
     let limit = request.limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
-    let runs = world.find_runs(&RunFilter { job: job.id.clone(), statuses: Vec::new(), before, limit })?;
+    let runs = world.find_runs(&RunFilter {
+        job: job.id.clone(),
+        statuses: Vec::new(),
+        before,
+        limit,
+    })?;
     let full = runs.len() == limit as usize;
     let next_cursor = runs.last().filter(|_| full).map(|run| run.slot.to_string());
     let zone = plan::zone(&job.spec);
-    Ok(RunsAnswer { runs: runs.into_iter().map(|run| views::run(run, zone)).collect(), next_cursor })
+    Ok(RunsAnswer {
+        runs: runs.into_iter().map(|run| views::run(run, zone)).collect(),
+        next_cursor,
+    })
 }
 
 /// See `wit/directory.wit`.
 pub fn run(world: &impl World, caller: &Caller, run_id: &str) -> Result<RunView, ToolError> {
     text("run_id", run_id, 1, limits::NAME_CHARS_MAX)?;
     let unknown = || unknown_run(run_id);
-    let run = world.get_runs(&[run_id.to_owned()])?.pop().flatten().ok_or_else(unknown)?;
+    let run = world
+        .get_runs(&[run_id.to_owned()])?
+        .pop()
+        .flatten()
+        .ok_or_else(unknown)?;
     let job = load(world, caller, &run.job).map_err(|_| unknown())?;
     Ok(views::run(run, plan::zone(&job.spec)))
 }

@@ -10,7 +10,11 @@ pub fn max_attempts(policy: &RetryPolicy) -> u32 {
 /// Milliseconds to wait after failed attempt `attempt` (from 1): exponential, capped, shortened by
 /// up to a tenth by `random` so that jobs that failed together do not come back together.
 pub fn delay_ms(policy: &RetryPolicy, attempt: u32, random: u64) -> i64 {
-    let initial = f64::from(policy.initial_seconds.unwrap_or(limits::RETRY_INITIAL_SECONDS_DEFAULT));
+    let initial = f64::from(
+        policy
+            .initial_seconds
+            .unwrap_or(limits::RETRY_INITIAL_SECONDS_DEFAULT),
+    );
     let factor = policy.factor.unwrap_or(limits::RETRY_FACTOR_DEFAULT);
     let cap = f64::from(policy.max_seconds.unwrap_or(limits::RETRY_MAX_SECONDS_DEFAULT));
     let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
@@ -25,14 +29,26 @@ mod tests {
 
     #[test]
     fn waits_grow_by_the_factor_up_to_the_cap() {
-        let policy = RetryPolicy { max_attempts: None, initial_seconds: None, factor: None, max_seconds: None };
-        let waits: Vec<i64> = (1..=8).map(|attempt| delay_ms(&policy, attempt, 0) / 1_000).collect();
+        let policy = RetryPolicy {
+            max_attempts: None,
+            initial_seconds: None,
+            factor: None,
+            max_seconds: None,
+        };
+        let waits: Vec<i64> = (1..=8)
+            .map(|attempt| delay_ms(&policy, attempt, 0) / 1_000)
+            .collect();
         assert_eq!(waits, [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
     }
 
     #[test]
     fn jitter_shortens_by_a_tenth_at_most() {
-        let policy = RetryPolicy { max_attempts: None, initial_seconds: None, factor: None, max_seconds: None };
+        let policy = RetryPolicy {
+            max_attempts: None,
+            initial_seconds: None,
+            factor: None,
+            max_seconds: None,
+        };
         for random in [0, 1, 999, 123_456, u64::MAX] {
             let wait = delay_ms(&policy, 1, random);
             assert!((54_000..=60_000).contains(&wait), "{wait}");

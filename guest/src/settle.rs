@@ -22,13 +22,20 @@ use crate::world::World;
 
 /// See `wit/runner.wit`.
 pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleReport, RunnerError> {
-    let mut report = SettleReport { settled: 0, stale: 0, problems: Vec::new() };
+    let mut report = SettleReport {
+        settled: 0,
+        stale: 0,
+        problems: Vec::new(),
+    };
     let unavailable = |error: StorageError| RunnerError::Unavailable(units::describe(&error));
     // The same attempt twice in one call is one result.
     let mut seen = HashMap::new();
     let mut open: Vec<FinishedRun> = Vec::with_capacity(finished.len().min(limits::SETTLE_RUNS_MAX));
     for finished in finished.into_iter().take(limits::SETTLE_RUNS_MAX) {
-        if seen.insert((finished.run_id.clone(), finished.token), ()).is_none() {
+        if seen
+            .insert((finished.run_id.clone(), finished.token), ())
+            .is_none()
+        {
             open.push(finished);
         }
     }
@@ -60,7 +67,10 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
                 }
                 Err(Trouble::Storage(error)) => return Err(unavailable(error)),
                 Err(Trouble::Row(message)) => {
-                    report.problems.push(Problem { job_id: finished.job_id, message });
+                    report.problems.push(Problem {
+                        job_id: finished.job_id,
+                        message,
+                    });
                 }
             }
         }
@@ -77,7 +87,10 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
                 }
                 Err(Rejection::Stale) => open.push(finished),
                 Err(other) => {
-                    report.problems.push(Problem { job_id: finished.job_id, message: format!("{other:?}") });
+                    report.problems.push(Problem {
+                        job_id: finished.job_id,
+                        message: format!("{other:?}"),
+                    });
                 }
             }
         }
@@ -89,8 +102,12 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
         }
     }
     for finished in open {
-        let message = "The job kept changing while its run was settled; the run goes on when its lease lapses.";
-        report.problems.push(Problem { job_id: finished.job_id, message: message.into() });
+        let message =
+            "The job kept changing while its run was settled; the run goes on when its lease lapses.";
+        report.problems.push(Problem {
+            job_id: finished.job_id,
+            message: message.into(),
+        });
     }
     Ok(report)
 }
@@ -118,15 +135,25 @@ fn record(run: &mut Run, outcome: &Outcome, now: Instant) {
     run.usage.cost_usd += outcome.usage.cost_usd.max(0.0);
     run.usage.tool_calls = run.usage.tool_calls.saturating_add(outcome.usage.tool_calls);
     run.usage.seconds += outcome.usage.seconds.max(0.0);
-    run.journal.extend(outcome.journal.iter().map(|line| messages::shorten(line, limits::JOURNAL_ENTRY_CHARS_MAX)));
+    run.journal.extend(
+        outcome
+            .journal
+            .iter()
+            .map(|line| messages::shorten(line, limits::JOURNAL_ENTRY_CHARS_MAX)),
+    );
     let surplus = run.journal.len().saturating_sub(limits::JOURNAL_ENTRIES_MAX);
     run.journal.drain(..surplus);
     if run.status == RunStatus::Executing {
         run.output = Some(outcome.output.clone()).filter(|output| !output.is_empty());
         if outcome.output.len() > limits::OUTPUT_BYTES_MAX {
-            let end = (0..=limits::OUTPUT_BYTES_MAX).rev().find(|at| outcome.output.is_char_boundary(*at));
+            let end = (0..=limits::OUTPUT_BYTES_MAX)
+                .rev()
+                .find(|at| outcome.output.is_char_boundary(*at));
             run.output = Some(outcome.output[..end.unwrap_or(0)].into());
-            run.journal.push(format!("The output was cut to {} bytes.", limits::OUTPUT_BYTES_MAX));
+            run.journal.push(format!(
+                "The output was cut to {} bytes.",
+                limits::OUTPUT_BYTES_MAX
+            ));
         }
         run.report = outcome.report.clone();
         run.error = outcome.error.clone();
@@ -151,7 +178,11 @@ fn decide(
 
     let mut judgement = None;
     if job.state.status == JobStatus::InProgress {
-        let step = Step { world, now, unit: &mut unit };
+        let step = Step {
+            world,
+            now,
+            unit: &mut unit,
+        };
         judgement = if judged {
             step.judged(&mut job, &mut run, outcome)?;
             None
@@ -168,12 +199,23 @@ fn decide(
         };
         if run.status == RunStatus::Succeeded && job.state.status == JobStatus::Paused {
             let text = messages::result_text(&run);
-            unit.writes.push(messages::about(world, &job, Some(&run.id), MessageKind::Result, "result", &text));
+            unit.writes.push(messages::about(
+                world,
+                &job,
+                Some(&run.id),
+                MessageKind::Result,
+                "result",
+                &text,
+            ));
         }
         job.state.open_run = None;
         job.state.last_run = Some(brief(&run));
         if job.state.untold.is_none() {
-            job.state.due_at = if ended(job.state.status) { None } else { job.state.resume_at };
+            job.state.due_at = if ended(job.state.status) {
+                None
+            } else {
+                job.state.resume_at
+            };
         }
     }
     if judgement.is_none() {
@@ -196,7 +238,9 @@ struct Step<'a, W: World> {
 
 impl<W: World> Step<'_, W> {
     fn tell(&mut self, job: &Job, run: &Run, kind: MessageKind, fact: &str, text: &str) {
-        self.unit.writes.push(messages::about(self.world, job, Some(&run.id), kind, fact, text));
+        self.unit
+            .writes
+            .push(messages::about(self.world, job, Some(&run.id), kind, fact, text));
     }
 
     /// Closes the run on its job.
@@ -205,7 +249,12 @@ impl<W: World> Step<'_, W> {
         job.state.last_run = Some(brief(run));
     }
 
-    fn executed(mut self, job: &mut Job, run: &mut Run, outcome: &Outcome) -> Result<Option<RunRequest>, Trouble> {
+    fn executed(
+        mut self,
+        job: &mut Job,
+        run: &mut Run,
+        outcome: &Outcome,
+    ) -> Result<Option<RunRequest>, Trouble> {
         match outcome.status {
             OutcomeStatus::Ok => return self.succeeded(job, run),
             OutcomeStatus::Failed => {
@@ -220,7 +269,8 @@ impl<W: World> Step<'_, W> {
                 // Its host stopped: the slot is not done, the next host goes on with it.
                 run.status = RunStatus::Waiting;
                 run.ended_at = None;
-                run.journal.push(format!("Attempt {} was stopped by its host.", run.attempt));
+                run.journal
+                    .push(format!("Attempt {} was stopped by its host.", run.attempt));
                 transition(&mut job.state, JobStatus::Active, None)?;
                 job.state.due_at = Some(self.now);
             }
@@ -247,9 +297,13 @@ impl<W: World> Step<'_, W> {
             ErrorClass::Transient if run.attempt < retry::max_attempts(&job.spec.retry) => {
                 let wait = retry::delay_ms(&job.spec.retry, run.attempt, self.world.random());
                 run.status = RunStatus::Waiting;
-                run.journal.push(format!("Attempt {} failed: {}", run.attempt, error.message));
+                run.journal
+                    .push(format!("Attempt {} failed: {}", run.attempt, error.message));
                 job.state.last_run = Some(brief(run));
-                let why = format!("Attempt {} failed ({}); it is tried again.", run.attempt, error.message);
+                let why = format!(
+                    "Attempt {} failed ({}); it is tried again.",
+                    run.attempt, error.message
+                );
                 transition(&mut job.state, JobStatus::Active, reason("retry_waiting", why))?;
                 job.state.due_at = Some(self.now + wait);
                 return Ok(());
@@ -261,7 +315,10 @@ impl<W: World> Step<'_, W> {
                 };
                 run.status = RunStatus::Waiting;
                 job.state.last_run = Some(brief(run));
-                let why = format!("Paused because of {what}: {}. Resume it when that is mended.", error.message);
+                let why = format!(
+                    "Paused because of {what}: {}. Resume it when that is mended.",
+                    error.message
+                );
                 transition(&mut job.state, JobStatus::Paused, reason(code, why.clone()))?;
                 job.state.due_at = None;
                 let fact = format!("{code}:{}", run.attempt);
@@ -279,7 +336,15 @@ impl<W: World> Step<'_, W> {
             format!("Failed: {}", error.message)
         };
         self.tell(job, run, MessageKind::Failure, "failed", &text);
-        self.after_failure(job, if exhausted { "retries_exhausted" } else { "run_failed" }, &text)
+        self.after_failure(
+            job,
+            if exhausted {
+                "retries_exhausted"
+            } else {
+                "run_failed"
+            },
+            &text,
+        )
     }
 
     /// One bad run does not end a repeating job; several in a row pause it.
@@ -293,11 +358,25 @@ impl<W: World> Step<'_, W> {
         }
         job.state.failed_runs += 1;
         if job.state.failed_runs >= limits::FAILED_RUNS_PAUSE {
-            let why = format!("Paused after {} failed runs in a row. {text}", job.state.failed_runs);
-            transition(&mut job.state, JobStatus::Paused, reason("repeated_failure", why.clone()))?;
+            let why = format!(
+                "Paused after {} failed runs in a row. {text}",
+                job.state.failed_runs
+            );
+            transition(
+                &mut job.state,
+                JobStatus::Paused,
+                reason("repeated_failure", why.clone()),
+            )?;
             job.state.due_at = None;
             let fact = format!("repeated_failure:{}", job.state.run_count);
-            self.unit.writes.push(messages::about(self.world, job, None, MessageKind::Incident, &fact, &why));
+            self.unit.writes.push(messages::about(
+                self.world,
+                job,
+                None,
+                MessageKind::Incident,
+                &fact,
+                &why,
+            ));
         } else {
             plan::rearm(job, self.now)?;
         }
@@ -311,7 +390,9 @@ impl<W: World> Step<'_, W> {
             return Ok(false);
         }
         job.state.iteration += 1;
-        let Some(max) = job.spec.trigger.max_iterations else { return Ok(false) };
+        let Some(max) = job.spec.trigger.max_iterations else {
+            return Ok(false);
+        };
         if job.state.iteration < max {
             return Ok(false);
         }
@@ -325,9 +406,16 @@ impl<W: World> Step<'_, W> {
         let verdict = run.report.as_ref().map(|report| report.verdict);
         match verdict {
             Some(Verdict::Failed) => {
-                let why = run.report.as_ref().map(|report| report.summary.clone()).unwrap_or_default();
+                let why = run
+                    .report
+                    .as_ref()
+                    .map(|report| report.summary.clone())
+                    .unwrap_or_default();
                 run.status = RunStatus::Failed;
-                run.error = Some(RunError { class: ErrorClass::Permanent, message: why.clone() });
+                run.error = Some(RunError {
+                    class: ErrorClass::Permanent,
+                    message: why.clone(),
+                });
                 self.close(job, run);
                 let text = format!("It reports that it cannot succeed: {why}");
                 self.tell(job, run, MessageKind::Failure, "failed", &text);
@@ -375,16 +463,26 @@ impl<W: World> Step<'_, W> {
     /// The pipeline judged an ONGOING run. Whatever is unclear keeps the job going.
     fn judged(mut self, job: &mut Job, run: &mut Run, outcome: &Outcome) -> Result<(), Trouble> {
         let done = outcome.status == OutcomeStatus::Ok
-            && outcome.report.as_ref().is_some_and(|report| report.verdict == Verdict::Done);
+            && outcome
+                .report
+                .as_ref()
+                .is_some_and(|report| report.verdict == Verdict::Done);
         // The evidence has to be a piece of what the run really produced.
         let evidence = outcome.output.trim();
         let proven = !evidence.is_empty() && run.output.as_deref().unwrap_or_default().contains(evidence);
         run.reason = Some(match (done, proven) {
-            (true, true) => format!("Judged to be met: “{}”", messages::shorten(evidence, limits::NOTE_CHARS_MAX)),
+            (true, true) => format!(
+                "Judged to be met: “{}”",
+                messages::shorten(evidence, limits::NOTE_CHARS_MAX)
+            ),
             (true, false) => "Judged to be met, but the evidence is not in the output: not counted.".into(),
             (false, _) => "Judged not to be met yet.".into(),
         });
-        self.ends(job, run, (done && proven).then_some("Its goal was judged to be met."))
+        self.ends(
+            job,
+            run,
+            (done && proven).then_some("Its goal was judged to be met."),
+        )
     }
 
     /// Closes a good run and moves the job on; `goal` says that and why the goal is met.
@@ -405,7 +503,8 @@ impl<W: World> Step<'_, W> {
             }
         }
         let (tells, digest) = messages::tells(job, run);
-        let last_word = ended(job.state.status) && job.spec.notify != crate::bindings::types::NotifyPolicy::OnFailure;
+        let last_word =
+            ended(job.state.status) && job.spec.notify != crate::bindings::types::NotifyPolicy::OnFailure;
         if tells || last_word {
             let text = match goal {
                 Some(why) => format!("{}\n\n{why}", messages::result_text(run)),

@@ -10,7 +10,13 @@ use crate::plan;
 use crate::trigger::{format_instant, local_day};
 use crate::world::World;
 
-pub const NO_USAGE: Usage = Usage { tokens_in: 0, tokens_out: 0, cost_usd: 0.0, tool_calls: 0, seconds: 0.0 };
+pub const NO_USAGE: Usage = Usage {
+    tokens_in: 0,
+    tokens_out: 0,
+    cost_usd: 0.0,
+    tool_calls: 0,
+    seconds: 0.0,
+};
 
 /// A run row for a slot that is about to execute.
 pub fn new_run(id: String, job: &Job, slot: Instant, token: u64, now: Instant) -> Run {
@@ -51,13 +57,19 @@ pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)>
     let budget = job.spec.budget.as_ref()?;
     let spent = &job.state.spent;
     if budget.max_runs.is_some_and(|max| job.state.run_count >= max) {
-        return Some((format!("Its budget of {} runs is spent.", job.state.run_count), None));
+        return Some((
+            format!("Its budget of {} runs is spent.", job.state.run_count),
+            None,
+        ));
     }
     if budget.max_tokens.is_some_and(|max| spent.tokens >= max) {
         return Some((format!("Its token budget is spent: {} used.", spent.tokens), None));
     }
     if budget.max_cost_usd.is_some_and(|max| spent.cost_usd >= max) {
-        return Some((format!("Its cost budget is spent: {:.2} US dollars used.", spent.cost_usd), None));
+        return Some((
+            format!("Its cost budget is spent: {:.2} US dollars used.", spent.cost_usd),
+            None,
+        ));
     }
     let zone = plan::zone(&job.spec);
     let today = local_day(now, zone);
@@ -68,9 +80,19 @@ pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)>
         let mut high = now + 2 * DAY_MS;
         while high - low > 1_000 {
             let middle = low + (high - low) / 2;
-            if local_day(middle, zone) > today { high = middle } else { low = middle }
+            if local_day(middle, zone) > today {
+                high = middle
+            } else {
+                low = middle
+            }
         }
-        return Some((format!("Its budget of {} runs a day is spent; it goes on tomorrow.", spent.runs_today), Some(high)));
+        return Some((
+            format!(
+                "Its budget of {} runs a day is spent; it goes on tomorrow.",
+                spent.runs_today
+            ),
+            Some(high),
+        ));
     }
     None
 }
@@ -93,7 +115,12 @@ impl Material {
 
 /// Reads what a run is told. A first run without dependencies and replies needs no read at all.
 pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
-    let mut material = Material { edges: Vec::new(), prerequisites: Vec::new(), previous: Vec::new(), replies: Vec::new() };
+    let mut material = Material {
+        edges: Vec::new(),
+        prerequisites: Vec::new(),
+        previous: Vec::new(),
+        replies: Vec::new(),
+    };
     if job.state.run_count > 1 {
         material.previous = world.find_runs(&RunFilter {
             job: job.id.clone(),
@@ -116,16 +143,29 @@ pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
     }
     if job.state.has_dependencies {
         material.edges = world.find_edges(&EdgeFilter::OfDependents(vec![job.id.clone()]))?;
-        let ids: Vec<String> = material.edges.iter().map(|edge| edge.prerequisite.clone()).collect();
+        let ids: Vec<String> = material
+            .edges
+            .iter()
+            .map(|edge| edge.prerequisite.clone())
+            .collect();
         let jobs: Vec<Job> = world.get_jobs(&ids)?.into_iter().flatten().collect();
-        let runs: Vec<String> =
-            jobs.iter().filter_map(|job| job.state.last_run.as_ref()).map(|run| run.run_id.clone()).collect();
-        let mut runs = if runs.is_empty() { Vec::new() } else { world.get_runs(&runs)? };
+        let runs: Vec<String> = jobs
+            .iter()
+            .filter_map(|job| job.state.last_run.as_ref())
+            .map(|run| run.run_id.clone())
+            .collect();
+        let mut runs = if runs.is_empty() {
+            Vec::new()
+        } else {
+            world.get_runs(&runs)?
+        };
         material.prerequisites = jobs
             .into_iter()
             .map(|job| {
                 let last = job.state.last_run.as_ref().map(|run| run.run_id.as_str());
-                let run = runs.iter_mut().find(|run| run.as_ref().map(|run| run.id.as_str()) == last && last.is_some());
+                let run = runs
+                    .iter_mut()
+                    .find(|run| run.as_ref().map(|run| run.id.as_str()) == last && last.is_some());
                 let run = run.and_then(Option::take);
                 (job, run)
             })
@@ -137,7 +177,10 @@ pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
 /// Marks the replies as read: part of the unit that starts the run.
 pub fn replies_read(material: &Material) -> impl Iterator<Item = Write> + '_ {
     material.replies.iter().map(|(id, _)| {
-        Write::UpdateMessage(MessageUpdate { id: id.clone(), delivery: DeliveryStatus::Read })
+        Write::UpdateMessage(MessageUpdate {
+            id: id.clone(),
+            delivery: DeliveryStatus::Read,
+        })
     })
 }
 
@@ -168,7 +211,11 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
         title: spec.title.clone(),
         description: spec.description.clone(),
         payload: spec.payload.clone(),
-        goal: if spec.job_type == JobType::Ongoing { spec.trigger.end_condition.clone() } else { None },
+        goal: if spec.job_type == JobType::Ongoing {
+            spec.trigger.end_condition.clone()
+        } else {
+            None
+        },
         iteration: job.state.iteration + 1,
         max_iterations: spec.trigger.max_iterations,
         now: format_instant(now, zone),
@@ -199,7 +246,9 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
             .map(|previous| PreviousRun {
                 scheduled_for: format_instant(previous.slot, zone),
                 summary: previous.report.map(|report| report.summary),
-                output: previous.output.map(|output| bounded(output, limits::PREVIOUS_OUTPUT_BYTES_MAX)),
+                output: previous
+                    .output
+                    .map(|output| bounded(output, limits::PREVIOUS_OUTPUT_BYTES_MAX)),
                 run_id: previous.id,
                 status: previous.status,
             })
@@ -216,5 +265,6 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
 
 /// Whether a claimed job has a run that executed when its lease lapsed.
 pub fn interrupted(job: &Job, run: &Run) -> bool {
-    job.state.status == JobStatus::InProgress && matches!(run.status, RunStatus::Executing | RunStatus::Analysing)
+    job.state.status == JobStatus::InProgress
+        && matches!(run.status, RunStatus::Executing | RunStatus::Analysing)
 }

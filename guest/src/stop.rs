@@ -17,7 +17,9 @@ use crate::world::World;
 pub fn load(world: &impl World, caller: &Caller, job_id: &str) -> Result<Job, ToolError> {
     text("job_id", job_id, 1, limits::NAME_CHARS_MAX)?;
     let found = world.get_jobs(&[job_id.trim().to_owned()])?.pop().flatten();
-    found.filter(|job| is_own(job, caller)).ok_or_else(|| not_found(job_id))
+    found
+        .filter(|job| is_own(job, caller))
+        .ok_or_else(|| not_found(job_id))
 }
 
 /// A job's open run, if any.
@@ -29,7 +31,11 @@ fn open_run(world: &impl World, job: &Job) -> Result<Option<Run>, ToolError> {
 }
 
 /// See `wit/tools.wit`.
-pub fn pause(world: &impl World, caller: &Caller, request: &JobPauseRequest) -> Result<JobStopAnswer, ToolError> {
+pub fn pause(
+    world: &impl World,
+    caller: &Caller,
+    request: &JobPauseRequest,
+) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
         let mut job = load(world, caller, &request.job_id)?;
@@ -49,16 +55,28 @@ pub fn pause(world: &impl World, caller: &Caller, request: &JobPauseRequest) -> 
                 Some(until) => format!("It resumes by itself at {}.", format_instant(until, zone)),
                 None => "Resume it with job_update status ACTIVE.".into(),
             };
-            let run = if running { " The run in progress finishes and its result is kept." } else { "" };
+            let run = if running {
+                " The run in progress finishes and its result is kept."
+            } else {
+                ""
+            };
             let message = format!("“{}” is paused.{run} {resumed}", job.spec.title);
-            return Ok(JobStopAnswer { job: views::job(world, &job)?, message });
+            return Ok(JobStopAnswer {
+                job: views::job(world, &job)?,
+                message,
+            });
         }
     }
     Err(contended())
 }
 
 /// PAUSED by a person, until then or until resumed. A paused job may be paused again.
-pub fn suspend(job: &mut Job, note: Option<&str>, until: Option<Instant>, now: Instant) -> Result<(), ToolError> {
+pub fn suspend(
+    job: &mut Job,
+    note: Option<&str>,
+    until: Option<Instant>,
+    now: Instant,
+) -> Result<(), ToolError> {
     if job.state.status == JobStatus::Blocked || ended(job.state.status) {
         return Err(conflict(format!(
             "“{}” is {}, so there is nothing to pause.",
@@ -75,7 +93,11 @@ pub fn suspend(job: &mut Job, note: Option<&str>, until: Option<Instant>, now: I
     }
     job.state.resume_at = until;
     // While a run executes the row has to stay due: should its host die, someone must notice.
-    job.state.due_at = if executing || job.state.untold.is_some() { Some(now) } else { until };
+    job.state.due_at = if executing || job.state.untold.is_some() {
+        Some(now)
+    } else {
+        until
+    };
     Ok(())
 }
 
@@ -98,13 +120,20 @@ fn until(job: &Job, until: Option<&str>, now: Instant) -> Result<Option<Instant>
 }
 
 /// See `wit/tools.wit`.
-pub fn cancel(world: &impl World, caller: &Caller, request: &JobCancelRequest) -> Result<JobStopAnswer, ToolError> {
+pub fn cancel(
+    world: &impl World,
+    caller: &Caller,
+    request: &JobCancelRequest,
+) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
         let mut job = load(world, caller, &request.job_id)?;
         let message = format!("“{}” is cancelled and will not run again.", job.spec.title);
         if job.state.status == JobStatus::Cancelled {
-            return Ok(JobStopAnswer { job: views::job(world, &job)?, message });
+            return Ok(JobStopAnswer {
+                job: views::job(world, &job)?,
+                message,
+            });
         }
         let now = world.now();
         let mut unit = units::guarded(&job);
@@ -119,7 +148,10 @@ pub fn cancel(world: &impl World, caller: &Caller, request: &JobCancelRequest) -
             if let Some(due) = job.state.due_at {
                 world.arm(due);
             }
-            return Ok(JobStopAnswer { job: views::job(world, &job)?, message });
+            return Ok(JobStopAnswer {
+                job: views::job(world, &job)?,
+                message,
+            });
         }
     }
     Err(contended())
@@ -134,16 +166,29 @@ pub fn annul(
     writes: &mut Vec<Write>,
 ) -> Result<Option<String>, ToolError> {
     if ended(job.state.status) {
-        return Err(conflict(format!("“{}” is {} already.", job.spec.title, name(job.state.status))));
+        return Err(conflict(format!(
+            "“{}” is {} already.",
+            job.spec.title,
+            name(job.state.status)
+        )));
     }
     let why = note.unwrap_or("Cancelled by the user.");
-    transition(&mut job.state, JobStatus::Cancelled, reason("cancelled_by_user", why))?;
+    transition(
+        &mut job.state,
+        JobStatus::Cancelled,
+        reason("cancelled_by_user", why),
+    )?;
     plan::end(&mut job.state, DependencyOutcome::Failure, now);
     match open_run {
         Some(run) if run.status == RunStatus::Waiting => {
             job.state.open_run = None;
             let why = Some("Its job was cancelled.".into());
-            writes.push(Write::UpdateRun(Run { status: RunStatus::Cancelled, ended_at: Some(now), reason: why, ..run }));
+            writes.push(Write::UpdateRun(Run {
+                status: RunStatus::Cancelled,
+                ended_at: Some(now),
+                reason: why,
+                ..run
+            }));
             Ok(None)
         }
         // It executes: it is told to stop, and its end is recorded when it comes, or when its

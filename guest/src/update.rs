@@ -19,7 +19,11 @@ use crate::views;
 use crate::world::World;
 
 /// See `wit/tools.wit`.
-pub fn update(world: &impl World, caller: &Caller, request: &JobUpdateRequest) -> Result<JobUpdateAnswer, ToolError> {
+pub fn update(
+    world: &impl World,
+    caller: &Caller,
+    request: &JobUpdateRequest,
+) -> Result<JobUpdateAnswer, ToolError> {
     check_texts(request)?;
     for _ in 0..limits::DECISIONS_MAX {
         let job = stop::load(world, caller, &request.job_id)?;
@@ -30,14 +34,27 @@ pub fn update(world: &impl World, caller: &Caller, request: &JobUpdateRequest) -
                 "The job was changed meanwhile: it has revision {}, not {revision}. Read it again, then decide.",
                 job.revision
             );
-            return Err(ToolError { field: Some("revision".into()), ..conflict(message) });
+            return Err(ToolError {
+                field: Some("revision".into()),
+                ..conflict(message)
+            });
         }
         let mut change = Change::new(world, caller, job);
         change.apply(request)?;
         if change.fields.is_empty() {
-            return Err(error(ErrorCode::InvalidArgument, "Nothing to change was given. Name at least one field to update."));
+            return Err(error(
+                ErrorCode::InvalidArgument,
+                "Nothing to change was given. Name at least one field to update.",
+            ));
         }
-        let Change { mut job, mut unit, fields, stop, now, .. } = change;
+        let Change {
+            mut job,
+            mut unit,
+            fields,
+            stop,
+            now,
+            ..
+        } = change;
         unit.writes.push(units::update(&job, Some(job.spec.clone()), now));
         match units::commit_one(world, unit)? {
             Ok(()) => {
@@ -66,9 +83,19 @@ pub fn update(world: &impl World, caller: &Caller, request: &JobUpdateRequest) -
 fn check_texts(request: &JobUpdateRequest) -> Result<(), ToolError> {
     let texts = [
         ("title", &request.title, 1, limits::TITLE_CHARS_MAX),
-        ("description", &request.description, 0, limits::DESCRIPTION_CHARS_MAX),
+        (
+            "description",
+            &request.description,
+            0,
+            limits::DESCRIPTION_CHARS_MAX,
+        ),
         ("payload", &request.payload, 1, limits::PAYLOAD_CHARS_MAX),
-        ("guidance_text", &request.guidance_text, 1, limits::GUIDANCE_CHARS_MAX),
+        (
+            "guidance_text",
+            &request.guidance_text,
+            1,
+            limits::GUIDANCE_CHARS_MAX,
+        ),
     ];
     for (field, value, min, max) in texts {
         if let Some(value) = value {
@@ -94,7 +121,15 @@ struct Change<'a, W: World> {
 impl<'a, W: World> Change<'a, W> {
     fn new(world: &'a W, caller: &'a Caller, job: Job) -> Self {
         let unit = units::guarded(&job);
-        Self { world, caller, now: world.now(), job, unit, fields: Vec::new(), stop: None }
+        Self {
+            world,
+            caller,
+            now: world.now(),
+            job,
+            unit,
+            fields: Vec::new(),
+            stop: None,
+        }
     }
 
     fn changed(&mut self, field: &str) {
@@ -121,7 +156,11 @@ impl<'a, W: World> Change<'a, W> {
                 "“{}” is {}: it cannot be changed any more. Create a new job instead{}.",
                 self.job.spec.title,
                 name(status),
-                if status == JobStatus::Failed { ", or retry it with status ACTIVE" } else { "" }
+                if status == JobStatus::Failed {
+                    ", or retry it with status ACTIVE"
+                } else {
+                    ""
+                }
             )));
         }
         self.texts(request)?;
@@ -195,7 +234,10 @@ impl<'a, W: World> Change<'a, W> {
                 job_type = None;
             }
         }
-        let context = Context { now: self.now, caller_zone: self.caller.time_zone.as_deref() };
+        let context = Context {
+            now: self.now,
+            caller_zone: self.caller.time_zone.as_deref(),
+        };
         let normalised = normalise(&trigger, job_type, &context)?;
         if self.job.spec.trigger.interval_seconds != normalised.trigger.interval_seconds {
             self.job.spec.anchor = self.now;
@@ -213,24 +255,33 @@ impl<'a, W: World> Change<'a, W> {
 
     /// Whether the dependencies changed.
     fn dependencies(&mut self, request: &JobUpdateRequest) -> Result<bool, ToolError> {
-        let Some(wanted) = &request.depends_on else { return Ok(false) };
+        let Some(wanted) = &request.depends_on else {
+            return Ok(false);
+        };
         let wanted = prerequisites::merged(Some(wanted), None)?;
         let wanted = prerequisites::edges(self.world, self.caller, &self.job.id, &wanted)?;
         prerequisites::check_cycle(self.world, &self.job, &wanted)?;
         let present = resume::edges_of(self.world, &self.job)?;
         for old in &present {
-            if wanted.iter().all(|(_, edge)| edge.prerequisite != old.prerequisite) {
-                self.unit.writes.push(Write::DeleteEdge(crate::bindings::storage::EdgeKey {
-                    dependent: old.dependent.clone(),
-                    prerequisite: old.prerequisite.clone(),
-                }));
+            if wanted
+                .iter()
+                .all(|(_, edge)| edge.prerequisite != old.prerequisite)
+            {
+                self.unit
+                    .writes
+                    .push(Write::DeleteEdge(crate::bindings::storage::EdgeKey {
+                        dependent: old.dependent.clone(),
+                        prerequisite: old.prerequisite.clone(),
+                    }));
             }
         }
         for (prerequisite, edge) in &wanted {
             self.unit.guards.push(at_revision(prerequisite));
             self.unit.writes.push(Write::PutEdge(edge.clone()));
             if present.iter().all(|old| old.prerequisite != edge.prerequisite) {
-                self.unit.writes.push(prerequisites::attach(prerequisite, self.now));
+                self.unit
+                    .writes
+                    .push(prerequisites::attach(prerequisite, self.now));
             }
         }
         let edges: Vec<Edge> = wanted.into_iter().map(|(_, edge)| edge).collect();
@@ -244,7 +295,10 @@ impl<'a, W: World> Change<'a, W> {
     /// Brings a job that has not started in line with its new dependencies.
     fn edges_now(&mut self, edges: &[Edge]) -> Result<(), ToolError> {
         let status = self.job.state.status;
-        let idle = matches!(status, JobStatus::Active | JobStatus::Pending | JobStatus::Blocked);
+        let idle = matches!(
+            status,
+            JobStatus::Active | JobStatus::Pending | JobStatus::Blocked
+        );
         if idle && self.job.state.open_run.is_none() {
             resume::wait(&mut self.job)?;
             dependents::weigh(&mut self.job, edges, self.now)?;
@@ -253,7 +307,9 @@ impl<'a, W: World> Change<'a, W> {
     }
 
     fn status(&mut self, request: &JobUpdateRequest) -> Result<(), ToolError> {
-        let Some(status) = request.status else { return Ok(()) };
+        let Some(status) = request.status else {
+            return Ok(());
+        };
         let present = self.job.state.status;
         match status {
             JobStatus::Active => match present {
@@ -291,7 +347,10 @@ impl<'a, W: World> Change<'a, W> {
                 transition(&mut self.job.state, status, reason)?;
             }
             _ => {
-                let message = format!("status cannot be set to {}; use ACTIVE, PAUSED, CANCELLED or ARCHIVED.", name(status));
+                let message = format!(
+                    "status cannot be set to {}; use ACTIVE, PAUSED, CANCELLED or ARCHIVED.",
+                    name(status)
+                );
                 return Err(invalid("status", message));
             }
         }
@@ -301,7 +360,9 @@ impl<'a, W: World> Change<'a, W> {
 
     fn executing(&self) -> Result<bool, ToolError> {
         use crate::bindings::types::RunStatus;
-        let Some(run) = &self.job.state.open_run else { return Ok(false) };
+        let Some(run) = &self.job.state.open_run else {
+            return Ok(false);
+        };
         let run = self.world.get_runs(std::slice::from_ref(run))?.pop().flatten();
         Ok(run.is_some_and(|run| matches!(run.status, RunStatus::Executing | RunStatus::Analysing)))
     }
@@ -320,7 +381,10 @@ impl<'a, W: World> Change<'a, W> {
         let slot = plan::first_slot(&self.job.id, &self.job.spec, self.now)
             .map_err(|why| invalid("trigger_config", why))?;
         let Some(slot) = slot else {
-            return Err(invalid("trigger_config", "With this change the job would never fire again. Cancel it instead."));
+            return Err(invalid(
+                "trigger_config",
+                "With this change the job would never fire again. Cancel it instead.",
+            ));
         };
         let running = self.job.state.open_run.is_some();
         self.job.state.next_fire = Some(slot).filter(|_| !running || plan::repeats(&self.job.spec));
@@ -339,7 +403,10 @@ impl<'a, W: World> Change<'a, W> {
                 }
             }
             JobStatus::InProgress => {
-                return Err(conflict(format!("“{}” is running at this moment.", self.job.spec.title)));
+                return Err(conflict(format!(
+                    "“{}” is running at this moment.",
+                    self.job.spec.title
+                )));
             }
             status => {
                 return Err(conflict(format!(

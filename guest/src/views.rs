@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use crate::bindings::storage::{EdgeFilter, StorageError};
-use crate::bindings::tools::{
-    DependencyView, JobView, LastRunView, RunView, SimilarJob, SpentView,
-};
+use crate::bindings::tools::{DependencyView, JobView, LastRunView, RunView, SimilarJob, SpentView};
 use crate::bindings::types::{Edge, Instant, Job, JobStatus, Run, RunStatus};
+use crate::limits;
 use crate::messages::shorten;
 use crate::plan;
-use crate::limits;
 use crate::trigger::{format_instant, summary};
 use crate::world::World;
 
@@ -25,16 +23,27 @@ fn next_run(job: &Job) -> Option<Instant> {
 
 /// Views of jobs, with their dependencies, in two reads however many jobs there are.
 pub fn jobs(world: &impl World, jobs: &[Job]) -> Result<Vec<JobView>, StorageError> {
-    let dependents: Vec<String> =
-        jobs.iter().filter(|job| job.state.has_dependencies).map(|job| job.id.clone()).collect();
-    let edges = if dependents.is_empty() { Vec::new() } else { world.find_edges(&EdgeFilter::OfDependents(dependents))? };
+    let dependents: Vec<String> = jobs
+        .iter()
+        .filter(|job| job.state.has_dependencies)
+        .map(|job| job.id.clone())
+        .collect();
+    let edges = if dependents.is_empty() {
+        Vec::new()
+    } else {
+        world.find_edges(&EdgeFilter::OfDependents(dependents))?
+    };
     let prerequisites = by_id(world, edges.iter().map(|edge| edge.prerequisite.clone()))?;
     Ok(jobs
         .iter()
         .map(|job| {
             let own = edges.iter().filter(|edge| edge.dependent == job.id);
             let depends_on = own
-                .filter_map(|edge| prerequisites.get(&edge.prerequisite).map(|other| dependency(edge, other)))
+                .filter_map(|edge| {
+                    prerequisites
+                        .get(&edge.prerequisite)
+                        .map(|other| dependency(edge, other))
+                })
                 .collect();
             view(job, depends_on)
         })
@@ -44,17 +53,28 @@ pub fn jobs(world: &impl World, jobs: &[Job]) -> Result<Vec<JobView>, StorageErr
 /// View of one job.
 pub fn job(world: &impl World, one: &Job) -> Result<JobView, StorageError> {
     let mut views = jobs(world, std::slice::from_ref(one))?;
-    views.pop().ok_or_else(|| StorageError::Unavailable("no view of a job".into()))
+    views
+        .pop()
+        .ok_or_else(|| StorageError::Unavailable("no view of a job".into()))
 }
 
 /// The jobs with these ids.
-pub fn by_id(world: &impl World, ids: impl Iterator<Item = String>) -> Result<HashMap<String, Job>, StorageError> {
+pub fn by_id(
+    world: &impl World,
+    ids: impl Iterator<Item = String>,
+) -> Result<HashMap<String, Job>, StorageError> {
     let mut ids: Vec<String> = ids.collect();
     ids.sort();
     ids.dedup();
     let mut found = HashMap::with_capacity(ids.len());
     for page in ids.chunks(1_000) {
-        found.extend(world.get_jobs(page)?.into_iter().flatten().map(|job| (job.id.clone(), job)));
+        found.extend(
+            world
+                .get_jobs(page)?
+                .into_iter()
+                .flatten()
+                .map(|job| (job.id.clone(), job)),
+        );
     }
     Ok(found)
 }
@@ -133,8 +153,14 @@ pub fn run(run: Run, zone: &str) -> RunView {
         slots: run.slots,
         attempt: run.attempt,
         started_at: run.started_at.map(time),
-        ended_at: run.ended_at.filter(|_| run.status != RunStatus::Executing).map(time),
-        summary: run.report.map(|report| report.summary).filter(|summary| !summary.is_empty()),
+        ended_at: run
+            .ended_at
+            .filter(|_| run.status != RunStatus::Executing)
+            .map(time),
+        summary: run
+            .report
+            .map(|report| report.summary)
+            .filter(|summary| !summary.is_empty()),
         output: run.output,
         error: run.error,
         usage: run.usage,
@@ -161,7 +187,9 @@ pub fn next_runs(job: &Job) -> Vec<String> {
     let zone = plan::zone(&job.spec);
     let mut fires = Vec::with_capacity(limits::NEXT_RUNS_SHOWN);
     let mut next = next_run(job);
-    let schedule = plan::schedule(&job.id, &job.spec).ok().filter(|_| plan::repeats(&job.spec));
+    let schedule = plan::schedule(&job.id, &job.spec)
+        .ok()
+        .filter(|_| plan::repeats(&job.spec));
     while let Some(at) = next {
         fires.push(format_instant(at, zone));
         if fires.len() == limits::NEXT_RUNS_SHOWN {

@@ -2,8 +2,8 @@
 
 use crate::bindings::agent_pipeline::RunRequest;
 use crate::bindings::storage::{
-    Claim, EdgeFilter, HitPage, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
-    SearchQuery, StorageError, Unit,
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter, SearchQuery,
+    StorageError, Unit,
 };
 use crate::bindings::types::{Edge, Instant, Job, Message, Run};
 
