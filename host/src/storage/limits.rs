@@ -1,0 +1,23 @@
+//! Limits of storage, with their units and reasons.
+
+/// Tasks that share one physical transaction at most: bounds how long the first one waits.
+pub const GROUP_TASKS_MAX: usize = 512;
+
+/// Connections that are kept for reading.
+pub const READERS_KEPT: usize = 4;
+
+/// Page cache of the writing connection and of each reading one, in KiB. A store of a million
+/// jobs is read by index: more cache buys little.
+pub const WRITER_CACHE_KIB: i64 = 32_768;
+pub const READER_CACHE_KIB: i64 = 4_096;
+
+/// Statements that a connection keeps compiled.
+pub const STATEMENTS_KEPT: usize = 128;
+
+/// How long a connection waits for a lock, in milliseconds. One host owns the file, so this is
+/// only ever felt when another program reads it.
+pub const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// Files up to this many bytes are checked whole at every start; larger ones by `doctor`, since a
+/// start has to be quick.
+pub const QUICK_CHECK_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -1,0 +1,92 @@
+//! Rows to records and back.
+
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::storage::InboxEntry;
+use crate::storage::words::Word;
+use crate::wit::types::{Edge, Job, Message, Run};
+
+/// The columns of `job`, in its order.
+pub(super) const JOB: &str =
+    "jobs.id, jobs.revision, jobs.agent, jobs.user, jobs.created_by, jobs.created_at, jobs.updated_at, jobs.spec, jobs.state";
+
+/// The columns of `message`, in its order.
+pub(super) const MESSAGE: &str = "position, id, once_key, kind, job, run, agent, user, conversation, related_entity_id, \
+     narrative_id, title, text, delivery, created_at";
+
+/// The columns of `edge`, in its order.
+pub(super) const EDGE: &str = "dependent, prerequisite, condition, delay_seconds, status, settled_at";
+
+fn bad(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+fn document<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| bad(column, error))?;
+    serde_json::from_str(text).map_err(|error| bad(column, error))
+}
+
+pub(super) fn word<T: Word>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str().map_err(|error| bad(column, error))?;
+    T::parse(text).ok_or_else(|| bad(column, FromSqlError::InvalidType))
+}
+
+/// A record as it is stored.
+pub(super) fn json(record: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    Ok(Job {
+        id: row.get(0)?,
+        revision: row.get(1)?,
+        agent: row.get(2)?,
+        user: row.get(3)?,
+        created_by: row.get(4)?,
+        created_at: row.get(5)?,
+        updated_at: row.get(6)?,
+        spec: document(row, 7)?,
+        state: document(row, 8)?,
+    })
+}
+
+/// A run, from its `body` alone.
+pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    document(row, 0)
+}
+
+pub(super) fn edge(row: &Row<'_>) -> rusqlite::Result<Edge> {
+    Ok(Edge {
+        dependent: row.get(0)?,
+        prerequisite: row.get(1)?,
+        on: word(row, 2)?,
+        delay_seconds: row.get(3)?,
+        status: word(row, 4)?,
+        settled_at: row.get(5)?,
+    })
+}
+
+pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<InboxEntry> {
+    Ok(InboxEntry {
+        position: row.get(0)?,
+        message: Message {
+            id: row.get(1)?,
+            once_key: row.get(2)?,
+            kind: word(row, 3)?,
+            job: row.get(4)?,
+            run: row.get(5)?,
+            agent: row.get(6)?,
+            user: row.get(7)?,
+            conversation: row.get(8)?,
+            related_entity_id: row.get(9)?,
+            narrative_id: row.get(10)?,
+            title: row.get(11)?,
+            text: row.get(12)?,
+            delivery: word(row, 13)?,
+            created_at: row.get(14)?,
+        },
+    })
+}

@@ -1,0 +1,110 @@
+//! The schema: migrations, forward only. `PRAGMA user_version` counts those applied.
+
+use rusqlite::Connection;
+
+use super::OpenError;
+
+/// Each brings the file from the version before to its own.
+const MIGRATIONS: &[&str] = &[FIRST];
+
+/// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
+///   contract as JSON. `seq` is the order of creation.
+/// * `available_at` is `due_at`, or the lease's end where that is later: what `claim-due` looks
+///   for. Its index holds only jobs that will be due by themselves.
+/// * runs: unique by (job, slot): the promise that a slot runs once stands here.
+const FIRST: &str = "
+CREATE TABLE jobs (
+    seq             INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant          TEXT NOT NULL,
+    id              TEXT NOT NULL,
+    agent           TEXT NOT NULL,
+    user            TEXT NOT NULL,
+    created_by      TEXT NOT NULL,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    revision        INTEGER NOT NULL,
+    status          TEXT NOT NULL,
+    job_type        TEXT NOT NULL,
+    title           TEXT NOT NULL,
+    idempotency_key TEXT,
+    due_at          INTEGER,
+    lease_owner     TEXT,
+    lease_token     INTEGER NOT NULL DEFAULT 0,
+    lease_until     INTEGER,
+    available_at    INTEGER,
+    spec            TEXT NOT NULL,
+    state           TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX jobs_by_id ON jobs (tenant, id);
+CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, agent, user, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, seq);
+CREATE INDEX jobs_by_title ON jobs (tenant, agent, user, title);
+CREATE INDEX jobs_available ON jobs (tenant, available_at) WHERE available_at IS NOT NULL;
+CREATE INDEX jobs_leased ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
+
+CREATE TABLE runs (
+    tenant TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    job    TEXT NOT NULL,
+    slot   INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX runs_by_slot ON runs (tenant, job, slot);
+
+CREATE TABLE edges (
+    tenant        TEXT NOT NULL,
+    dependent     TEXT NOT NULL,
+    prerequisite  TEXT NOT NULL,
+    condition     TEXT NOT NULL,
+    delay_seconds INTEGER NOT NULL,
+    status        TEXT NOT NULL,
+    settled_at    INTEGER,
+    PRIMARY KEY (tenant, dependent, prerequisite)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX edges_by_prerequisite ON edges (tenant, prerequisite, dependent);
+
+CREATE TABLE messages (
+    position          INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant            TEXT NOT NULL,
+    id                TEXT NOT NULL,
+    once_key          TEXT NOT NULL,
+    kind              TEXT NOT NULL,
+    job               TEXT NOT NULL,
+    run               TEXT,
+    agent             TEXT NOT NULL,
+    user              TEXT NOT NULL,
+    conversation      TEXT,
+    related_entity_id TEXT,
+    narrative_id      TEXT,
+    title             TEXT NOT NULL,
+    text              TEXT NOT NULL,
+    delivery          TEXT NOT NULL,
+    created_at        INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX messages_by_id ON messages (tenant, id);
+CREATE UNIQUE INDEX messages_once ON messages (tenant, once_key);
+CREATE INDEX messages_by_job ON messages (tenant, job);
+CREATE INDEX messages_by_user ON messages (tenant, user, position);
+CREATE INDEX messages_queued ON messages (position) WHERE delivery = 'queued';
+
+CREATE VIRTUAL TABLE job_text USING fts5 (
+    title, description, payload, content='', contentless_delete=1, tokenize='porter unicode61'
+);
+";
+
+/// Brings a file to the present version.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > MIGRATIONS.len() {
+        return Err(OpenError::Newer { found, known: MIGRATIONS.len() });
+    }
+    for (version, migration) in MIGRATIONS.iter().enumerate().skip(found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", version + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

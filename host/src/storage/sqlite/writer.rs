@@ -1,0 +1,111 @@
+//! The one thread that writes. It takes the first waiting task, drains the queue, runs all of them
+//! in one transaction, and answers after the commit: a group pays for one fsync.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::storage::limits::GROUP_TASKS_MAX;
+use crate::wit::storage::StorageError;
+
+/// Runs in the transaction; what it returns is called once the commit has succeeded or failed.
+type Task = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+pub(super) struct Writer {
+    tasks: Mutex<Option<Sender<Task>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (tasks, waiting) = channel();
+        let thread = std::thread::Builder::new()
+            .name("storage-writer".into())
+            .spawn(move || write_all(connection, &waiting))?;
+        Ok(Self { tasks: Mutex::new(Some(tasks)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `work` in the next transaction. An error of SQLite undoes this work alone.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let (answer, answered) = oneshot::channel();
+        let task: Task = Box::new(move |connection| {
+            let result = in_savepoint(connection, work);
+            Box::new(move |committed| {
+                let result = result.map_err(|error| error.to_string());
+                // Nobody waiting any more is no reason to undo what is durable.
+                let _ = answer.send(committed.and(result));
+            })
+        });
+        let closed = || StorageError::Unavailable("the store is closed".into());
+        let sent = {
+            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok())
+        };
+        if !sent {
+            return Err(closed());
+        }
+        match answered.await {
+            Ok(result) => result.map_err(StorageError::Unavailable),
+            Err(_) => Err(closed()),
+        }
+    }
+
+    /// Lets the queue run empty and ends the thread.
+    pub(super) fn close(&self) {
+        drop(self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn write_all(connection: Connection, waiting: &Receiver<Task>) {
+    while let Ok(first) = waiting.recv() {
+        let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+        let mut answers = vec![first(&connection)];
+        while answers.len() < GROUP_TASKS_MAX {
+            match waiting.try_recv() {
+                Ok(task) => answers.push(task(&connection)),
+                Err(_) => break,
+            }
+        }
+        let ended = begun
+            .and_then(|_| connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])))
+            .map_err(|error| {
+                // Best effort: where the commit failed there may be nothing left to roll back.
+                let _ = connection.execute_batch("ROLLBACK");
+                error.to_string()
+            });
+        for answer in answers {
+            answer(ended.clone().map(|_| ()));
+        }
+    }
+}
+
+/// Undoes the work when it fails, and only this work.
+pub(super) fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.prepare_cached("SAVEPOINT work")?.execute([])?;
+    let result = work(connection);
+    if result.is_err() {
+        connection.prepare_cached("ROLLBACK TO work")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE work")?.execute([])?;
+    result
+}

@@ -1,0 +1,86 @@
+//! The words of the contract as they stand in rows.
+
+use crate::wit::types::{
+    DeliveryStatus, DependencyCondition, EdgeStatus, JobStatus, JobType, MessageKind, RunStatus,
+};
+
+/// An enumeration with a word for each of its values.
+pub(crate) trait Word: Copy + Sized + 'static {
+    const ALL: &'static [(Self, &'static str)];
+
+    fn word(self) -> &'static str;
+
+    /// The value of a stored word; none for a word of a later version.
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == word).map(|(value, _)| *value)
+    }
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl Word for $type {
+            const ALL: &'static [(Self, &'static str)] = &[$(($type::$variant, $word)),+];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $($type::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+words!(JobStatus {
+    Pending = "PENDING",
+    Active = "ACTIVE",
+    InProgress = "IN_PROGRESS",
+    Completed = "COMPLETED",
+    Failed = "FAILED",
+    Blocked = "BLOCKED",
+    Cancelled = "CANCELLED",
+    Archived = "ARCHIVED",
+    Paused = "PAUSED",
+});
+words!(JobType {
+    OneOff = "ONE_OFF",
+    Scheduled = "SCHEDULED",
+    Recurring = "RECURRING",
+    Ongoing = "ONGOING",
+});
+words!(RunStatus {
+    Executing = "executing",
+    Waiting = "waiting",
+    Analysing = "analysing",
+    Succeeded = "succeeded",
+    Failed = "failed",
+    NeedsInput = "needs_input",
+    Cancelled = "cancelled",
+    Missed = "missed",
+    Skipped = "skipped",
+});
+words!(EdgeStatus { Waiting = "waiting", Satisfied = "satisfied", Broken = "broken" });
+words!(DependencyCondition { Success = "success", Failure = "failure", Any = "any" });
+words!(MessageKind {
+    Result = "result",
+    Failure = "failure",
+    Question = "question",
+    Incident = "incident",
+    Reply = "reply",
+});
+words!(DeliveryStatus {
+    Queued = "queued",
+    Delivered = "delivered",
+    Failed = "failed",
+    Read = "read",
+});
+
+/// Whether an ended job may be moved on: only to the archive, and FAILED by an explicit retry.
+pub(crate) fn may_move(from: JobStatus, to: JobStatus) -> bool {
+    match from {
+        JobStatus::Completed | JobStatus::Cancelled | JobStatus::Archived => to == from || to == JobStatus::Archived,
+        JobStatus::Failed => {
+            matches!(to, JobStatus::Failed | JobStatus::Active | JobStatus::Pending | JobStatus::Blocked | JobStatus::Archived)
+        }
+        _ => true,
+    }
+}
