@@ -14,6 +14,9 @@ mod slots;
 mod words;
 mod zone;
 
+#[cfg(test)]
+mod tests;
+
 pub use slots::Schedule;
 
 use crate::bindings::schedule::{PreviewAnswer, PreviewRequest};
