@@ -3,6 +3,22 @@
 //! Pure functions of (trigger, instant). Slots are computed from the schedule, never from the
 //! last run, so nothing drifts.
 
+mod cron;
+pub mod limits;
+mod merge;
+mod normalise;
+pub mod predicate;
+mod preview;
+mod sentence;
+mod slots;
+mod words;
+mod zone;
+
+#[cfg(test)]
+mod tests;
+
+pub use slots::Schedule;
+
 use crate::bindings::schedule::{PreviewAnswer, PreviewRequest};
 use crate::bindings::tools::{ErrorCode, ToolError, TriggerPatch};
 use crate::bindings::types::{Instant, JobType, TriggerConfig};
@@ -37,82 +53,51 @@ pub struct Normalised {
 
 /// Checks a trigger, resolves its words, and tells the job's type where it was left out.
 /// Errors name the field as `trigger_config.FIELD` (or `job_type`).
+///
+/// A trigger whose `when` is set *and* resolved (as stored) is taken as stored: the words are not
+/// read again, so "tomorrow" does not move when another field is changed.
 pub fn normalise(
     trigger: &TriggerConfig,
     job_type: Option<JobType>,
     context: &Context<'_>,
 ) -> Result<Normalised, ToolError> {
-    todo!()
+    normalise::normalise(trigger, job_type, context)
 }
 
 /// Merges a patch: a field given replaces, `null` clears, others stay; `misfire` and `dst` merge
 /// their own fields. `when` given replaces run_at, cron and interval_seconds; any of those three
-/// given clears `when`, and cron or interval given replaces the other.
+/// given clears `when` and the other two.
 pub fn merge(trigger: &TriggerConfig, patch: &TriggerPatch) -> TriggerConfig {
-    todo!()
-}
-
-/// The slots of one job. Parsed once, asked often.
-pub struct Schedule {}
-
-impl Schedule {
-    /// From a normalised trigger. `anchor` is the origin of the interval's phase (where the
-    /// trigger has no `start_at`), `job_id` seeds the jitter. The error is a sentence (a stored
-    /// trigger that no longer parses, a zone that was removed).
-    pub fn new(
-        job_id: &str,
-        job_type: JobType,
-        trigger: &TriggerConfig,
-        anchor: Instant,
-    ) -> Result<Self, String> {
-        todo!()
-    }
-
-    /// The first slot strictly after `after`, within start and horizon. ONE_OFF: `run_at` if it is
-    /// after; none without a `run_at`.
-    pub fn next_after(&self, after: Instant) -> Option<Instant> {
-        todo!()
-    }
-
-    /// The last slot at or before `before` and strictly after `after`, if any; with the number of
-    /// slots in that stretch (counting stops at `COUNT_MAX`). For misfires.
-    pub fn missed_between(&self, after: Instant, before: Instant) -> Option<(Instant, u32)> {
-        todo!()
-    }
-
-    /// The instant after which nothing fires.
-    pub fn horizon(&self) -> Option<Instant> {
-        todo!()
-    }
+    merge::merge(trigger, patch)
 }
 
 /// One plain sentence: "Every Monday at 09:00 (Europe/Berlin), until 2026-12-31."
 pub fn summary(job_type: JobType, trigger: &TriggerConfig) -> String {
-    todo!()
+    sentence::summary(job_type, trigger)
 }
 
 /// RFC 3339 in a zone, seconds precision: `2026-06-01T09:00:00+02:00`. An unknown zone: UTC.
 pub fn format_instant(instant: Instant, zone: &str) -> String {
-    todo!()
+    zone::format(zone::or_utc(zone), instant)
 }
 
 /// Reads local ISO 8601 in `zone`, or an instant with an offset. A local time in a gap is the
 /// first instant after it; a repeated one is the first. The error is a sentence.
 pub fn parse_time(text: &str, zone: &str) -> Result<Instant, String> {
-    todo!()
+    zone::parse_time(text, zone::find(zone)?)
 }
 
 /// Whether the name is an IANA zone; the error says what is wrong and what to use.
 pub fn check_zone(name: &str) -> Result<(), String> {
-    todo!()
+    zone::find(name).map(|_| ())
 }
 
 /// Days since 1970-01-01 of the local date in a zone: the day that `runs-today` counts.
 pub fn local_day(instant: Instant, zone: &str) -> i32 {
-    todo!()
+    zone::local_day(zone::or_utc(zone), instant)
 }
 
 /// `schedule.preview`.
 pub fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewAnswer, ToolError> {
-    todo!()
+    preview::preview(request, now)
 }

@@ -1,0 +1,278 @@
+//! The slots of one job: computed from the schedule, never from the last run.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use chrono_tz::Tz;
+
+use super::cron::Pattern;
+use super::limits::{COUNT_MAX, REJECTED_SLOTS_MAX};
+use super::zone::{self, Place};
+use crate::bindings::types::{DstGap, DstOverlap, Instant, JobType, TriggerConfig};
+
+#[derive(Clone, Debug)]
+enum Rule {
+    /// `run_at`, or never by itself.
+    Once(Option<Instant>),
+    /// `origin + n × period` for n from `first`.
+    Interval {
+        origin: Instant,
+        period_ms: i64,
+        first: i64,
+    },
+    Cron(Box<Local>),
+}
+
+/// A pattern of local times and how it is placed on the time line.
+#[derive(Clone, Debug)]
+struct Local {
+    pattern: Pattern,
+    zone: Tz,
+    gap: DstGap,
+    overlap: DstOverlap,
+}
+
+/// The slots of one job. Parsed once, asked often.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    rule: Rule,
+    /// No slot before this, jitter not counted.
+    start: Option<Instant>,
+    end: Option<Instant>,
+    /// Added to every slot.
+    shift_ms: i64,
+}
+
+impl Schedule {
+    /// From a normalised trigger. `anchor` is the origin of the interval's phase (where the
+    /// trigger has no `start_at`: the first slot is then one interval later), `job_id` seeds the
+    /// jitter. The error is a sentence (a stored trigger that no longer parses, a zone that was
+    /// removed).
+    pub fn new(
+        job_id: &str,
+        job_type: JobType,
+        trigger: &TriggerConfig,
+        anchor: Instant,
+    ) -> Result<Self, String> {
+        let zone = zone::find(trigger.timezone.as_deref().unwrap_or("UTC"))?;
+        let time = |text: &Option<String>| {
+            text.as_deref()
+                .map(|text| zone::parse_time(text, zone))
+                .transpose()
+        };
+        if job_type == JobType::OneOff {
+            return Ok(Self {
+                rule: Rule::Once(time(&trigger.run_at)?),
+                start: None,
+                end: None,
+                shift_ms: 0,
+            });
+        }
+        let (start, end) = (time(&trigger.start_at)?, time(&trigger.end_at)?);
+        let mut jitter_ms = i64::from(trigger.jitter_seconds.unwrap_or(0)) * 1000;
+        let rule = match (&trigger.cron, trigger.interval_seconds) {
+            (Some(text), _) => Rule::Cron(Box::new(Local {
+                pattern: Pattern::parse(text)?,
+                zone,
+                gap: trigger
+                    .dst
+                    .as_ref()
+                    .and_then(|dst| dst.gap)
+                    .unwrap_or(DstGap::Shift),
+                overlap: trigger
+                    .dst
+                    .as_ref()
+                    .and_then(|dst| dst.overlap)
+                    .unwrap_or(DstOverlap::First),
+            })),
+            (None, Some(seconds)) if seconds > 0 => {
+                let period_ms = i64::from(seconds) * 1000;
+                // A shift of a whole interval would only lose the first slot.
+                jitter_ms = jitter_ms.min(period_ms - 1000);
+                let (origin, first) = start.map_or((anchor, 1), |start| (start, 0));
+                Rule::Interval {
+                    origin,
+                    period_ms,
+                    first,
+                }
+            }
+            _ => return Err("the trigger has neither cron nor interval_seconds.".to_owned()),
+        };
+        Ok(Self {
+            rule,
+            start,
+            end,
+            shift_ms: jitter(job_id, jitter_ms),
+        })
+    }
+
+    /// The first slot strictly after `after`, within start and horizon. ONE_OFF: `run_at` if it is
+    /// after; none without a `run_at`.
+    pub fn next_after(&self, after: Instant) -> Option<Instant> {
+        let from = after.saturating_sub(self.shift_ms);
+        let from = self.start.map_or(from, |start| from.max(start - 1));
+        let slot = match &self.rule {
+            Rule::Once(at) => (*at)?,
+            Rule::Interval {
+                origin,
+                period_ms,
+                first,
+            } => {
+                let n = from
+                    .checked_sub(*origin)?
+                    .div_euclid(*period_ms)
+                    .checked_add(1)?
+                    .max(*first);
+                origin.checked_add(n.checked_mul(*period_ms)?)?
+            }
+            Rule::Cron(local) => local.next_after(from)?,
+        };
+        let slot = slot.checked_add(self.shift_ms)?;
+        (slot > after && self.end.is_none_or(|end| slot <= end)).then_some(slot)
+    }
+
+    /// The last slot at or before `before` and strictly after `after`, if any; with the number of
+    /// slots in that stretch. Cron slots are counted to `COUNT_MAX` and no further. For misfires.
+    pub fn missed_between(&self, after: Instant, before: Instant) -> Option<(Instant, u32)> {
+        let first = self.next_after(after).filter(|slot| *slot <= before)?;
+        match &self.rule {
+            Rule::Once(_) => Some((first, 1)),
+            Rule::Interval { period_ms, .. } => {
+                let before = self.end.map_or(before, |end| before.min(end));
+                let more = (before - first) / period_ms;
+                Some((
+                    first + more * period_ms,
+                    u32::try_from(more + 1).unwrap_or(u32::MAX),
+                ))
+            }
+            Rule::Cron(_) => {
+                let (mut last, mut count) = (first, 1);
+                while count < COUNT_MAX {
+                    match self.next_after(last).filter(|slot| *slot <= before) {
+                        Some(slot) => (last, count) = (slot, count + 1),
+                        None => return Some((last, count)),
+                    }
+                }
+                Some((self.last_before(last, before), count))
+            }
+        }
+    }
+
+    /// The last slot in [`known`, `before`]: windows back from `before`, each twice as long, until
+    /// one holds a slot; then halving towards the last.
+    fn last_before(&self, known: Instant, before: Instant) -> Instant {
+        let mut width: i64 = 1000;
+        let mut found = loop {
+            let from = before.saturating_sub(width).max(known);
+            match self.next_after(from).filter(|slot| *slot <= before) {
+                Some(slot) => break slot,
+                None if from == known => return known,
+                None => width = width.saturating_mul(2),
+            }
+        };
+        let mut high = before;
+        while let Some(next) = self.next_after(found).filter(|slot| *slot <= high) {
+            let middle = next + (high - next) / 2;
+            match self.next_after(middle).filter(|slot| *slot <= high) {
+                Some(slot) => found = slot,
+                None => (found, high) = (next, middle),
+            }
+        }
+        found
+    }
+
+    /// The instant after which nothing fires.
+    pub fn horizon(&self) -> Option<Instant> {
+        self.end
+    }
+}
+
+impl Local {
+    /// Where a local time fires: at most twice.
+    fn fires(&self, place: Place) -> [Option<Instant>; 2] {
+        let goes_on = self.pattern.every_hour();
+        match place {
+            Place::Once(at) => [Some(at), None],
+            Place::Twice(a, b) if goes_on || self.overlap == DstOverlap::Both => [Some(a), Some(b)],
+            Place::Twice(a, _) => [Some(a), None],
+            Place::Gap { instant, .. } if !goes_on && self.gap == DstGap::Shift => [Some(instant), None],
+            Place::Gap { .. } => [None, None],
+        }
+    }
+
+    fn next_after(&self, after: Instant) -> Option<Instant> {
+        let ahead = self.search(zone::local(self.zone, after), after);
+        // In the first pass of a repeated hour, the second pass starts again from its first local
+        // time, which lies before the present one.
+        let again = zone::overlap_start(self.zone, after).and_then(|start| {
+            let first = self.pattern.next_local(start - TimeDelta::nanoseconds(1))?;
+            self.fires(zone::place(self.zone, first))[1].filter(|at| *at > after)
+        });
+        match (ahead, again) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    fn search(&self, mut at: NaiveDateTime, after: Instant) -> Option<Instant> {
+        for _ in 0..REJECTED_SLOTS_MAX {
+            at = self.pattern.next_local(at)?;
+            let place = zone::place(self.zone, at);
+            let fire = self.fires(place).into_iter().flatten().find(|fire| *fire > after);
+            if fire.is_some() {
+                return fire;
+            }
+            if let Place::Gap { local, .. } = place {
+                // Every other local time of the gap fares alike.
+                at = local - TimeDelta::nanoseconds(1);
+            }
+        }
+        None
+    }
+}
+
+/// A part of `most_ms` in whole seconds, fixed by the job's id (FNV-1a, 64 bits: the same on
+/// every machine and in every version).
+fn jitter(job_id: &str, most_ms: i64) -> i64 {
+    let hash = job_id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let choices = (most_ms / 1000).max(0) as u64 + 1;
+    // The high bits are the well-mixed ones.
+    ((hash >> 16) % choices) as i64 * 1000
+}
+
+impl Schedule {
+    /// What a clock change does to a cron schedule, in a sentence.
+    pub(super) fn effect_of(&self, change: &zone::Change) -> String {
+        let Rule::Cron(rule) = &self.rule else {
+            return "No effect.".to_owned();
+        };
+        let before = i64::from(change.seconds_before);
+        let after = i64::from(change.seconds_after);
+        let Some(utc) = chrono::DateTime::from_timestamp_millis(change.at).map(|at| at.naive_utc()) else {
+            return "No effect.".to_owned();
+        };
+        let low = utc + TimeDelta::seconds(before.min(after));
+        let high = utc + TimeDelta::seconds(before.max(after));
+        let Some(hit) = rule
+            .pattern
+            .next_local(low - TimeDelta::nanoseconds(1))
+            .filter(|at| *at < high)
+        else {
+            return "No effect: no fire falls into the hour that changes.".to_owned();
+        };
+        if rule.pattern.every_hour() {
+            return "No effect: it goes on at the same distance through the change.".to_owned();
+        }
+        let (named, end) = (hit.format("%H:%M"), high.format("%H:%M"));
+        match (after > before, rule.gap, rule.overlap) {
+            (true, DstGap::Shift, _) => format!("Fires at {end} instead of {named} that day."),
+            (true, DstGap::Skip, _) => {
+                format!("Does not fire at {named} that day: that time does not exist.")
+            }
+            (false, _, DstOverlap::First) => {
+                format!("{named} comes twice that day; fires at the first only.")
+            }
+            (false, _, DstOverlap::Both) => format!("{named} comes twice that day; fires at both."),
+        }
+    }
+}
