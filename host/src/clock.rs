@@ -40,8 +40,7 @@ impl Clock for SystemClock {
             loop {
                 let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 let target = Duration::from_millis(u64::try_from(at).unwrap_or(0));
-                let Some(left) = target.checked_sub(since_epoch).filter(|left| !left.is_zero())
-                else {
+                let Some(left) = target.checked_sub(since_epoch).filter(|left| !left.is_zero()) else {
                     return;
                 };
                 tokio::time::sleep(left.min(SLEEP_STRETCH_MAX)).await;
@@ -59,7 +58,9 @@ impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Instant) -> Self {
-        Self { now: watch::Sender::new(start) }
+        Self {
+            now: watch::Sender::new(start),
+        }
     }
 
     /// Moves to `to`; an instant in the past changes nothing.

@@ -216,6 +216,10 @@ impl Component {
     ///
     /// # Errors
     /// Inside: the contract's; outside: the call did not come to its end.
+    #[allow(
+        clippy::result_large_err,
+        reason = "the contract's own error type, handed on as it is"
+    )]
     pub async fn preview(
         &self,
         tenant: &Arc<TenantContext>,

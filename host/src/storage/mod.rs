@@ -5,8 +5,8 @@
 use async_trait::async_trait;
 
 use crate::wit::storage::{
-    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
-    RunFilter, SearchQuery, StorageError, Unit,
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
+    SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run};
 
@@ -30,10 +30,19 @@ pub trait Storage: Send + Sync + 'static {
     // As in `wit/storage.wit`.
     async fn get_jobs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError>;
     async fn get_runs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError>;
-    async fn find_jobs(&self, tenant: &Tenant, filter: JobFilter, page: Page) -> Result<JobPage, StorageError>;
+    async fn find_jobs(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        page: Page,
+    ) -> Result<JobPage, StorageError>;
     async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError>;
     async fn find_edges(&self, tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError>;
-    async fn find_messages(&self, tenant: &Tenant, filter: MessageFilter) -> Result<Vec<Message>, StorageError>;
+    async fn find_messages(
+        &self,
+        tenant: &Tenant,
+        filter: MessageFilter,
+    ) -> Result<Vec<Message>, StorageError>;
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
 
     /// Leases for `owner` until `lease_until`.
@@ -46,7 +55,11 @@ pub trait Storage: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Claim>, StorageError>;
 
-    async fn commit(&self, tenant: &Tenant, units: Vec<Unit>) -> Result<Vec<Result<(), Rejection>>, StorageError>;
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        units: Vec<Unit>,
+    ) -> Result<Vec<Result<(), Rejection>>, StorageError>;
 
     // For the host alone.
 
