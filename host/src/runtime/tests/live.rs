@@ -9,7 +9,7 @@ use crate::clock::ManualClock;
 use crate::imports::Outlet as _;
 use crate::runtime::pipeline::Pipeline;
 use crate::runtime::wake::Wake;
-use crate::wit::agent_pipeline::OutcomeStatus;
+use crate::wit::agent_pipeline::{OutcomeStatus, RunRequest, Task};
 use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
 
@@ -108,4 +108,23 @@ async fn free_places_are_what_does_not_execute_and_none_while_too_much_is_unsett
     assert_eq!(pipeline.free(5, 2), 4);
     assert_eq!(pipeline.free(1, 2), 0);
     assert_eq!(pipeline.free(5, 1), 0);
+}
+
+#[tokio::test]
+async fn a_judgement_under_the_same_token_is_carried_out_and_outlives_the_settling() {
+    let (pipeline, mut ended) = pipeline();
+    pipeline.submit(vec![request("run_1", 7, "done")]);
+    let executed = ended.recv().await.unwrap();
+    let judge = || RunRequest {
+        task: Task::Judge,
+        ..request("run_1", 7, "judged")
+    };
+    pipeline.submit(vec![judge(), judge()]);
+    let judged = ended.recv().await.unwrap();
+    assert_eq!(judged.outcome.output, "judged");
+    pipeline.settled(&[executed]);
+    assert_eq!(pipeline.live().unsettled(), 1);
+    pipeline.settled(&[judged]);
+    assert_eq!(pipeline.live().unsettled(), 0);
+    assert_eq!(pipeline.live().started(), 2);
 }
