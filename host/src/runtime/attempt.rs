@@ -37,7 +37,11 @@ pub(super) async fn carry_out(
     let ended = tokio::select! {
         biased;
         result = &mut work => {
-            let outcome = result.unwrap_or_else(|_| failed("the agent panicked".to_owned()));
+            let mut outcome = result.unwrap_or_else(|_| failed("the agent panicked".to_owned()));
+            if stop.is_cancelled() {
+                // It was quick to obey.
+                cancelled(&mut outcome);
+            }
             return kept(outcome, began);
         }
         () = stop.cancelled() => Ended::Stopped,
@@ -50,10 +54,7 @@ pub(super) async fn carry_out(
         .and_then(Result::ok);
     let mut outcome = late.unwrap_or_else(|| failed(String::new()));
     match ended {
-        Ended::Stopped => {
-            outcome.status = OutcomeStatus::Cancelled;
-            outcome.error = None;
-        }
+        Ended::Stopped => cancelled(&mut outcome),
         Ended::TimedOut => {
             let seconds = deadline.saturating_sub(began_at).max(0) / 1_000;
             outcome.status = OutcomeStatus::Failed;
@@ -65,6 +66,11 @@ pub(super) async fn carry_out(
         }
     }
     kept(outcome, began)
+}
+
+fn cancelled(outcome: &mut Outcome) {
+    outcome.status = OutcomeStatus::Cancelled;
+    outcome.error = None;
 }
 
 fn failed(message: String) -> Outcome {

@@ -9,6 +9,8 @@ mod leases;
 mod pipeline;
 mod poll;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod wake;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};

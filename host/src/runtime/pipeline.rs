@@ -12,13 +12,16 @@ use super::wake::Wake;
 use crate::agent::Agent;
 use crate::clock::Clock;
 use crate::imports::Outlet;
-use crate::wit::agent_pipeline::RunRequest;
+use crate::wit::agent_pipeline::{RunRequest, Task};
 use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
 use crate::wit::types::Instant;
 
 /// A run between its submission and its settlement.
 struct LiveRun {
+    task: Task,
+    /// It judges a result that is still being settled, under the same token.
+    judges_unsettled: bool,
     job: String,
     token: u64,
     deadline: Instant,
@@ -153,14 +156,18 @@ impl Pipeline {
     pub(super) fn settled(&self, runs: &[FinishedRun]) {
         let mut live = self.live();
         for run in runs {
-            if live
+            let Some(entry) = live
                 .runs
-                .get(&run.run_id)
-                .is_some_and(|entry| entry.token == run.token && !entry.executing)
-            {
-                live.runs.remove(&run.run_id);
-                live.gone += 1;
+                .get_mut(&run.run_id)
+                .filter(|entry| entry.token == run.token)
+            else {
+                continue;
+            };
+            if std::mem::take(&mut entry.judges_unsettled) || entry.executing {
+                continue;
             }
+            live.runs.remove(&run.run_id);
+            live.gone += 1;
         }
         drop(live);
         self.0.changes.send_replace(());
@@ -191,7 +198,9 @@ impl Pipeline {
     fn start(&self, request: RunRequest) {
         let mut live = self.live();
         let stop = CancellationToken::new();
-        let entry = LiveRun {
+        let mut entry = LiveRun {
+            task: request.task,
+            judges_unsettled: false,
             job: request.job_id.clone(),
             token: request.token,
             deadline: request.deadline,
@@ -200,6 +209,10 @@ impl Pipeline {
             abandoned: false,
         };
         match live.runs.get(&request.run_id) {
+            // The judgement of a result, asked for while that result is being settled.
+            Some(known) if known.token == request.token && known.task != request.task && !known.executing => {
+                entry.judges_unsettled = true;
+            }
             // The same attempt again, or one that a newer took over from.
             Some(known) if known.token >= request.token => return,
             Some(known) => {

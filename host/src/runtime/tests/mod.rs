@@ -1,0 +1,7 @@
+//! What the pipeline promises whatever the agent does.
+#![allow(clippy::unwrap_used)]
+
+mod agent;
+mod attempts;
+mod live;
+mod wakes;
