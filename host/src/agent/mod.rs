@@ -1,9 +1,18 @@
 //! The agent pipeline: whatever carries out a run.
 
+pub mod builtin;
+pub mod command;
+mod fetch;
+pub mod noop;
+pub mod wire;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::wit::agent_pipeline::{Outcome, RunRequest};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::wit::types::{ErrorClass, RunError, Usage};
 
 /// Carries out runs. One implementation a way of doing it; the runtime adds deadline,
 /// cancellation and bookkeeping.
@@ -23,3 +32,89 @@ pub trait Agent: Send + Sync + 'static {
     /// what to do.
     async fn check(&self) -> Result<String, String>;
 }
+
+/// Why a setting names no agent.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SettingError {
+    #[error(
+        "agent {0:?} is not known; valid are: builtin, noop, command:PROGRAM ARGUMENTS \
+         (http://… and llm come in a later version)"
+    )]
+    Unknown(String),
+    #[error("agent {0:?} is not in this version; valid are: builtin, noop, command:PROGRAM ARGUMENTS")]
+    Later(String),
+    #[error("agent {0:?}: command: needs a program, with quotes that are closed")]
+    BadCommand(String),
+    #[error("agent: {0}")]
+    Unusable(String),
+}
+
+/// The agent that a setting names: `builtin`, `noop` or `command:PROGRAM ARGUMENTS`.
+pub fn from_setting(setting: &str) -> Result<Arc<dyn Agent>, SettingError> {
+    match setting {
+        "builtin" => Ok(Arc::new(builtin::Builtin::new().map_err(SettingError::Unusable)?)),
+        "noop" => Ok(Arc::new(noop::Noop)),
+        _ => check_later(setting).and_then(|()| {
+            let line = setting
+                .strip_prefix("command:")
+                .ok_or_else(|| SettingError::Unknown(setting.to_owned()))?;
+            match command::Command::parse(line) {
+                Some(command) => Ok(Arc::new(command) as Arc<dyn Agent>),
+                None => Err(SettingError::BadCommand(setting.to_owned())),
+            }
+        }),
+    }
+}
+
+fn check_later(setting: &str) -> Result<(), SettingError> {
+    let later = setting == "llm" || setting.starts_with("http://") || setting.starts_with("https://");
+    if later {
+        Err(SettingError::Later(setting.to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+/// An outcome without report, error, cost or journal.
+pub(crate) fn answer(status: OutcomeStatus, output: String) -> Outcome {
+    let usage = Usage {
+        tokens_in: 0,
+        tokens_out: 0,
+        cost_usd: 0.0,
+        tool_calls: 0,
+        seconds: 0.0,
+    };
+    Outcome {
+        status,
+        output,
+        report: None,
+        error: None,
+        usage,
+        journal: Vec::new(),
+    }
+}
+
+/// A failed attempt.
+pub(crate) fn failure(class: ErrorClass, message: impl Into<String>) -> Outcome {
+    let error = RunError {
+        class,
+        message: message.into(),
+    };
+    Outcome {
+        error: Some(error),
+        ..answer(OutcomeStatus::Failed, String::new())
+    }
+}
+
+/// An attempt that was told to stop.
+pub(crate) fn cancelled() -> Outcome {
+    answer(OutcomeStatus::Cancelled, String::new())
+}
+
+/// Cuts to at most `bytes_max` bytes, between characters.
+pub(crate) fn cut(text: &mut String, bytes_max: usize) {
+    text.truncate(text.floor_char_boundary(bytes_max));
+}
+
+#[cfg(test)]
+pub(crate) mod sample;

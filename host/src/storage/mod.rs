@@ -2,6 +2,10 @@
 //! adds the tenant, the lease owner and the present, which the host binds, and what only the host
 //! needs. Nothing outside this folder writes SQL.
 
+pub mod limits;
+pub mod sqlite;
+mod words;
+
 use async_trait::async_trait;
 
 use crate::wit::storage::{

@@ -12,7 +12,10 @@ pub(crate) trait Word: Copy + Sized + 'static {
 
     /// The value of a stored word; none for a word of a later version.
     fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == word).map(|(value, _)| *value)
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(value, _)| *value)
     }
 }
 
@@ -77,9 +80,18 @@ words!(DeliveryStatus {
 /// Whether an ended job may be moved on: only to the archive, and FAILED by an explicit retry.
 pub(crate) fn may_move(from: JobStatus, to: JobStatus) -> bool {
     match from {
-        JobStatus::Completed | JobStatus::Cancelled | JobStatus::Archived => to == from || to == JobStatus::Archived,
+        JobStatus::Completed | JobStatus::Cancelled | JobStatus::Archived => {
+            to == from || to == JobStatus::Archived
+        }
         JobStatus::Failed => {
-            matches!(to, JobStatus::Failed | JobStatus::Active | JobStatus::Pending | JobStatus::Blocked | JobStatus::Archived)
+            matches!(
+                to,
+                JobStatus::Failed
+                    | JobStatus::Active
+                    | JobStatus::Pending
+                    | JobStatus::Blocked
+                    | JobStatus::Archived
+            )
         }
         _ => true,
     }

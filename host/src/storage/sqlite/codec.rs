@@ -10,8 +10,7 @@ use crate::storage::words::Word;
 use crate::wit::types::{Edge, Job, Message, Run};
 
 /// The columns of `job`, in its order.
-pub(super) const JOB: &str =
-    "jobs.id, jobs.revision, jobs.agent, jobs.user, jobs.created_by, jobs.created_at, jobs.updated_at, jobs.spec, jobs.state";
+pub(super) const JOB: &str = "jobs.id, jobs.revision, jobs.agent, jobs.user, jobs.created_by, jobs.created_at, jobs.updated_at, jobs.spec, jobs.state";
 
 /// The columns of `message`, in its order.
 pub(super) const MESSAGE: &str = "position, id, once_key, kind, job, run, agent, user, conversation, related_entity_id, \
@@ -25,12 +24,18 @@ fn bad(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> 
 }
 
 fn document<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str().map_err(|error| bad(column, error))?;
+    let text = row
+        .get_ref(column)?
+        .as_str()
+        .map_err(|error| bad(column, error))?;
     serde_json::from_str(text).map_err(|error| bad(column, error))
 }
 
 pub(super) fn word<T: Word>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str().map_err(|error| bad(column, error))?;
+    let text = row
+        .get_ref(column)?
+        .as_str()
+        .map_err(|error| bad(column, error))?;
     T::parse(text).ok_or_else(|| bad(column, FromSqlError::InvalidType))
 }
 

@@ -1,6 +1,6 @@
 //! Applying units of work: guards first, then writes; whatever fails undoes its unit alone.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::codec::json;
 use crate::storage::words::{Word, may_move};
@@ -24,7 +24,10 @@ pub(super) fn units(
     tenant: &str,
     units: Vec<Unit>,
 ) -> rusqlite::Result<Vec<Result<(), Rejection>>> {
-    units.into_iter().map(|unit| one(connection, tenant, unit)).collect()
+    units
+        .into_iter()
+        .map(|unit| one(connection, tenant, unit))
+        .collect()
 }
 
 fn one(connection: &Connection, tenant: &str, unit: Unit) -> rusqlite::Result<Result<(), Rejection>> {
@@ -34,7 +37,10 @@ fn one(connection: &Connection, tenant: &str, unit: Unit) -> rusqlite::Result<Re
         }
     }
     connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let applied = unit.writes.into_iter().try_for_each(|write| apply(connection, tenant, write));
+    let applied = unit
+        .writes
+        .into_iter()
+        .try_for_each(|write| apply(connection, tenant, write));
     if applied.is_err() {
         connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
     }
@@ -42,6 +48,10 @@ fn one(connection: &Connection, tenant: &str, unit: Unit) -> rusqlite::Result<Re
     match applied {
         Ok(()) => Ok(Ok(())),
         Err(Failure::Refused(rejection)) => Ok(Err(rejection)),
+        // A row that breaks a constraint is its unit's fault, not its neighbours'.
+        Err(Failure::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Ok(Err(Rejection::Forbidden(error.to_string())))
+        }
         Err(Failure::Sqlite(error)) => Err(error),
     }
 }
@@ -66,14 +76,18 @@ fn apply(connection: &Connection, tenant: &str, write: Write) -> Result<(), Fail
         Write::PutEdge(edge) => put_edge(connection, tenant, &edge),
         Write::DeleteEdge(key) => {
             connection
-                .prepare_cached("DELETE FROM edges WHERE tenant = ?1 AND dependent = ?2 AND prerequisite = ?3")?
+                .prepare_cached(
+                    "DELETE FROM edges WHERE tenant = ?1 AND dependent = ?2 AND prerequisite = ?3",
+                )?
                 .execute(params![tenant, key.dependent, key.prerequisite])?;
             Ok(())
         }
         Write::InsertMessage(message) => insert_message(connection, tenant, &message),
         Write::UpdateMessage(update) => {
             connection
-                .prepare_cached("UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2")?
+                .prepare_cached(
+                    "UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2 AND delivery <> 'read'",
+                )?
                 .execute(params![tenant, update.id, update.delivery.word()])?;
             Ok(())
         }
@@ -117,13 +131,28 @@ fn insert_job(connection: &Connection, tenant: &str, job: &Job) -> Result<(), Fa
             json(&job.state)?,
         ])?;
     if inserted == 0 {
-        return Err(Failure::Refused(Rejection::Forbidden(format!("there is a job {} already", job.id))));
+        return Err(Failure::Refused(Rejection::Forbidden(format!(
+            "there is a job {} already",
+            job.id
+        ))));
     }
-    index_text(connection, connection.last_insert_rowid(), job.spec.title.as_str(), &job.spec.description, &job.spec.payload)?;
+    index_text(
+        connection,
+        connection.last_insert_rowid(),
+        &job.spec.title,
+        &job.spec.description,
+        &job.spec.payload,
+    )?;
     Ok(())
 }
 
-fn index_text(connection: &Connection, seq: i64, title: &str, description: &str, payload: &str) -> rusqlite::Result<()> {
+fn index_text(
+    connection: &Connection,
+    seq: i64,
+    title: &str,
+    description: &str,
+    payload: &str,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO job_text (rowid, title, description, payload) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![seq, title, description, payload])?;
@@ -138,10 +167,16 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
         .prepare_cached("SELECT seq, status FROM jobs WHERE tenant = ?1 AND id = ?2")?
         .query_row(params![tenant, update.id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let Some((seq, status)) = present else { return Err(Failure::Refused(Rejection::Stale)) };
+    let Some((seq, status)) = present else {
+        return Err(Failure::Refused(Rejection::Stale));
+    };
     let to = update.state.status;
     if JobStatus::parse(&status).is_some_and(|from| !may_move(from, to)) {
-        let message = format!("job {} has ended as {status}: it cannot become {}", update.id, to.word());
+        let message = format!(
+            "job {} has ended as {status}: it cannot become {}",
+            update.id,
+            to.word()
+        );
         return Err(Failure::Refused(Rejection::Forbidden(message)));
     }
     connection
@@ -149,12 +184,28 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
             "UPDATE jobs SET revision = revision + 1, status = ?2, updated_at = ?3, due_at = ?4, \
              available_at = CASE WHEN ?4 IS NULL THEN NULL ELSE {AVAILABLE} END, state = ?5 WHERE seq = ?1"
         ))?
-        .execute(params![seq, to.word(), update.updated_at, update.state.due_at, json(&update.state)?])?;
+        .execute(params![
+            seq,
+            to.word(),
+            update.updated_at,
+            update.state.due_at,
+            json(&update.state)?
+        ])?;
     if let Some(spec) = &update.spec {
         connection
-            .prepare_cached("UPDATE jobs SET spec = ?2, title = ?3, job_type = ?4 WHERE seq = ?1")?
-            .execute(params![seq, json(spec)?, spec.title, spec.job_type.word()])?;
-        connection.prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?.execute([seq])?;
+            .prepare_cached(
+                "UPDATE jobs SET spec = ?2, title = ?3, job_type = ?4, idempotency_key = ?5 WHERE seq = ?1",
+            )?
+            .execute(params![
+                seq,
+                json(spec)?,
+                spec.title,
+                spec.job_type.word(),
+                spec.idempotency_key
+            ])?;
+        connection
+            .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
+            .execute([seq])?;
         index_text(connection, seq, &spec.title, &spec.description, &spec.payload)?;
     }
     Ok(())
@@ -163,10 +214,22 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
 fn insert_run(connection: &Connection, tenant: &str, run: &Run) -> Result<(), Failure> {
     let inserted = connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO runs (tenant, id, job, slot, status, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO runs (tenant, id, job, slot, status, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+             ON CONFLICT (tenant, job, slot) DO NOTHING",
         )?
-        .execute(params![tenant, run.id, run.job, run.slot, run.status.word(), json(run)?])?;
-    if inserted == 0 { Err(Failure::Refused(Rejection::DuplicateSlot)) } else { Ok(()) }
+        .execute(params![
+            tenant,
+            run.id,
+            run.job,
+            run.slot,
+            run.status.word(),
+            json(run)?
+        ])?;
+    if inserted == 0 {
+        Err(Failure::Refused(Rejection::DuplicateSlot))
+    } else {
+        Ok(())
+    }
 }
 
 fn update_run(connection: &Connection, tenant: &str, run: &Run) -> Result<(), Failure> {
@@ -174,8 +237,19 @@ fn update_run(connection: &Connection, tenant: &str, run: &Run) -> Result<(), Fa
         .prepare_cached(
             "UPDATE runs SET status = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2 AND job = ?5 AND slot = ?6",
         )?
-        .execute(params![tenant, run.id, run.status.word(), json(run)?, run.job, run.slot])?;
-    if updated == 0 { Err(Failure::Refused(Rejection::Stale)) } else { Ok(()) }
+        .execute(params![
+            tenant,
+            run.id,
+            run.status.word(),
+            json(run)?,
+            run.job,
+            run.slot
+        ])?;
+    if updated == 0 {
+        Err(Failure::Refused(Rejection::Stale))
+    } else {
+        Ok(())
+    }
 }
 
 fn put_edge(connection: &Connection, tenant: &str, edge: &Edge) -> Result<(), Failure> {

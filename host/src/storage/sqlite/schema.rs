@@ -38,6 +38,7 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_by_id ON jobs (tenant, id);
 CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, agent, user, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, seq);
+CREATE INDEX jobs_by_status ON jobs (tenant, status);
 CREATE INDEX jobs_by_title ON jobs (tenant, agent, user, title);
 CREATE INDEX jobs_available ON jobs (tenant, available_at) WHERE available_at IS NOT NULL;
 CREATE INDEX jobs_leased ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
@@ -98,7 +99,10 @@ CREATE VIRTUAL TABLE job_text USING fts5 (
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > MIGRATIONS.len() {
-        return Err(OpenError::Newer { found, known: MIGRATIONS.len() });
+        return Err(OpenError::Newer {
+            found,
+            known: MIGRATIONS.len(),
+        });
     }
     for (version, migration) in MIGRATIONS.iter().enumerate().skip(found) {
         let transaction = connection.transaction()?;

@@ -12,7 +12,8 @@ use crate::storage::limits::GROUP_TASKS_MAX;
 use crate::wit::storage::StorageError;
 
 /// Runs in the transaction; what it returns is called once the commit has succeeded or failed.
-type Task = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+/// Without a connection it only makes the answer.
+type Task = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 pub(super) struct Writer {
@@ -26,7 +27,10 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || write_all(connection, &waiting))?;
-        Ok(Self { tasks: Mutex::new(Some(tasks)), thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            tasks: Mutex::new(Some(tasks)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Runs `work` in the next transaction. An error of SQLite undoes this work alone.
@@ -36,9 +40,12 @@ impl Writer {
     ) -> Result<T, StorageError> {
         let (answer, answered) = oneshot::channel();
         let task: Task = Box::new(move |connection| {
-            let result = in_savepoint(connection, work);
+            let result = connection.map(|connection| in_savepoint(connection, work));
             Box::new(move |committed| {
-                let result = result.map_err(|error| error.to_string());
+                let result = match result {
+                    Some(result) => result.map_err(|error| error.to_string()),
+                    None => Err("no transaction could be begun".into()),
+                };
                 // Nobody waiting any more is no reason to undo what is durable.
                 let _ = answer.send(committed.and(result));
             })
@@ -75,34 +82,47 @@ impl Drop for Writer {
 
 fn write_all(connection: Connection, waiting: &Receiver<Task>) {
     while let Ok(first) = waiting.recv() {
-        let begun = connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
-        let mut answers = vec![first(&connection)];
-        while answers.len() < GROUP_TASKS_MAX {
+        let begun = connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut begin| begin.execute([]));
+        if let Err(error) = begun {
+            // Without a transaction nothing may run: it would be durable piece by piece.
+            first(None)(Err(error.to_string()));
+            continue;
+        }
+        let mut answers = vec![first(Some(&connection))];
+        while answers.len() < GROUP_TASKS_MAX && !connection.is_autocommit() {
             match waiting.try_recv() {
-                Ok(task) => answers.push(task(&connection)),
+                Ok(task) => answers.push(task(Some(&connection))),
                 Err(_) => break,
             }
         }
-        let ended = begun
-            .and_then(|_| connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])))
-            .map_err(|error| {
-                // Best effort: where the commit failed there may be nothing left to roll back.
-                let _ = connection.execute_batch("ROLLBACK");
-                error.to_string()
-            });
+        let ended = commit(&connection).map_err(|error| error.to_string());
         for answer in answers {
-            answer(ended.clone().map(|_| ()));
+            answer(ended.clone());
         }
     }
 }
 
+fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    // On a full disk SQLite rolls back by itself: the commit then fails, as it must.
+    let ended = connection.prepare_cached("COMMIT")?.execute([]);
+    if ended.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    ended.map(|_| ())
+}
+
 /// Undoes the work when it fails, and only this work.
-pub(super) fn in_savepoint<T>(
+fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     connection.prepare_cached("SAVEPOINT work")?.execute([])?;
     let result = work(connection);
+    if connection.is_autocommit() {
+        return result;
+    }
     if result.is_err() {
         connection.prepare_cached("ROLLBACK TO work")?.execute([])?;
     }

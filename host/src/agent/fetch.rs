@@ -1,0 +1,97 @@
+//! Fetching a page as text, with every bound a page's owner could otherwise ignore.
+
+use std::sync::Once;
+
+use reqwest::StatusCode;
+use reqwest::redirect::Policy;
+
+use crate::wit::types::ErrorClass;
+
+/// Bytes of a page that are read; longer ones are refused.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Redirects followed.
+const REDIRECTS_MAX: usize = 5;
+
+/// Columns of the text made from HTML: wide, so that a small edit changes few lines.
+const TEXT_COLUMNS: usize = 120;
+
+/// Why there is no page.
+#[derive(Debug, PartialEq)]
+pub(super) struct FetchError {
+    pub(super) class: ErrorClass,
+    pub(super) message: String,
+}
+
+impl FetchError {
+    fn new(class: ErrorClass, message: String) -> Self {
+        Self { class, message }
+    }
+}
+
+/// A client that trusts the usual roots. The crypto provider is process-wide: installed once, and
+/// one installed by someone else is as good.
+pub(super) fn client() -> Result<reqwest::Client, String> {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    reqwest::Client::builder()
+        .redirect(Policy::limited(REDIRECTS_MAX))
+        .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| format!("no HTTP client: {error}"))
+}
+
+/// The text of a page.
+pub(super) async fn text(client: &reqwest::Client, url: &str) -> Result<String, FetchError> {
+    let transient = |error: reqwest::Error| {
+        let class = if error.is_builder() || error.is_redirect() {
+            ErrorClass::Permanent
+        } else {
+            ErrorClass::Transient
+        };
+        FetchError::new(class, format!("fetching {url} failed: {error}"))
+    };
+    let mut response = client.get(url).send().await.map_err(transient)?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(FetchError::new(
+            class_of(status),
+            format!("{url} answered {status}"),
+        ));
+    }
+    let html = response
+        .headers()
+        .get(reqwest::header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("html"));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transient)? {
+        if body.len() + chunk.len() > PAGE_BYTES_MAX {
+            let message = format!("{url} is larger than {PAGE_BYTES_MAX} bytes");
+            return Err(FetchError::new(ErrorClass::Permanent, message));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if !html {
+        return Ok(String::from_utf8_lossy(&body).trim().to_owned());
+    }
+    html2text::config::plain_no_decorate()
+        .string_from_read(body.as_slice(), TEXT_COLUMNS)
+        .map(|text| text.trim().to_owned())
+        .map_err(|error| {
+            FetchError::new(
+                ErrorClass::Permanent,
+                format!("{url} is no readable HTML: {error}"),
+            )
+        })
+}
+
+/// Answers that a retry will not change are permanent.
+fn class_of(status: StatusCode) -> ErrorClass {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
+            ErrorClass::Permanent
+        }
+        _ => ErrorClass::Transient,
+    }
+}

@@ -1,0 +1,78 @@
+//! Leases: claiming, renewing, releasing.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::codec::{self, JOB};
+use crate::wit::storage::{Claim, JobToken};
+use crate::wit::types::Instant;
+
+/// Takes what is due in one statement: lease and token are set where the row is found.
+pub(super) fn due(
+    connection: &Connection,
+    tenant: &str,
+    owner: &str,
+    now: Instant,
+    lease_until: Instant,
+    limit: u32,
+) -> rusqlite::Result<Vec<Claim>> {
+    let mut claim = connection.prepare_cached(&format!(
+        "UPDATE jobs SET lease_owner = ?2, lease_token = lease_token + 1, lease_until = ?4, \
+         available_at = max(due_at, ?4) \
+         WHERE seq IN (SELECT seq FROM jobs WHERE tenant = ?1 AND available_at <= ?3 \
+                       ORDER BY available_at LIMIT ?5) \
+         RETURNING {JOB}, lease_token"
+    ))?;
+    let rows = claim.query_map(params![tenant, owner, now, lease_until, limit], |row| {
+        Ok(Claim {
+            job: codec::job(row)?,
+            token: row.get(9)?,
+            lease_until,
+            open_run: None,
+        })
+    })?;
+    let mut claims = rows.collect::<rusqlite::Result<Vec<Claim>>>()?;
+    claims.sort_by_key(|claim| claim.job.state.due_at);
+    let mut run = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
+    for claim in &mut claims {
+        if let Some(open) = &claim.job.state.open_run {
+            claim.open_run = run.query_row(params![tenant, open], codec::run).optional()?;
+        }
+    }
+    Ok(claims)
+}
+
+/// Extends leases; answers those that are lost.
+pub(super) fn renew(
+    connection: &Connection,
+    tenant: &str,
+    owner: &str,
+    leases: Vec<JobToken>,
+    lease_until: Instant,
+) -> rusqlite::Result<Vec<JobToken>> {
+    let mut renew = connection.prepare_cached(
+        "UPDATE jobs SET lease_until = ?5, available_at = CASE WHEN due_at IS NULL THEN NULL ELSE max(due_at, ?5) END \
+         WHERE tenant = ?1 AND id = ?2 AND lease_token = ?3 AND lease_owner = ?4",
+    )?;
+    let mut lost = Vec::new();
+    for lease in leases {
+        if renew.execute(params![tenant, lease.job, lease.token, owner, lease_until])? == 0 {
+            lost.push(lease);
+        }
+    }
+    Ok(lost)
+}
+
+/// Ends the leases of `owner`, or of everybody else.
+pub(super) fn end(connection: &Connection, owner: &str, others: bool) -> rusqlite::Result<u64> {
+    let whose = if others {
+        "lease_owner IS NOT NULL AND lease_owner <> ?1"
+    } else {
+        "lease_owner = ?1"
+    };
+    let ended = connection
+        .prepare_cached(&format!(
+            "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at WHERE {whose}"
+        ))?
+        .execute([owner])?;
+    Ok(ended as u64)
+}
