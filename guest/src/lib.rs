@@ -11,7 +11,6 @@ pub mod dependents;
 pub mod errors;
 #[cfg(target_arch = "wasm32")]
 mod glue;
-pub mod goal;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;

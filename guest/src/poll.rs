@@ -1,5 +1,7 @@
 //! `poll`: claims what is due, decides each, records what was decided, starts runs.
 
+use std::collections::HashSet;
+
 use crate::bindings::agent_pipeline::{RunRequest, Task};
 use crate::bindings::runner::{PollReport, Problem, RunnerError};
 use crate::bindings::storage::{Claim, Rejection, StorageError, Unit, Write};
@@ -40,12 +42,14 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         .claim_due(limit.min(limits::POLL_JOBS_MAX))
         .map_err(unavailable)?;
     report.claimed = open.len() as u32;
+    // Jobs whose slot turned out to have a run already.
+    let mut taken = HashSet::new();
     for _ in 0..limits::DECISIONS_MAX {
         let mut deciding = Vec::with_capacity(open.len());
         let mut decided = Vec::with_capacity(open.len());
         let mut requests = Vec::with_capacity(open.len());
         for claim in open.drain(..) {
-            match decide(world, &claim) {
+            match decide(world, &claim, taken.contains(&claim.job.id)) {
                 Ok(Decision { unit, request }) => {
                     deciding.push(claim);
                     decided.push(unit);
@@ -68,7 +72,11 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         for ((claim, request), result) in deciding.into_iter().zip(requests).zip(results) {
             match result {
                 Ok(()) => submitted.extend(request),
-                Err(Rejection::Stale | Rejection::DuplicateSlot) => again.push(claim),
+                Err(Rejection::Stale) => again.push(claim),
+                Err(Rejection::DuplicateSlot) => {
+                    taken.insert(claim.job.id.clone());
+                    again.push(claim);
+                }
                 Err(other) => report.problems.push(Problem {
                     job_id: claim.job.id,
                     message: format!("{other:?}"),
@@ -115,9 +123,12 @@ fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageE
     Ok(fresh)
 }
 
-fn decide(world: &impl World, claim: &Claim) -> Result<Decision, Trouble> {
+fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decision, Trouble> {
     let now = world.now();
     let mut job = claim.job.clone();
+    if slot_taken && job.state.status == JobStatus::Active {
+        pass_slot(&mut job, now)?;
+    }
     let mut unit = units::claimed(&job, claim.token);
     if let Some(outcome) = job.state.untold.take() {
         if dependents::tell(world, &job, outcome)? {
@@ -151,6 +162,19 @@ fn decide(world: &impl World, claim: &Claim) -> Result<Decision, Trouble> {
             Ok(Decision { unit, request: None })
         }
     }
+}
+
+/// The slot has a run: a schedule goes on to the next one; a ONE_OFF that runs again within the
+/// same millisecond takes the millisecond after.
+fn pass_slot(job: &mut Job, now: Instant) -> Result<(), Trouble> {
+    job.state.next_fire = if plan::repeats(&job.spec) {
+        plan::schedule(&job.id, &job.spec)
+            .map_err(Trouble::Row)?
+            .next_after(now)
+    } else {
+        job.state.next_fire.map(|slot| slot + 1)
+    };
+    Ok(())
 }
 
 fn blocked_for_budget(job: &Job) -> bool {
@@ -265,7 +289,15 @@ fn fire(
         plan::rearm(&mut job, now)?;
         return Ok(finish(unit, job, token, now));
     };
-    if slot > now {
+    // A ONE_OFF may have been moved on by milliseconds, past a slot that was taken.
+    if slot
+        > now
+            + if plan::repeats(&job.spec) {
+                0
+            } else {
+                i64::from(limits::DECISIONS_MAX)
+            }
+    {
         job.state.due_at = Some(slot);
         return Ok(finish(unit, job, token, now));
     }

@@ -9,13 +9,13 @@ use crate::bindings::types::{
     DependencyOutcome, ErrorClass, Instant, Job, JobStatus, JobType, MessageKind, Run, RunBrief, RunError,
     RunStatus, Verdict,
 };
-use crate::goal::Predicate;
 use crate::lifecycle::{ended, reason, transition};
 use crate::limits;
 use crate::messages;
 use crate::plan;
 use crate::retry;
 use crate::start;
+use crate::trigger::predicate;
 use crate::trouble::Trouble;
 use crate::units;
 use crate::world::World;
@@ -443,9 +443,9 @@ impl<W: World> Step<'_, W> {
             return Ok(None);
         }
         let condition = job.spec.trigger.end_condition.clone();
-        match condition.as_deref().map(|text| (text, Predicate::parse(text))) {
+        match condition.as_deref().map(|text| (text, predicate::parse(text))) {
             Some((text, Some(Ok(predicate)))) => {
-                let met = predicate.met(run.output.as_deref().unwrap_or_default());
+                let met = predicate.holds(run.output.as_deref().unwrap_or_default());
                 run.reason = Some(format!("{text}: {}", if met { "true" } else { "not yet" }));
                 self.ends(job, run, met.then_some("Its end condition is met."))?;
             }

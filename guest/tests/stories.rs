@@ -1,5 +1,5 @@
 //! Jobs' lives, told step by step against a model host.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod model;
 
@@ -436,7 +436,7 @@ fn transient_failures_are_retried_with_growing_waits_and_then_told() {
 fn a_success_after_failures_clears_them() {
     let world = Model::new();
     let job = made(&world, &every("Call", HOUR));
-    world.live(3 * HOUR, |run| {
+    world.live(3 * HOUR + 30 * MINUTE, |run| {
         if run.attempt < 3 {
             failed(ErrorClass::Transient, "busy")
         } else {
@@ -495,6 +495,7 @@ fn a_pause_during_a_run_wins_and_the_result_is_kept() {
             world.live(DAY, |_| ok("")).is_empty(),
             "nothing starts after the pause"
         );
+        world.pass(30 * MINUTE);
         set(&world, &job, JobStatus::Active).unwrap();
         assert_eq!(world.live(HOUR, |_| ok("again")).len(), 1, "no backlog");
     }

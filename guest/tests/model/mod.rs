@@ -254,7 +254,8 @@ impl Rows {
                 self.runs.insert(run.id.clone(), run);
             }
             Write::UpdateRun(run) => {
-                *self.runs.get_mut(&run.id).ok_or(Rejection::Stale)? = run;
+                let row = self.runs.get_mut(&run.id).ok_or(Rejection::Stale)?;
+                *row = run;
             }
             Write::PutEdge(edge) => {
                 self.edges
