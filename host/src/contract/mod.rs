@@ -1,37 +1,164 @@
-//! TEMPORARY stand-in with the signatures of the contract's JSON conversion; the real module
-//! replaces this file.
+//! The contract read as data: `wit/` parsed once, so that JSON from outside and the component's
+//! values meet through the same text that the component was built from. No field of a tool is
+//! named here; a field added to the WIT is read, checked, shown and described without a change.
+
+mod docs;
+mod json;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use wasmtime::component::Val;
+use wit_parser::{Resolve, SourceMap, Type, TypeDefKind};
 
 use crate::service::CallError;
 use crate::wit::types::Caller;
 
+pub use schema::{input_schema, output_schema};
+
+/// The files of the contract's own package.
+const SOURCES: [(&str, &str); 10] = [
+    (
+        "agent-pipeline.wit",
+        include_str!("../../../wit/agent-pipeline.wit"),
+    ),
+    ("conversation.wit", include_str!("../../../wit/conversation.wit")),
+    ("directory.wit", include_str!("../../../wit/directory.wit")),
+    ("runner.wit", include_str!("../../../wit/runner.wit")),
+    ("schedule.wit", include_str!("../../../wit/schedule.wit")),
+    ("storage.wit", include_str!("../../../wit/storage.wit")),
+    ("timers.wit", include_str!("../../../wit/timers.wit")),
+    ("tools.wit", include_str!("../../../wit/tools.wit")),
+    ("types.wit", include_str!("../../../wit/types.wit")),
+    ("world.wit", include_str!("../../../wit/world.wit")),
+];
+
+/// The packages it imports from.
+const DEPENDENCIES: [(&str, &str); 2] = [
+    (
+        "wall-clock.wit",
+        include_str!("../../../wit/deps/clocks/wall-clock.wit"),
+    ),
+    ("random.wit", include_str!("../../../wit/deps/random/random.wit")),
+];
+
+static CONTRACT: LazyLock<Resolve> = LazyLock::new(|| match parse() {
+    Ok(resolve) => resolve,
+    // The text is part of the program and was read by the compiler of the bindings already.
+    Err(error) => panic!("the embedded contract does not parse: {error:#}"),
+});
+
+fn parse() -> anyhow::Result<Resolve> {
+    let mut resolve = Resolve::default();
+    for (name, text) in DEPENDENCIES {
+        resolve.push_source(name, text)?;
+    }
+    let mut sources = SourceMap::default();
+    for (name, text) in SOURCES {
+        sources.push_str(name, text);
+    }
+    let group = sources
+        .parse()
+        .map_err(|(sources, error)| anyhow::anyhow!(error.render(&sources)))?;
+    resolve.push_group(group)?;
+    Ok(resolve)
+}
+
 /// One exported function of the contract.
-pub struct Function;
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    typed: &'static wit_parser::Function,
+}
 
+impl Function {
+    /// What the function does, as the contract tells it.
+    #[must_use]
+    pub fn description(&self) -> String {
+        docs::Docs::read(&self.typed.docs).text
+    }
+
+    /// The last parameter: the request.
+    fn request(&self) -> Option<Type> {
+        self.typed.params.last().map(|parameter| parameter.ty)
+    }
+
+    /// The ok and the error type of its result.
+    fn result(&self) -> (Option<Type>, Option<Type>) {
+        match self.typed.result {
+            Some(Type::Id(id)) => match &CONTRACT.types[id].kind {
+                TypeDefKind::Result(result) => (result.ok, result.err),
+                _ => (self.typed.result, None),
+            },
+            other => (other, None),
+        }
+    }
+}
+
+/// An exported function by its names in WIT spelling: `tools`, `job-create`.
 #[must_use]
-pub fn function(_interface: &str, _function: &str) -> Option<Function> {
-    None
+pub fn function(interface: &str, function: &str) -> Option<Function> {
+    let (_, found) = CONTRACT.interfaces.iter().find(|(_, candidate)| {
+        let package = candidate.package.map(|id| &CONTRACT.packages[id].name);
+        candidate.name.as_deref() == Some(interface)
+            && package.is_some_and(|name| name.namespace == "meanwhile")
+    })?;
+    let typed = found.functions.get(function)?;
+    Some(Function { typed })
 }
 
+/// The caller as the component takes it.
 #[must_use]
-pub fn caller_to_val(_caller: &Caller) -> Val {
-    Val::Bool(false)
+pub fn caller_to_val(caller: &Caller) -> Val {
+    let optional = |text: &Option<String>| Val::Option(text.clone().map(|text| Box::new(Val::String(text))));
+    Val::Record(vec![
+        ("agent".to_owned(), Val::String(caller.agent.clone())),
+        ("user".to_owned(), Val::String(caller.user.clone())),
+        ("conversation".to_owned(), optional(&caller.conversation)),
+        ("time-zone".to_owned(), optional(&caller.time_zone)),
+        ("run".to_owned(), optional(&caller.run)),
+    ])
 }
 
+/// The request of a function, read from JSON.
+///
 /// # Errors
-/// Always, until the real module is there.
-pub fn arguments_to_val(_function: &Function, _arguments: Value) -> Result<Val, CallError> {
-    Err(CallError(
-        json!({"code": "unavailable", "message": "the contract is not there yet"}),
-    ))
+/// `invalid_argument` with the path of the first field that does not fit, and how to mend it.
+pub fn arguments_to_val(function: &Function, arguments: Value) -> Result<Val, CallError> {
+    let Some(request) = function.request() else {
+        return Err(invalid("", "this function takes no request"));
+    };
+    // A call without arguments is a call with none of them.
+    let arguments = if arguments.is_null() { json!({}) } else { arguments };
+    values::read_request(request, &arguments)
 }
 
+/// The ok-value of a function's result as JSON.
+///
 /// # Errors
-/// Always, until the real module is there.
-pub fn result_to_json(_function: &Function, _result: Val) -> Result<Value, CallError> {
-    Err(CallError(
-        json!({"code": "unavailable", "message": "the contract is not there yet"}),
-    ))
+/// The function's own error, as JSON.
+pub fn result_to_json(_function: &Function, result: Val) -> Result<Value, CallError> {
+    let written = |value: Option<Box<Val>>| value.map_or(Value::Null, |value| json::write(*value));
+    match result {
+        Val::Result(Ok(value)) => Ok(written(value)),
+        Val::Result(Err(error)) => Err(CallError(written(error))),
+        value => Ok(json::write(value)),
+    }
+}
+
+/// An error about one field; the empty path is the request as a whole.
+fn invalid(field: &str, message: impl Into<String>) -> CallError {
+    let mut error = json!({ "code": "invalid_argument", "message": message.into() });
+    if !field.is_empty() {
+        error["field"] = Value::from(field);
+    }
+    CallError(error)
+}
+
+/// A WIT name as JSON spells it.
+fn snake(name: &str) -> String {
+    name.replace('-', "_")
 }
