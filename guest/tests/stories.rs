@@ -521,7 +521,7 @@ fn a_cancel_during_a_run_is_final() {
     let job = made(&world, &once("Research"));
     let run = world.poll().remove(0);
     cancel(&world, &job).unwrap();
-    assert_eq!(*world.cancelled.borrow(), [run.run_id.clone()]);
+    assert_eq!(*world.cancelled.borrow(), std::slice::from_ref(&run.run_id));
     cancel(&world, &job).unwrap();
     assert_eq!(world.settle(&run, ok("too late")), (1, 0));
     assert_eq!(world.status(&job), JobStatus::Cancelled);

@@ -13,3 +13,6 @@ pub mod runtime;
 pub mod service;
 pub mod storage;
 pub mod wit;
+
+/// The jobs component that this host was built with.
+pub const COMPONENT: &[u8] = include_bytes!(env!("JOBS_COMPONENT_WASM"));

@@ -248,7 +248,7 @@ impl Pattern {
         };
         let fields: Vec<&str> = text.split_whitespace().collect();
         let (second, rest, year) = match fields.as_slice() {
-            [rest @ ..] if rest.len() == 5 => ("0", rest, "*"),
+            rest if rest.len() == 5 => ("0", rest, "*"),
             [second, rest @ ..] if rest.len() == 5 => (*second, rest, "*"),
             [second, rest @ .., year] if rest.len() == 5 => (*second, rest, *year),
             _ => {
@@ -431,8 +431,10 @@ fn days_of_month(text: &str) -> Result<(Vec<u32>, bool), String> {
     Ok((days, !last.is_empty()))
 }
 
-/// Weekdays, and those that are counted in their month (`MON#1`, `FRI#L`, an extension).
-fn days_of_week(text: &str) -> Result<(Vec<u32>, Vec<(u32, Nth)>), String> {
+/// Plain weekdays, and those that are counted in their month (`MON#1`, `FRI#L`, an extension).
+type DaysOfWeek = (Vec<u32>, Vec<(u32, Nth)>);
+
+fn days_of_week(text: &str) -> Result<DaysOfWeek, String> {
     let (counted, plain): (Vec<&str>, Vec<&str>) = text.split(',').partition(|part| part.contains('#'));
     let mut nth = Vec::new();
     for part in counted {

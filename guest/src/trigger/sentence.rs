@@ -61,10 +61,7 @@ pub(super) fn summary(job_type: JobType, trigger: &TriggerConfig) -> String {
         text += &format!(", at most {most} time{}", if most == 1 { "" } else { "s" });
     }
     if let Some(jitter) = trigger.jitter_seconds.filter(|jitter| *jitter > 0) {
-        text += &format!(
-            ", shifted by up to {}",
-            length(jitter).replace("second", "second")
-        );
+        text += &format!(", shifted by up to {}", length(jitter));
     }
     text + "."
 }

@@ -28,6 +28,9 @@ pub struct Rows {
     leases: HashMap<String, (u64, Instant)>,
 }
 
+/// Does something to the world in the middle of another call.
+type Meddler = Box<dyn Fn(&Model)>;
+
 /// One host's world.
 pub struct Model {
     pub rows: RefCell<Rows>,
@@ -37,7 +40,7 @@ pub struct Model {
     pub cancelled: RefCell<Vec<String>>,
     pub judges: Cell<bool>,
     /// Runs in the middle of the next commits, as another caller would.
-    pub meddle: RefCell<Vec<Box<dyn Fn(&Model)>>>,
+    pub meddle: RefCell<Vec<Meddler>>,
 }
 
 pub fn caller() -> Caller {
