@@ -9,6 +9,7 @@ pub mod engine;
 pub mod host;
 pub mod imports;
 pub mod limits;
+pub mod mcp;
 pub mod runtime;
 pub mod service;
 pub mod storage;

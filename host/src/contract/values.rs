@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value};
 use wasmtime::component::Val;
-use wit_parser::{Enum, Record, Type, TypeDefKind};
+use wit_parser::{Enum, Field, Record, Type, TypeDefKind};
 
 use super::docs::Docs;
 use super::{CONTRACT, invalid, snake};
@@ -288,7 +288,16 @@ fn record(record: &Record, value: &Value, path: &str) -> Result<Val, CallError> 
             format!("{path}.{name}")
         }
     };
-    let mut read_names = Vec::new();
+    // First, because a misspelt name is also a missing one, and its right spelling helps more.
+    let known = |key: &str| {
+        let named = |field: &Field| {
+            snake(&field.name) == key || Docs::read(&field.docs).alias.as_deref() == Some(key)
+        };
+        record.fields.iter().any(named)
+    };
+    if let Some(unknown) = given.keys().find(|key| !known(key)) {
+        return Err(invalid(&below(unknown), unknown_field(unknown, &names(record))));
+    }
     let mut fields = Vec::with_capacity(record.fields.len());
     for field in &record.fields {
         let docs = Docs::read(&field.docs);
@@ -316,11 +325,7 @@ fn record(record: &Record, value: &Value, path: &str) -> Result<Val, CallError> 
             }
             (Some((key, value)), _) => read(field.ty, value, &below(key), &docs)?,
         };
-        read_names.extend([Some(name), docs.alias].into_iter().flatten());
         fields.push((field.name.clone(), value));
-    }
-    if let Some(unknown) = given.keys().find(|key| !read_names.contains(key)) {
-        return Err(invalid(&below(unknown), unknown_field(unknown, &names(record))));
     }
     Ok(Val::Record(fields))
 }
