@@ -4,12 +4,17 @@
 pub mod agent;
 pub mod clock;
 pub mod component;
+pub mod config;
 pub mod contract;
 pub mod engine;
 pub mod host;
+pub mod http;
 pub mod imports;
 pub mod limits;
 pub mod runtime;
 pub mod service;
 pub mod storage;
 pub mod wit;
+
+/// The jobs component that belongs to this host.
+pub const COMPONENT: &[u8] = include_bytes!(env!("JOBS_COMPONENT_WASM"));

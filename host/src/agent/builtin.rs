@@ -10,6 +10,9 @@ use crate::wit::types::{Report, Verdict};
 /// Words that make an address in a job's text a page to watch.
 const WATCH_WORDS: [&str; 4] = ["watch", "check", "monitor", "chang"];
 
+/// Characters of an instruction that the summary quotes.
+const QUOTE_CHARS_MAX: usize = 400;
+
 /// Delivers reminders, watches pages; anything else it hands over as the instruction itself.
 pub struct BuiltinAgent {
     client: reqwest::Client,
@@ -39,10 +42,13 @@ impl BuiltinAgent {
         }
         let mut done = outcome(OutcomeStatus::Ok, request.payload.clone());
         if !says("remind") {
+            // The message of a run that goes on shows its summary alone: quote the instruction.
+            let instruction: String = request.payload.chars().take(QUOTE_CHARS_MAX).collect();
             done.report = Some(Report {
                 verdict: Verdict::Continue,
-                summary: "No model is configured: this is the instruction itself, nothing was carried out."
-                    .to_owned(),
+                summary: format!(
+                    "No model is configured, so nothing was carried out. The instruction: {instruction}"
+                ),
                 tell: true,
             });
         }
