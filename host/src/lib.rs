@@ -4,9 +4,11 @@
 pub mod agent;
 pub mod clock;
 pub mod component;
+pub mod config;
 pub mod contract;
 pub mod engine;
 pub mod host;
+pub mod http;
 pub mod imports;
 pub mod limits;
 pub mod mcp;

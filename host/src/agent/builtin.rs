@@ -57,7 +57,7 @@ impl Builtin {
             Some(before) if before == text => (false, format!("{url} is unchanged.")),
             Some(before) => (true, format!("{url} changed: {}", line_diff(before, &text))),
         };
-        reported(text, tell, summary)
+        reported(Verdict::Continue, text, tell, summary)
     }
 }
 
@@ -94,12 +94,12 @@ fn deliver(request: RunRequest) -> Outcome {
     };
     let mut output = request.payload;
     cut(&mut output, OUTPUT_BYTES_MAX);
-    reported(output, true, summary)
+    reported(Verdict::Done, output, true, summary)
 }
 
-fn reported(output: String, tell: bool, summary: String) -> Outcome {
+fn reported(verdict: Verdict, output: String, tell: bool, summary: String) -> Outcome {
     let report = Report {
-        verdict: Verdict::Continue,
+        verdict,
         summary,
         tell,
     };
