@@ -4,6 +4,7 @@
 
 mod docs;
 mod json;
+mod records;
 mod schema;
 #[cfg(test)]
 mod tests;
