@@ -15,7 +15,10 @@ impl Client {
         // Another part of the process may have installed it before: that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { base: url.trim_end_matches('/').to_owned(), http })
+        Ok(Self {
+            base: url.trim_end_matches('/').to_owned(),
+            http,
+        })
     }
 
     /// One request; an error answer becomes an error with the host's own words.
@@ -25,12 +28,17 @@ impl Client {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request
-            .send()
-            .await
-            .with_context(|| format!("no host answers at {}: start one with `meanwhile serve`", self.base))?;
+        let response = request.send().await.with_context(|| {
+            format!(
+                "no host answers at {}: start one with `meanwhile serve`",
+                self.base
+            )
+        })?;
         let status = response.status();
-        let answer: Value = response.json().await.with_context(|| format!("{url} answered no JSON"))?;
+        let answer: Value = response
+            .json()
+            .await
+            .with_context(|| format!("{url} answered no JSON"))?;
         if status.is_success() {
             return Ok(answer);
         }

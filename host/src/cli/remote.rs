@@ -65,7 +65,9 @@ pub(super) enum Remote {
 pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
     match command {
         Remote::List { target } => {
-            let answer = Client::new(&target.url)?.ask(Method::GET, "/api/jobs?limit=100", None).await?;
+            let answer = Client::new(&target.url)?
+                .ask(Method::GET, "/api/jobs?limit=100", None)
+                .await?;
             show(&target, &answer, jobs);
         }
         Remote::Show(job) => {
@@ -76,7 +78,11 @@ pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
             let answer = ask(&job, Method::GET, "/runs").await?;
             show(&job.target, &answer, runs);
         }
-        Remote::Inbox { follow, after, target } => inbox(&target, after, follow).await?,
+        Remote::Inbox {
+            follow,
+            after,
+            target,
+        } => inbox(&target, after, follow).await?,
         Remote::Pause(job) => act(&job, "/pause").await?,
         Remote::Resume(job) => act(&job, "/resume").await?,
         Remote::Cancel(job) => act(&job, "/cancel").await?,
@@ -96,7 +102,11 @@ async fn act(job: &OneJob, rest: &str) -> anyhow::Result<()> {
     show(&job.target, &answer, |answer| {
         let said = [text(answer, "/message"), text(answer, "/summary")];
         let said = said.into_iter().find(|it| !it.is_empty()).unwrap_or_default();
-        format!("{}  {}  {said}\n", text(answer, "/job/job_id"), text(answer, "/job/status"))
+        format!(
+            "{}  {}  {said}\n",
+            text(answer, "/job/job_id"),
+            text(answer, "/job/status")
+        )
     });
     Ok(())
 }
@@ -104,7 +114,13 @@ async fn act(job: &OneJob, rest: &str) -> anyhow::Result<()> {
 async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<()> {
     let client = Client::new(&target.url)?;
     loop {
-        let answer = client.ask(Method::GET, &format!("/api/messages?after={after}&limit=200"), None).await?;
+        let answer = client
+            .ask(
+                Method::GET,
+                &format!("/api/messages?after={after}&limit=200"),
+                None,
+            )
+            .await?;
         let messages = list(&answer, "/messages");
         for message in messages {
             if target.json {
@@ -143,22 +159,38 @@ fn text(value: &Value, pointer: &str) -> String {
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 fn rows(entries: &[Value], pointers: &[&str]) -> Vec<Vec<String>> {
-    entries.iter().map(|entry| pointers.iter().map(|it| text(entry, it)).collect()).collect()
+    entries
+        .iter()
+        .map(|entry| pointers.iter().map(|it| text(entry, it)).collect())
+        .collect()
 }
 
 fn jobs(answer: &Value) -> String {
-    let pointers = ["/job_id", "/status", "/next_run_at", "/title", "/schedule_summary"];
+    let pointers = [
+        "/job_id",
+        "/status",
+        "/next_run_at",
+        "/title",
+        "/schedule_summary",
+    ];
     let rows = rows(list(answer, "/jobs"), &pointers);
     table(&["ID", "STATUS", "NEXT RUN", "TITLE", "SCHEDULE"], &rows)
 }
 
 fn runs(answer: &Value) -> String {
     let pointers = ["/run_id", "/status", "/scheduled_for", "/attempt", "/summary"];
-    table(&["ID", "STATUS", "SCHEDULED FOR", "ATTEMPT", "SUMMARY"], &rows(list(answer, "/runs"), &pointers))
+    table(
+        &["ID", "STATUS", "SCHEDULED FOR", "ATTEMPT", "SUMMARY"],
+        &rows(list(answer, "/runs"), &pointers),
+    )
 }
 
 fn details(answer: &Value) -> String {
