@@ -2,6 +2,7 @@
 //! component, and the loop that keeps its promises.
 
 pub mod agent;
+pub mod cli;
 pub mod clock;
 pub mod component;
 pub mod config;

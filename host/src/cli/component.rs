@@ -1,0 +1,39 @@
+//! `meanwhile component`.
+
+use std::process::ExitCode;
+
+use crate::component::Component;
+
+/// The contract's files, the world first.
+const WIT: [&str; 10] = [
+    include_str!("../../../wit/world.wit"),
+    include_str!("../../../wit/agent-pipeline.wit"),
+    include_str!("../../../wit/conversation.wit"),
+    include_str!("../../../wit/directory.wit"),
+    include_str!("../../../wit/runner.wit"),
+    include_str!("../../../wit/schedule.wit"),
+    include_str!("../../../wit/storage.wit"),
+    include_str!("../../../wit/timers.wit"),
+    include_str!("../../../wit/tools.wit"),
+    include_str!("../../../wit/types.wit"),
+];
+
+pub(super) fn show(wit: bool) -> anyhow::Result<ExitCode> {
+    if wit {
+        for file in WIT {
+            print!("{file}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let engine = crate::engine::engine()?;
+    let component = Component::load(&engine, crate::COMPONENT)?;
+    println!("digest  {}", component.digest());
+    println!("bytes   {}", crate::COMPONENT.len());
+    for import in component.imports() {
+        println!("import  {import}");
+    }
+    for export in component.exports() {
+        println!("export  {export}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

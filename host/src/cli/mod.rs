@@ -1,0 +1,76 @@
+//! The command line. What it prints is its interface, so here `print` is allowed.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod client;
+mod component;
+mod remote;
+// Switched on together with storage and MCP, on which it stands.
+#[cfg(any())]
+mod serve;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Jobs for AI agents: they say what shall happen when, Meanwhile makes it happen.
+#[derive(Debug, Parser)]
+#[command(name = "meanwhile", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve MCP and HTTP, and run what is due
+    #[cfg(any())]
+    Serve(crate::config::ServeArgs),
+    /// Serve the tools over stdio, for clients that start their servers
+    #[cfg(any())]
+    Mcp(crate::config::ServeArgs),
+    /// Check store, clock, component and agent, and say what to do
+    #[cfg(any())]
+    Doctor(crate::config::ServeArgs),
+    /// Say what a cron expression or words mean; needs no host
+    #[cfg(any())]
+    Preview(serve::PreviewArgs),
+    #[command(flatten)]
+    Remote(remote::Remote),
+    /// The embedded component: digest, imports, exports
+    Component {
+        /// Print its WIT
+        #[arg(long)]
+        wit: bool,
+    },
+}
+
+/// Runs a command to its end.
+#[must_use]
+pub fn main(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("meanwhile: no threads can be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let done: anyhow::Result<ExitCode> = runtime.block_on(async {
+        match cli.command {
+            #[cfg(any())]
+            Command::Serve(args) => serve::serve(args).await,
+            #[cfg(any())]
+            Command::Mcp(args) => serve::mcp(args).await,
+            #[cfg(any())]
+            Command::Doctor(args) => serve::doctor(args).await,
+            #[cfg(any())]
+            Command::Preview(args) => serve::preview(args).await,
+            Command::Remote(command) => remote::run(command).await,
+            Command::Component { wit } => component::show(wit),
+        }
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("meanwhile: {error:#}");
+        ExitCode::FAILURE
+    })
+}
