@@ -5,7 +5,6 @@ mod client;
 mod component;
 mod remote;
 // Switched on together with storage and MCP, on which it stands.
-#[cfg(any())]
 mod serve;
 mod table;
 
@@ -24,16 +23,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve MCP and HTTP, and run what is due
-    #[cfg(any())]
     Serve(crate::config::ServeArgs),
     /// Serve the tools over stdio, for clients that start their servers
-    #[cfg(any())]
     Mcp(crate::config::ServeArgs),
     /// Check store, clock, component and agent, and say what to do
-    #[cfg(any())]
     Doctor(crate::config::ServeArgs),
     /// Say what a cron expression or words mean; needs no host
-    #[cfg(any())]
     Preview(serve::PreviewArgs),
     #[command(flatten)]
     Remote(remote::Remote),
@@ -57,13 +52,9 @@ pub fn main(cli: Cli) -> ExitCode {
     };
     let done: anyhow::Result<ExitCode> = runtime.block_on(async {
         match cli.command {
-            #[cfg(any())]
             Command::Serve(args) => serve::serve(args).await,
-            #[cfg(any())]
             Command::Mcp(args) => serve::mcp(args).await,
-            #[cfg(any())]
             Command::Doctor(args) => serve::doctor(args).await,
-            #[cfg(any())]
             Command::Preview(args) => serve::preview(args).await,
             Command::Remote(command) => remote::run(command).await,
             Command::Component { wit } => component::show(wit),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::agent::{self, NoopAgent};
+use crate::agent::{self, noop::Noop};
 use crate::config::{ServeArgs, ServeSettings, Store};
 use crate::host::{Host, LOCAL_TENANT};
 use crate::service::{Service, Session};
@@ -204,7 +204,7 @@ pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
     }
     let host = Host::builder()
         .storage(Arc::new(MemoryStorage::default()))
-        .agent(Arc::new(NoopAgent))
+        .agent(Arc::new(Noop))
         .component(crate::COMPONENT)
         .build()
         .await?;
