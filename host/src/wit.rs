@@ -9,5 +9,5 @@ wasmtime::component::bindgen!({
     additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
 });
 
-pub use exports::meanwhile::jobs::{conversation, directory, runner, schedule, tools};
-pub use meanwhile::jobs::{agent_pipeline, storage, timers, types};
+pub use self::exports::meanwhile::jobs::{conversation, directory, runner, schedule, tools};
+pub use self::meanwhile::jobs::{agent_pipeline, storage, timers, types};
