@@ -3,6 +3,7 @@
 //! needs. Nothing outside this folder writes SQL.
 
 pub mod limits;
+pub mod memory;
 pub mod sqlite;
 mod words;
 

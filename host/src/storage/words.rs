@@ -1,4 +1,4 @@
-//! The words of the contract as they stand in rows.
+//! The words of the contract as they stand in rows, and the words a search passes over.
 
 use crate::wit::types::{
     DeliveryStatus, DependencyCondition, EdgeStatus, JobStatus, JobType, MessageKind, RunStatus,
@@ -96,3 +96,10 @@ pub(crate) fn may_move(from: JobStatus, to: JobStatus) -> bool {
         _ => true,
     }
 }
+
+/// Words that say nothing about what a job is for.
+pub(crate) const STOP_WORDS: [&str; 40] = [
+    "a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "has", "have", "how", "i", "in",
+    "is", "it", "me", "my", "not", "of", "on", "or", "our", "that", "the", "their", "them", "they", "this",
+    "to", "was", "we", "what", "when", "which", "who", "with", "you",
+];

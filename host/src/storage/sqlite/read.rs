@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::codec::{self, EDGE, JOB, MESSAGE};
 use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
 use crate::storage::InboxEntry;
-use crate::storage::words::Word;
+use crate::storage::words::{STOP_WORDS, Word};
 use crate::wit::storage::{
     EdgeFilter, Hit, HitPage, JobFilter, JobPage, MessageFilter, Page, RunFilter, SearchMode, SearchQuery,
 };
@@ -312,20 +312,13 @@ pub(super) fn count_jobs(connection: &Connection, tenant: &str) -> rusqlite::Res
         .collect()
 }
 
-/// A term as a phrase of the text index: quoted, so that no character is an operator. None: it
-/// has no letter or digit to look for.
+/// A term as a phrase of the text index: quoted, so that no character is an operator (a quote
+/// would end the phrase, NUL the whole query). None: it has no letter or digit to look for.
 fn phrase(term: &str) -> Option<String> {
     term.chars()
         .any(char::is_alphanumeric)
-        .then(|| format!("\"{}\"", term.replace('"', " ")))
+        .then(|| format!("\"{}\"", term.replace(['"', '\0'], " ")))
 }
-
-/// Words that say nothing about what a job is for.
-const STOP_WORDS: [&str; 40] = [
-    "a", "an", "and", "are", "as", "at", "be", "by", "do", "for", "from", "has", "have", "how", "i", "in",
-    "is", "it", "me", "my", "not", "of", "on", "or", "our", "that", "the", "their", "them", "they", "this",
-    "to", "was", "we", "what", "when", "which", "who", "with", "you",
-];
 
 pub(super) fn search(
     connection: &Connection,
