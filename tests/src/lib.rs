@@ -1,1 +1,3 @@
+//! What tests of several crates share.
 
+pub mod storage_suite;

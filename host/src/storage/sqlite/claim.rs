@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, JOB};
+use super::commit::counter;
 use crate::wit::storage::{Claim, JobToken};
 use crate::wit::types::Instant;
 
@@ -55,7 +56,14 @@ pub(super) fn renew(
     )?;
     let mut lost = Vec::new();
     for lease in leases {
-        if renew.execute(params![tenant, lease.job, lease.token, owner, lease_until])? == 0 {
+        if renew.execute(params![
+            tenant,
+            lease.job,
+            counter(lease.token),
+            owner,
+            lease_until
+        ])? == 0
+        {
             lost.push(lease);
         }
     }

@@ -52,18 +52,27 @@ fn one(connection: &Connection, tenant: &str, unit: Unit) -> rusqlite::Result<Re
         Err(Failure::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
             Ok(Err(Rejection::Forbidden(error.to_string())))
         }
+        // So is a number or text that no column can hold.
+        Err(Failure::Sqlite(error @ rusqlite::Error::ToSqlConversionFailure(_))) => {
+            Ok(Err(Rejection::Forbidden(error.to_string())))
+        }
         Err(Failure::Sqlite(error)) => Err(error),
     }
+}
+
+/// A counter as a column holds it. None: beyond what any row has.
+pub(super) fn counter(value: u64) -> Option<i64> {
+    i64::try_from(value).ok()
 }
 
 fn holds(connection: &Connection, tenant: &str, guard: &Guard) -> rusqlite::Result<bool> {
     match guard {
         Guard::Revision(at) => connection
             .prepare_cached("SELECT 1 FROM jobs WHERE tenant = ?1 AND id = ?2 AND revision = ?3")?
-            .exists(params![tenant, at.job, at.revision]),
+            .exists(params![tenant, at.job, counter(at.revision)]),
         Guard::Claim(at) => connection
             .prepare_cached("SELECT 1 FROM jobs WHERE tenant = ?1 AND id = ?2 AND lease_token = ?3")?
-            .exists(params![tenant, at.job, at.token]),
+            .exists(params![tenant, at.job, counter(at.token)]),
     }
 }
 
@@ -304,6 +313,6 @@ fn release(connection: &Connection, tenant: &str, at: &JobToken) -> Result<(), F
             "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
              WHERE tenant = ?1 AND id = ?2 AND lease_token = ?3",
         )?
-        .execute(params![tenant, at.job, at.token])?;
+        .execute(params![tenant, at.job, counter(at.token)])?;
     Ok(())
 }

@@ -1,0 +1,129 @@
+//! Filters, pages and search.
+
+use std::cmp::Reverse;
+
+use super::{JobRow, Rows};
+use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
+use crate::storage::words::STOP_WORDS;
+use crate::wit::storage::{Hit, HitPage, JobFilter, Page, SearchMode, SearchQuery};
+use crate::wit::types::{Job, JobStatus};
+
+impl Rows {
+    /// Jobs that match, newest first.
+    pub(super) fn newest(&self, filter: &JobFilter, found: impl Fn(&Job) -> bool) -> Vec<&JobRow> {
+        let mut rows: Vec<&JobRow> = self
+            .jobs
+            .values()
+            .filter(|row| matches(&row.job, filter) && found(&row.job))
+            .collect();
+        rows.sort_by_key(|row| Reverse(row.seq));
+        rows
+    }
+}
+
+fn matches(job: &Job, filter: &JobFilter) -> bool {
+    let status = job.state.status;
+    filter.agent.as_ref().is_none_or(|agent| *agent == job.agent)
+        && filter.user.as_ref().is_none_or(|user| *user == job.user)
+        && among(&filter.statuses, &status)
+        && among(&filter.job_types, &job.spec.job_type)
+        && (status != JobStatus::Archived || filter.include_archived || filter.statuses.contains(&status))
+        && (filter.idempotency_key.is_none() || filter.idempotency_key == job.spec.idempotency_key)
+        && filter.title.as_ref().is_none_or(|title| *title == job.spec.title)
+}
+
+/// Whether a list that narrows lets `value` pass.
+pub(super) fn among<T: PartialEq>(list: &[T], value: &T) -> bool {
+    list.is_empty() || list.contains(value)
+}
+
+pub(super) fn rows_of_page(limit: u32) -> usize {
+    limit.clamp(1, PAGE_ROWS_MAX) as usize
+}
+
+/// A page of rows that stand newest first, and where the next one begins.
+pub(super) fn cut<'a>(rows: &[&'a JobRow], page: &Page) -> (Vec<&'a Job>, Option<String>, u64) {
+    let total = rows.len().min(TOTAL_COUNT_MAX as usize) as u64;
+    // A cursor that is none stands before everything.
+    let before = page
+        .cursor
+        .as_ref()
+        .map_or(u64::MAX, |cursor| cursor.parse().unwrap_or(0));
+    let limit = rows_of_page(page.limit);
+    let shown: Vec<&JobRow> = rows
+        .iter()
+        .copied()
+        .filter(|row| row.seq < before)
+        .take(limit)
+        .collect();
+    let next = shown
+        .last()
+        .filter(|_| shown.len() == limit)
+        .map(|row| row.seq.to_string());
+    (shown.into_iter().map(|row| &row.job).collect(), next, total)
+}
+
+/// The words of a text, lower case.
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}
+
+/// Whether the words of `term` stand in one of the fields, side by side.
+fn says(fields: &[&str], term: &[String]) -> bool {
+    !term.is_empty()
+        && fields
+            .iter()
+            .any(|field| words(field).windows(term.len()).any(|at| at == term))
+}
+
+pub(super) fn search(rows: &Rows, query: &SearchQuery) -> HitPage {
+    let terms: Vec<Vec<String>> = query.terms.iter().map(|term| words(term)).collect();
+    if query.mode == SearchMode::Meaning {
+        let mut asked = terms.concat();
+        asked.retain(|word| !STOP_WORDS.contains(&word.as_str()));
+        return by_meaning(rows, query, &asked);
+    }
+    let found = rows.newest(&query.filter, |job| {
+        let fields = [job.spec.title.as_str(), &job.spec.description, &job.spec.payload];
+        match query.mode {
+            SearchMode::AllTerms => !terms.is_empty() && terms.iter().all(|term| says(&fields, term)),
+            _ => terms.iter().any(|term| says(&fields, term)),
+        }
+    });
+    let (jobs, next_cursor, total) = cut(&found, &query.page);
+    let hits = jobs.into_iter().map(|job| Hit {
+        job: job.clone(),
+        score: 1.0,
+    });
+    HitPage {
+        hits: hits.collect(),
+        next_cursor,
+        total,
+    }
+}
+
+/// The share of the query's words that title and description hold.
+fn by_meaning(rows: &Rows, query: &SearchQuery, asked: &[String]) -> HitPage {
+    let mut hits = Vec::new();
+    for row in rows.newest(&query.filter, |_| true) {
+        let held = words(&format!("{} {}", row.job.spec.title, row.job.spec.description));
+        let share = asked.iter().filter(|word| held.contains(word)).count();
+        if share > 0 {
+            hits.push(Hit {
+                job: row.job.clone(),
+                score: share as f64 / asked.len() as f64,
+            });
+        }
+    }
+    let total = hits.len().min(TOTAL_COUNT_MAX as usize) as u64;
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
+    hits.truncate(rows_of_page(query.page.limit));
+    HitPage {
+        hits,
+        next_cursor: None,
+        total,
+    }
+}

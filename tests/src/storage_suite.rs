@@ -1,0 +1,602 @@
+//! What every storage must do, one function a behaviour. Each gets an empty store.
+
+#![allow(clippy::unwrap_used)]
+
+use std::future::Future;
+use std::sync::Arc;
+
+use meanwhile::storage::Storage;
+use meanwhile::wit::storage::{
+    EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate, Page,
+    PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, Unit, Write,
+};
+use meanwhile::wit::types::{
+    DeliveryStatus, DependencyCondition, DependencyFailurePolicy, Edge, EdgeStatus, Instant, Job, JobSpec,
+    JobState, JobStatus, JobType, Message, MessageKind, NotifyPolicy, RetryPolicy, Run, RunStatus, Spending,
+    TriggerConfig, Usage,
+};
+
+/// A store under test.
+pub type Store = Arc<dyn Storage>;
+
+/// The tenant that most behaviours work in.
+pub const TENANT: &str = "t";
+
+/// An active job of agent `agent` and user `ada`.
+pub fn job(id: &str, due_at: Option<Instant>) -> Job {
+    Job {
+        id: id.into(),
+        revision: 1,
+        agent: "agent".into(),
+        user: "ada".into(),
+        created_by: "agent".into(),
+        created_at: 1,
+        updated_at: 1,
+        spec: JobSpec {
+            title: format!("title {id}"),
+            description: "described".into(),
+            payload: "do it".into(),
+            job_type: JobType::Recurring,
+            trigger: TriggerConfig {
+                timezone: None,
+                when: None,
+                run_at: None,
+                cron: None,
+                interval_seconds: Some(60),
+                start_at: None,
+                end_at: None,
+                end_condition: None,
+                max_iterations: None,
+                misfire: None,
+                dst: None,
+                jitter_seconds: None,
+            },
+            anchor: 0,
+            retry: RetryPolicy {
+                max_attempts: None,
+                initial_seconds: None,
+                factor: None,
+                max_seconds: None,
+            },
+            timeout_seconds: 60,
+            budget: None,
+            notify: NotifyPolicy::Always,
+            on_dependency_failure: DependencyFailurePolicy::Block,
+            related_entity_id: None,
+            narrative_id: None,
+            conversation: None,
+            idempotency_key: None,
+            request_digest: 0,
+        },
+        state: JobState {
+            status: JobStatus::Active,
+            status_reason: None,
+            due_at,
+            next_fire: due_at,
+            resume_at: None,
+            open_run: None,
+            unmet: 0,
+            has_dependencies: false,
+            dependents: 0,
+            untold: None,
+            run_count: 0,
+            failure_streak: 0,
+            failed_runs: 0,
+            iteration: 0,
+            last_run: None,
+            told_digest: None,
+            spent: Spending {
+                day: 0,
+                runs_today: 0,
+                tokens: 0,
+                cost_usd: 0.0,
+            },
+        },
+    }
+}
+
+pub fn run(id: &str, job: &str, slot: Instant) -> Run {
+    Run {
+        id: id.into(),
+        job: job.into(),
+        slot,
+        slots: 1,
+        status: RunStatus::Executing,
+        attempt: 1,
+        token: 1,
+        started_at: Some(slot),
+        ended_at: None,
+        output: None,
+        report: None,
+        error: None,
+        usage: Usage {
+            tokens_in: 0,
+            tokens_out: 0,
+            cost_usd: 0.0,
+            tool_calls: 0,
+            seconds: 0.5,
+        },
+        journal: Vec::new(),
+        reason: None,
+    }
+}
+
+pub fn message(id: &str, once_key: &str) -> Message {
+    Message {
+        id: id.into(),
+        once_key: once_key.into(),
+        kind: MessageKind::Result,
+        job: "a".into(),
+        run: None,
+        agent: "agent".into(),
+        user: "ada".into(),
+        conversation: None,
+        related_entity_id: None,
+        narrative_id: None,
+        title: "done".into(),
+        text: format!("text of {id}"),
+        delivery: DeliveryStatus::Queued,
+        created_at: 1,
+    }
+}
+
+pub fn edge(dependent: &str, prerequisite: &str) -> Edge {
+    Edge {
+        dependent: dependent.into(),
+        prerequisite: prerequisite.into(),
+        on: DependencyCondition::Success,
+        delay_seconds: 0,
+        status: EdgeStatus::Waiting,
+        settled_at: None,
+    }
+}
+
+pub fn update(job: &Job, change: impl FnOnce(&mut JobState)) -> Write {
+    let mut state = job.state.clone();
+    change(&mut state);
+    Write::UpdateJob(JobUpdate {
+        id: job.id.clone(),
+        spec: None,
+        state,
+        updated_at: 2,
+    })
+}
+
+pub fn unit(guards: Vec<Guard>, writes: Vec<Write>) -> Unit {
+    Unit { guards, writes }
+}
+
+pub fn at_token(job: &str, token: u64) -> JobToken {
+    JobToken {
+        job: job.into(),
+        token,
+    }
+}
+
+pub fn at_revision(job: &str, revision: u64) -> Guard {
+    Guard::Revision(JobRevision {
+        job: job.into(),
+        revision,
+    })
+}
+
+/// A filter that lets every job pass that is not archived.
+pub fn any_job() -> JobFilter {
+    JobFilter {
+        agent: None,
+        user: None,
+        statuses: Vec::new(),
+        job_types: Vec::new(),
+        include_archived: false,
+        idempotency_key: None,
+        title: None,
+    }
+}
+
+async fn one(store: &Store, guards: Vec<Guard>, writes: Vec<Write>) -> Result<(), Rejection> {
+    let mut answers = store.commit(TENANT, vec![unit(guards, writes)]).await.unwrap();
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+async fn put(store: &Store, jobs: &[(&str, Option<Instant>)]) {
+    let writes = jobs.iter().map(|(id, due)| Write::InsertJob(job(id, *due)));
+    one(store, Vec::new(), writes.collect()).await.unwrap();
+}
+
+async fn get(store: &Store, id: &str) -> Job {
+    store
+        .get_jobs(TENANT, vec![id.into()])
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap()
+}
+
+/// Claims at `now` with a lease of 100: ids and tokens.
+async fn claim(store: &Store, owner: &str, now: Instant, limit: u32) -> Vec<(String, u64)> {
+    let claims = store
+        .claim_due(TENANT, owner, now, now + 100, limit)
+        .await
+        .unwrap();
+    assert!(claims.iter().all(|claim| claim.lease_until == now + 100));
+    claims
+        .into_iter()
+        .map(|claim| (claim.job.id, claim.token))
+        .collect()
+}
+
+fn tokens(expected: &[(&str, u64)]) -> Vec<(String, u64)> {
+    expected
+        .iter()
+        .map(|(id, token)| ((*id).to_owned(), *token))
+        .collect()
+}
+
+macro_rules! suite {
+    ($($(#[$doc:meta])* $name:ident($store:ident) $body:block)+) => {
+        $($(#[$doc])* pub async fn $name($store: Store) $body)+
+
+        /// Every behaviour, each on a store of its own.
+        pub async fn run_all<F: Future<Output = Store>>(make: impl Fn() -> F) {
+            $($name(make().await).await;)+
+        }
+
+        /// Makes a test of each behaviour; `$make` is an expression that makes an empty store.
+        #[macro_export]
+        macro_rules! storage_tests {
+            ($make:expr) => {
+                $(#[tokio::test]
+                async fn $name() {
+                    let (store, _kept) = $make;
+                    $crate::storage_suite::$name(store).await;
+                })+
+            };
+        }
+    };
+}
+
+suite! {
+    /// Earliest first, at most `limit`, only what is due.
+    claims_are_earliest_first(store) {
+        put(&store, &[("a", Some(30)), ("b", Some(10)), ("c", Some(20)), ("d", Some(99)), ("e", None)]).await;
+        assert_eq!(claim(&store, "o", 50, 2).await, tokens(&[("b", 1), ("c", 1)]));
+        assert_eq!(claim(&store, "o", 50, 9).await, tokens(&[("a", 1)]));
+    }
+
+    /// A claim brings the job's open run.
+    claim_brings_the_open_run(store) {
+        let mut with_run = job("a", Some(10));
+        with_run.state.open_run = Some("r".into());
+        one(&store, vec![], vec![Write::InsertJob(with_run), Write::InsertRun(run("r", "a", 10))]).await.unwrap();
+        let claims = store.claim_due(TENANT, "o", 10, 110, 1).await.unwrap();
+        assert_eq!(claims[0].open_run, Some(run("r", "a", 10)));
+    }
+
+    /// No two owners hold a lease on one job.
+    no_double_claim(store) {
+        put(&store, &[("a", Some(10))]).await;
+        assert_eq!(claim(&store, "o", 10, 9).await.len(), 1);
+        assert!(claim(&store, "p", 109, 9).await.is_empty());
+    }
+
+    /// Callers at the same time share the jobs out.
+    concurrent_claims_are_disjoint(store) {
+        let ids: Vec<String> = (0..40).map(|n| format!("j{n:02}")).collect();
+        let writes = ids.iter().map(|id| Write::InsertJob(job(id, Some(1)))).collect();
+        one(&store, vec![], writes).await.unwrap();
+        let tasks: Vec<_> = (0..8).map(|n| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { claim(&store, &format!("o{n}"), 10, 7).await })
+        }).collect();
+        let mut claimed = Vec::new();
+        for task in tasks {
+            claimed.extend(task.await.unwrap().into_iter().map(|(id, _)| id));
+        }
+        claimed.sort();
+        assert_eq!(claimed, ids);
+    }
+
+    /// After the lease's end another owner gets the job, under a greater token.
+    lapsed_lease_is_claimed_again(store) {
+        put(&store, &[("a", Some(10))]).await;
+        claim(&store, "o", 10, 1).await;
+        assert_eq!(claim(&store, "p", 110, 1).await, tokens(&[("a", 2)]));
+    }
+
+    /// A write under an older token is refused, for ever.
+    stale_token_is_refused(store) {
+        put(&store, &[("a", Some(10))]).await;
+        claim(&store, "o", 10, 1).await;
+        claim(&store, "p", 110, 1).await;
+        let a = get(&store, "a").await;
+        let write = || vec![update(&a, |state| state.run_count = 1)];
+        assert_eq!(one(&store, vec![Guard::Claim(at_token("a", 1))], write()).await, Err(Rejection::Stale));
+        assert_eq!(get(&store, "a").await, a);
+        assert_eq!(one(&store, vec![Guard::Claim(at_token("a", 2))], write()).await, Ok(()));
+    }
+
+    /// A guard of another revision, or of no job, refuses.
+    stale_revision_is_refused(store) {
+        put(&store, &[("a", Some(10))]).await;
+        let a = get(&store, "a").await;
+        let write = || vec![update(&a, |state| state.run_count += 1)];
+        assert_eq!(one(&store, vec![at_revision("a", 1)], write()).await, Ok(()));
+        assert_eq!(get(&store, "a").await.revision, 2);
+        assert_eq!(one(&store, vec![at_revision("a", 1)], write()).await, Err(Rejection::Stale));
+        assert_eq!(one(&store, vec![at_revision("a", u64::MAX)], write()).await, Err(Rejection::Stale));
+        assert_eq!(one(&store, vec![at_revision("z", 1)], vec![]).await, Err(Rejection::Stale));
+        assert_eq!(get(&store, "a").await.revision, 2);
+    }
+
+    /// What a unit wrote before its refusal is undone.
+    unit_is_all_or_nothing(store) {
+        put(&store, &[("a", Some(10))]).await;
+        let a = get(&store, "a").await;
+        one(&store, vec![], vec![Write::InsertRun(run("r", "a", 10)), Write::PutEdge(edge("a", "p"))]).await.unwrap();
+        let key = EdgeKey { dependent: "a".into(), prerequisite: "p".into() };
+        let refused = one(&store, vec![], vec![
+            Write::InsertJob(job("b", Some(1))),
+            update(&a, |state| state.due_at = None),
+            Write::UpdateRun(Run { status: RunStatus::Failed, ..run("r", "a", 10) }),
+            Write::DeleteEdge(key),
+            Write::InsertMessage(message("m", "once")),
+            Write::InsertRun(run("s", "a", 10)),
+        ]).await;
+        assert_eq!(refused, Err(Rejection::DuplicateSlot));
+        assert_eq!(get(&store, "a").await, a);
+        assert_eq!(store.get_jobs(TENANT, vec!["b".into()]).await.unwrap(), vec![None]);
+        assert_eq!(store.get_runs(TENANT, vec!["r".into(), "s".into()]).await.unwrap(), vec![Some(run("r", "a", 10)), None]);
+        assert_eq!(store.find_edges(TENANT, EdgeFilter::OfDependents(vec!["a".into()])).await.unwrap(), vec![edge("a", "p")]);
+        assert!(store.inbox(TENANT, None, 0, 9).await.unwrap().is_empty());
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(10));
+    }
+
+    /// A refused unit leaves its neighbours be, and answers stand in order.
+    refused_unit_spares_its_neighbours(store) {
+        let insert = |id: &str| unit(vec![], vec![Write::InsertJob(job(id, None))]);
+        let stale = unit(vec![at_revision("z", 1)], vec![Write::InsertJob(job("x", None))]);
+        let answers = store.commit(TENANT, vec![insert("a"), stale, insert("b")]).await.unwrap();
+        assert_eq!(answers, vec![Ok(()), Err(Rejection::Stale), Ok(())]);
+        let found = store.get_jobs(TENANT, vec!["b".into(), "x".into(), "a".into()]).await.unwrap();
+        let ids: Vec<_> = found.iter().map(|job| job.as_ref().map(|job| job.id.as_str())).collect();
+        assert_eq!(ids, [Some("b"), None, Some("a")]);
+    }
+
+    /// A slot runs once.
+    duplicate_slot_is_refused(store) {
+        one(&store, vec![], vec![Write::InsertRun(run("r", "a", 10))]).await.unwrap();
+        assert_eq!(one(&store, vec![], vec![Write::InsertRun(run("s", "a", 10))]).await, Err(Rejection::DuplicateSlot));
+        assert_eq!(one(&store, vec![], vec![Write::InsertRun(run("s", "b", 10))]).await, Ok(()));
+        assert_eq!(one(&store, vec![], vec![Write::UpdateRun(run("none", "a", 10))]).await, Err(Rejection::Stale));
+    }
+
+    /// An idempotency key is one owner's, and its refusal names the job.
+    duplicate_key_names_the_job(store) {
+        let keyed = |id: &str, user: &str| {
+            let mut job = job(id, None);
+            job.user = user.into();
+            job.spec.idempotency_key = Some("key".into());
+            vec![Write::InsertJob(job)]
+        };
+        one(&store, vec![], keyed("a", "ada")).await.unwrap();
+        assert_eq!(one(&store, vec![], keyed("b", "ada")).await, Err(Rejection::DuplicateKey("a".into())));
+        assert_eq!(one(&store, vec![], keyed("b", "bob")).await, Ok(()));
+    }
+
+    /// What has ended stays ended, but for the archive and the retry of a failure.
+    ended_jobs_stay_ended(store) {
+        put(&store, &[("a", None), ("b", None)]).await;
+        let (a, b) = (get(&store, "a").await, get(&store, "b").await);
+        let to = |job: &Job, status| vec![update(job, |state| state.status = status)];
+        one(&store, vec![], to(&a, JobStatus::Completed)).await.unwrap();
+        assert!(matches!(one(&store, vec![], to(&a, JobStatus::Active)).await, Err(Rejection::Forbidden(_))));
+        assert_eq!(one(&store, vec![], to(&a, JobStatus::Archived)).await, Ok(()));
+        one(&store, vec![], to(&b, JobStatus::Failed)).await.unwrap();
+        assert!(matches!(one(&store, vec![], to(&b, JobStatus::Completed)).await, Err(Rejection::Forbidden(_))));
+        assert_eq!(one(&store, vec![], to(&b, JobStatus::Active)).await, Ok(()));
+        assert_eq!(one(&store, vec![], to(&job("z", None), JobStatus::Active)).await, Err(Rejection::Stale));
+    }
+
+    /// Release makes the job due again at once, but only under the latest token.
+    release_ends_the_lease(store) {
+        put(&store, &[("a", Some(10))]).await;
+        claim(&store, "o", 10, 1).await;
+        one(&store, vec![], vec![Write::Release(at_token("a", 7))]).await.unwrap();
+        assert!(claim(&store, "p", 11, 1).await.is_empty());
+        one(&store, vec![], vec![Write::Release(at_token("a", 1))]).await.unwrap();
+        assert_eq!(claim(&store, "p", 11, 1).await, tokens(&[("a", 2)]));
+    }
+
+    /// Renewing extends what is held and names what is lost.
+    renew_extends_and_names_the_lost(store) {
+        put(&store, &[("a", Some(10)), ("b", Some(10))]).await;
+        claim(&store, "o", 10, 2).await;
+        let held = || vec![at_token("a", 1), at_token("b", 1)];
+        assert_eq!(store.renew(TENANT, "o", held(), 200).await.unwrap(), vec![]);
+        assert!(claim(&store, "p", 199, 9).await.is_empty());
+        assert_eq!(store.renew(TENANT, "p", held(), 900).await.unwrap(), held());
+        assert_eq!(claim(&store, "p", 200, 9).await.len(), 2);
+        assert_eq!(store.renew(TENANT, "o", held(), 900).await.unwrap(), held());
+    }
+
+    /// A job that becomes due under a lease is claimed only after the lease.
+    due_at_waits_for_the_lease(store) {
+        put(&store, &[("a", Some(10))]).await;
+        claim(&store, "o", 10, 1).await;
+        let a = get(&store, "a").await;
+        one(&store, vec![], vec![update(&a, |state| state.due_at = Some(20))]).await.unwrap();
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(110));
+        assert!(claim(&store, "p", 50, 1).await.is_empty());
+        one(&store, vec![], vec![update(&a, |state| state.due_at = Some(20)), Write::Release(at_token("a", 1))]).await.unwrap();
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(20));
+        one(&store, vec![], vec![update(&a, |state| state.due_at = None)]).await.unwrap();
+        assert_eq!(store.next_due(TENANT).await.unwrap(), None);
+    }
+
+    /// One tenant neither sees nor changes another's rows.
+    tenants_are_isolated(store) {
+        put(&store, &[("a", Some(10))]).await;
+        assert_eq!(store.get_jobs("u", vec!["a".into()]).await.unwrap(), vec![None]);
+        assert!(store.claim_due("u", "o", 99, 199, 9).await.unwrap().is_empty());
+        assert_eq!(store.next_due("u").await.unwrap(), None);
+        assert_eq!(store.due_tenants(10).await.unwrap(), vec![TENANT.to_owned()]);
+        let stolen = unit(vec![], vec![update(&job("a", None), |_| ())]);
+        assert_eq!(store.commit("u", vec![stolen]).await.unwrap(), vec![Err(Rejection::Stale)]);
+        let same_id = unit(vec![], vec![Write::InsertJob(job("a", None))]);
+        assert_eq!(store.commit("u", vec![same_id]).await.unwrap(), vec![Ok(())]);
+        assert_eq!(store.find_jobs("u", any_job(), Page { limit: 9, cursor: None }).await.unwrap().total, 1);
+        assert_eq!(get(&store, "a").await.state.due_at, Some(10));
+    }
+
+    /// Pages follow each other without gap or repetition, though rows are added meanwhile.
+    pages_continue(store) {
+        put(&store, &[("a", None), ("b", None), ("c", None), ("d", None), ("e", None)]).await;
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = store.find_jobs(TENANT, any_job(), Page { limit: 2, cursor }).await.unwrap();
+            seen.extend(page.jobs.into_iter().map(|job| job.id));
+            cursor = page.next_cursor;
+            if seen.len() == 2 {
+                assert_eq!(page.total, 5);
+                put(&store, &[("f", None)]).await;
+            }
+            if cursor.is_none() { break; }
+        }
+        assert_eq!(seen, ["e", "d", "c", "b", "a"]);
+    }
+
+    /// Archived jobs show only when asked for; the other fields narrow.
+    filters_narrow(store) {
+        put(&store, &[("a", None), ("b", None)]).await;
+        let a = get(&store, "a").await;
+        one(&store, vec![], vec![update(&a, |state| state.status = JobStatus::Archived)]).await.unwrap();
+        let cases = [
+            (any_job(), vec!["b"]),
+            (JobFilter { include_archived: true, ..any_job() }, vec!["b", "a"]),
+            (JobFilter { statuses: vec![JobStatus::Archived], ..any_job() }, vec!["a"]),
+            (JobFilter { title: Some("title b".into()), ..any_job() }, vec!["b"]),
+            (JobFilter { title: Some("title B".into()), ..any_job() }, vec![]),
+            (JobFilter { user: Some("bob".into()), ..any_job() }, vec![]),
+            (JobFilter { job_types: vec![JobType::OneOff], ..any_job() }, vec![]),
+        ];
+        for (filter, expected) in cases {
+            let found = store.find_jobs(TENANT, filter, Page { limit: 9, cursor: None }).await.unwrap();
+            let ids: Vec<_> = found.jobs.iter().map(|job| job.id.as_str()).collect();
+            assert_eq!(ids, expected);
+        }
+    }
+
+    /// Runs stand newest slot first, before an instant.
+    runs_newest_slot_first(store) {
+        let writes = [10, 30, 20].map(|slot| Write::InsertRun(run(&format!("r{slot}"), "a", slot)));
+        one(&store, vec![], writes.into()).await.unwrap();
+        let filter = |before, limit| RunFilter { job: "a".into(), statuses: vec![], before, limit };
+        let slots = |runs: Vec<Run>| runs.into_iter().map(|run| run.slot).collect::<Vec<_>>();
+        assert_eq!(slots(store.find_runs(TENANT, filter(None, 2)).await.unwrap()), [30, 20]);
+        assert_eq!(slots(store.find_runs(TENANT, filter(Some(20), 2)).await.unwrap()), [10]);
+    }
+
+    /// Dependents of a job come in order of their ids and continue after one.
+    edges_of_a_prerequisite(store) {
+        let writes = ["c", "a", "b"].map(|id| Write::PutEdge(edge(id, "p")));
+        one(&store, vec![], writes.into()).await.unwrap();
+        let filter = EdgeFilter::OfPrerequisite(PrerequisiteEdges {
+            prerequisite: "p".into(), statuses: vec![EdgeStatus::Waiting], after: Some("a".into()), limit: 9,
+        });
+        assert_eq!(store.find_edges(TENANT, filter).await.unwrap(), vec![edge("b", "p"), edge("c", "p")]);
+    }
+
+    /// No character of a search term is an operator.
+    search_is_literal(store) {
+        let titled = |id: &str, title: &str| {
+            let mut job = job(id, None);
+            job.spec.title = title.into();
+            Write::InsertJob(job)
+        };
+        one(&store, vec![], vec![titled("a", "save 50% on coal"), titled("b", "the \"red\" NOT boat")]).await.unwrap();
+        let search = async |terms: &[&str], mode| {
+            let query = SearchQuery {
+                terms: terms.iter().map(|term| (*term).to_owned()).collect(),
+                mode,
+                filter: any_job(),
+                page: Page { limit: 9, cursor: None },
+            };
+            let page = store.search_jobs(TENANT, query).await.unwrap();
+            page.hits.into_iter().map(|hit| hit.job.id).collect::<Vec<_>>()
+        };
+        assert!(search(&["%"], SearchMode::AllTerms).await.is_empty());
+        assert!(search(&["co%"], SearchMode::AllTerms).await.is_empty());
+        assert!(search(&["co*"], SearchMode::AllTerms).await.is_empty());
+        assert_eq!(search(&["50%"], SearchMode::AllTerms).await, ["a"]);
+        assert_eq!(search(&["\"red\" NOT boat"], SearchMode::AllTerms).await, ["b"]);
+        assert_eq!(search(&["coal\0"], SearchMode::AllTerms).await, ["a"]);
+        assert_eq!(search(&["coal", "RED"], SearchMode::AnyTerm).await, ["b", "a"]);
+        assert!(search(&["coal", "red"], SearchMode::AllTerms).await.is_empty());
+        assert_eq!(search(&["where is the coal"], SearchMode::Meaning).await.first().map(String::as_str), Some("a"));
+    }
+
+    /// A message is sent once per key.
+    once_key_holds(store) {
+        one(&store, vec![], vec![Write::InsertMessage(message("m", "k"))]).await.unwrap();
+        one(&store, vec![], vec![Write::InsertMessage(message("n", "k"))]).await.unwrap();
+        let inbox = store.inbox(TENANT, None, 0, 9).await.unwrap();
+        assert_eq!(inbox.into_iter().map(|entry| entry.message.id).collect::<Vec<_>>(), ["m"]);
+    }
+
+    /// What was read stays read.
+    read_is_never_taken_back(store) {
+        one(&store, vec![], vec![Write::InsertMessage(message("m", "k")), Write::InsertMessage(message("n", "l"))]).await.unwrap();
+        let ids = || vec!["m".to_owned(), "unknown".to_owned()];
+        assert_eq!(store.undelivered(9).await.unwrap().len(), 2);
+        assert_eq!(store.set_delivery(TENANT, ids(), DeliveryStatus::Read).await.unwrap(), 1);
+        assert_eq!(store.set_delivery(TENANT, ids(), DeliveryStatus::Failed).await.unwrap(), 0);
+        let back = MessageUpdate { id: "m".into(), delivery: DeliveryStatus::Queued };
+        one(&store, vec![], vec![Write::UpdateMessage(back)]).await.unwrap();
+        let queued = store.undelivered(9).await.unwrap();
+        assert_eq!(queued.len(), 1);
+        assert_eq!((queued[0].0.as_str(), queued[0].1.message.id.as_str()), (TENANT, "n"));
+    }
+
+    /// The inbox continues after a position and leaves replies out.
+    inbox_continues(store) {
+        let reply = Message { kind: MessageKind::Reply, ..message("r", "r") };
+        let bobs = Message { user: "bob".into(), ..message("b", "b") };
+        let writes = [message("m", "m"), reply, bobs, message("n", "n")].map(Write::InsertMessage);
+        one(&store, vec![], writes.into()).await.unwrap();
+        let first = store.inbox(TENANT, Some("ada".into()), 0, 1).await.unwrap();
+        assert_eq!(first[0].message, message("m", "m"));
+        let rest = store.inbox(TENANT, Some("ada".into()), first[0].position, 9).await.unwrap();
+        assert_eq!(rest.into_iter().map(|entry| entry.message.id).collect::<Vec<_>>(), ["n"]);
+        assert_eq!(store.inbox(TENANT, None, 0, 9).await.unwrap().len(), 3);
+    }
+
+    /// Taking over ends the leases of others; releasing an owner ends its own.
+    owners_end(store) {
+        put(&store, &[("a", Some(10)), ("b", Some(11))]).await;
+        claim(&store, "dead", 10, 1).await;
+        claim(&store, "me", 11, 1).await;
+        assert_eq!(store.take_over("me").await.unwrap(), 1);
+        assert_eq!(claim(&store, "me", 12, 9).await, tokens(&[("a", 2)]));
+        assert_eq!(store.release_owner("me").await.unwrap(), 2);
+        assert_eq!(claim(&store, "next", 12, 9).await, tokens(&[("a", 3), ("b", 2)]));
+    }
+
+    /// The next instant of something to claim takes leases into account.
+    next_due_knows_leases(store) {
+        assert_eq!(store.next_due(TENANT).await.unwrap(), None);
+        put(&store, &[("a", Some(10)), ("b", Some(500))]).await;
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(10));
+        claim(&store, "o", 10, 1).await;
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(110));
+        assert!(store.due_tenants(109).await.unwrap().is_empty());
+        assert_eq!(store.due_tenants(110).await.unwrap(), vec![TENANT.to_owned()]);
+    }
+
+    /// A closed store writes no more.
+    closed_store_refuses_writes(store) {
+        store.close().await;
+        assert!(store.commit(TENANT, vec![]).await.is_err());
+    }
+}
