@@ -11,7 +11,7 @@ WASM := $(TARGET_DIR)/wasm32-unknown-unknown/component/meanwhile_guest.wasm
 export RUSTUP_AUTO_INSTALL ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build guest toolchain test lint bench sim clean
+.PHONY: help run build guest toolchain test lint bench clean
 
 help: ## Show what can be done here
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,8 +38,8 @@ lint: guest ## Formatting, clippy with warnings as errors, licences and advisori
 	cargo clippy --locked --workspace --all-targets --features meanwhile-guest/componentize -- -D warnings
 	tests/setup/deny
 
-bench: guest ## Measure and print the figures that README.md quotes
-	cargo run --locked --release -p meanwhile-tests --bin bench
+bench: build ## Measure and print the figures that README.md quotes
+	cargo run --locked --release -p meanwhile-tests --bin bench -- $(BENCH)
 
 clean: ## Remove what was built (not ./data)
 	cargo clean

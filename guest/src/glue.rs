@@ -1,7 +1,7 @@
 //! The component's imports as a `World`, and its exports over the logic.
 
 // The generated export functions are the only unsafe code; none is written by hand.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, unreachable_pub)]
 
 use crate::bindings::exports::meanwhile::jobs as exported;
 use crate::bindings::wasi::{clocks::wall_clock, random::random};

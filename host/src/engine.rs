@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wasmtime::{Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::limits;
 
@@ -50,6 +50,13 @@ fn config() -> Config {
 
 fn pool() -> PoolingAllocationConfig {
     let calls = limits::PARALLEL_CALLS_MAX;
+    // Where the kernel tells which pages a call touched (Linux 6.7), only those are reset.
+    let scan = PoolingAllocationConfig::is_pagemap_scan_available();
+    let keep_resident = if scan {
+        limits::GUEST_KEEP_RESIDENT_BYTES
+    } else {
+        limits::GUEST_KEEP_RESIDENT_UNSCANNED_BYTES
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
         .total_core_instances(calls * limits::GUEST_CORE_INSTANCES_MAX)
@@ -63,7 +70,8 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_module(limits::GUEST_TABLES_MAX)
         .table_elements(limits::GUEST_TABLE_ELEMENTS_MAX)
         .max_memory_size(limits::GUEST_MEMORY_BYTES_MAX)
-        .linear_memory_keep_resident(limits::GUEST_KEEP_RESIDENT_BYTES)
+        .pagemap_scan(if scan { Enabled::Yes } else { Enabled::No })
+        .linear_memory_keep_resident(keep_resident)
         .table_keep_resident(limits::GUEST_TABLE_KEEP_RESIDENT_BYTES);
     pool
 }

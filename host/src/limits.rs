@@ -53,8 +53,10 @@ pub const POOL_WAIT: Duration = Duration::from_secs(5);
 pub const GUEST_MEMORY_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of linear memory and of tables that stay resident in a pool slot between calls: what a
-/// usual call touches, so that it takes no page fault.
+/// usual call touches, so that it takes no page fault. Where the kernel cannot tell which pages
+/// were touched all of these are written anew after each call: then fewer are cheaper.
 pub const GUEST_KEEP_RESIDENT_BYTES: usize = 512 << 10;
+pub const GUEST_KEEP_RESIDENT_UNSCANNED_BYTES: usize = 64 << 10;
 pub const GUEST_TABLE_KEEP_RESIDENT_BYTES: usize = 16 << 10;
 
 /// Memories, tables, table elements and core instances of one component. `wit-component` makes

@@ -1,0 +1,216 @@
+//! Draining due jobs: through the host and its component, and the same rows by storage alone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant as Timer};
+
+use meanwhile::agent::noop::Noop;
+use meanwhile::clock::{Clock, SystemClock};
+use meanwhile::host::{Host, LOCAL_TENANT};
+use meanwhile::limits::{CLAIM_JOBS_MAX, LEASE};
+use meanwhile::service::Service;
+use meanwhile::storage::Storage;
+use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile::wit::storage::{Guard, JobRevision, JobToken, JobUpdate, RunFilter, Unit, Write};
+use meanwhile::wit::types::{Job, JobStatus, Message, NotifyPolicy, Run, RunStatus};
+use tokio::sync::mpsc;
+
+use crate::figures::print;
+use crate::rows;
+
+const JOBS: usize = 100_000;
+const PARALLEL_RUNS: u32 = 1_024;
+const LOOK: Duration = Duration::from_millis(5);
+
+async fn filled(folder: &std::path::Path, template: &Job) -> Arc<SqliteStorage> {
+    let storage = Arc::new(SqliteStorage::open(folder.join("bench.db")).unwrap());
+    let due = SystemClock.now();
+    rows::fill(&*storage, template, JOBS, |_| due).await;
+    storage
+}
+
+/// Drains through the whole host. Answers jobs per second, and the rows one job left behind.
+async fn through_the_component(template: &Job) -> (f64, Example) {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = filled(folder.path(), template).await;
+    let host = Host::builder()
+        .storage(Arc::clone(&storage) as Arc<dyn Storage>)
+        .agent(Arc::new(Noop))
+        .component(meanwhile::COMPONENT)
+        .parallel_runs(PARALLEL_RUNS)
+        .build()
+        .await
+        .unwrap();
+    let began = Timer::now();
+    host.start().await.unwrap();
+    while host.figures(&rows::session()).await.unwrap().runs_settled < JOBS as u64 {
+        tokio::time::sleep(LOOK).await;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    all_completed(&*storage).await;
+    let example = Example::of(&*storage).await;
+    host.shutdown().await;
+    (JOBS as f64 / seconds, example)
+}
+
+async fn all_completed(storage: &dyn Storage) {
+    let counts = storage.count_jobs(LOCAL_TENANT).await.unwrap();
+    assert_eq!(counts, [(JobStatus::Completed, JOBS as u64)]);
+}
+
+/// What the component wrote for one job, to be written again without it.
+struct Example {
+    job: Job,
+    run: Run,
+    message: Option<Message>,
+}
+
+impl Example {
+    async fn of(storage: &dyn Storage) -> Self {
+        let id = format!("job_{:016}", 0);
+        let job = storage.get_jobs(LOCAL_TENANT, vec![id.clone()]).await.unwrap();
+        let filter = RunFilter {
+            job: id,
+            statuses: Vec::new(),
+            before: None,
+            limit: 1,
+        };
+        let runs = storage.find_runs(LOCAL_TENANT, filter).await.unwrap();
+        let inbox = storage.inbox(LOCAL_TENANT, None, 0, 1).await.unwrap();
+        Self {
+            job: job.into_iter().next().flatten().unwrap(),
+            run: runs.into_iter().next().unwrap(),
+            message: inbox.into_iter().next().map(|entry| entry.message),
+        }
+    }
+
+    fn run(&self, job: &str, token: u64, status: RunStatus) -> Run {
+        Run {
+            id: job.replace("job_", "run_"),
+            job: job.into(),
+            token,
+            status,
+            ..self.run.clone()
+        }
+    }
+}
+
+fn unit(job: &str, token: u64, revision: u64, writes: Vec<Write>) -> Unit {
+    let revision = JobRevision {
+        job: job.into(),
+        revision,
+    };
+    let claim = JobToken {
+        job: job.into(),
+        token,
+    };
+    Unit {
+        guards: vec![Guard::Revision(revision), Guard::Claim(claim)],
+        writes,
+    }
+}
+
+/// The same claims and the same units, decided by nobody: one task claims and starts, another
+/// settles, as the host's two loops do.
+async fn by_storage_alone(template: &Job, example: Example) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = filled(folder.path(), template).await;
+    let example = Arc::new(example);
+    let (started, mut to_settle) = mpsc::unbounded_channel::<Vec<(Job, u64)>>();
+    let began = Timer::now();
+    let starting = {
+        let (storage, example) = (Arc::clone(&storage), Arc::clone(&example));
+        tokio::spawn(async move {
+            loop {
+                let now = SystemClock.now();
+                let until = now + LEASE.as_millis() as i64;
+                let claims = storage
+                    .claim_due(LOCAL_TENANT, "bench", now, until, CLAIM_JOBS_MAX)
+                    .await;
+                let claims = claims.unwrap();
+                if claims.is_empty() {
+                    return;
+                }
+                let mut batch = Vec::with_capacity(claims.len());
+                let mut units = Vec::with_capacity(claims.len());
+                for claim in claims {
+                    let mut job = claim.job;
+                    job.state.status = JobStatus::InProgress;
+                    let run = example.run(&job.id, claim.token, RunStatus::Executing);
+                    let writes = vec![Write::InsertRun(run), update(&job, now)];
+                    units.push(unit(&job.id, claim.token, job.revision, writes));
+                    batch.push((job, claim.token));
+                }
+                applied(&*storage, units).await;
+                started.send(batch).unwrap();
+            }
+        })
+    };
+    while let Some(batch) = to_settle.recv().await {
+        let now = SystemClock.now();
+        let units = batch.into_iter().map(|(mut job, token)| {
+            let revision = job.revision + 1;
+            job.state = example.job.state.clone();
+            let run = example.run(&job.id, token, RunStatus::Succeeded);
+            let released = Write::Release(JobToken {
+                job: job.id.clone(),
+                token,
+            });
+            let mut writes = vec![Write::UpdateRun(run), update(&job, now), released];
+            writes.extend(example.message.clone().map(|message| {
+                Write::InsertMessage(Message {
+                    id: job.id.replace("job_", "msg_"),
+                    once_key: job.id.clone(),
+                    job: job.id.clone(),
+                    ..message
+                })
+            }));
+            unit(&job.id, token, revision, writes)
+        });
+        applied(&*storage, units.collect()).await;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    starting.await.unwrap();
+    all_completed(&*storage).await;
+    JOBS as f64 / seconds
+}
+
+fn update(job: &Job, now: i64) -> Write {
+    Write::UpdateJob(JobUpdate {
+        id: job.id.clone(),
+        spec: None,
+        state: job.state.clone(),
+        updated_at: now,
+    })
+}
+
+async fn applied(storage: &dyn Storage, units: Vec<Unit>) {
+    let results = storage.commit(LOCAL_TENANT, units).await.unwrap();
+    assert!(
+        results.iter().all(Result::is_ok),
+        "{:?}",
+        results.iter().find(|one| one.is_err())
+    );
+}
+
+pub(crate) async fn measure() {
+    println!("Draining {JOBS} due no-op jobs, SQLite with synchronous=FULL");
+    let mut template = rows::template().await;
+    for (what, notify, bound) in [
+        ("no message", NotifyPolicy::OnFailure, "5,000"),
+        ("a message each", NotifyPolicy::Always, ""),
+    ] {
+        template.spec.notify = notify;
+        let (with, example) = through_the_component(&template).await;
+        let without = by_storage_alone(&template, example).await;
+        print(
+            &format!("through the component, {what}: jobs/s"),
+            &format!("{with:.0}"),
+            bound,
+        );
+        print(
+            &format!("by storage alone, {what}: jobs/s"),
+            &format!("{without:.0}"),
+            "",
+        );
+    }
+}

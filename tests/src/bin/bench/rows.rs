@@ -1,0 +1,77 @@
+//! Rows to measure with: a job that the component itself created, copied.
+
+use std::sync::Arc;
+
+use meanwhile::agent::noop::Noop;
+use meanwhile::host::{Host, LOCAL_TENANT};
+use meanwhile::service::{Service, Session};
+use meanwhile::storage::Storage;
+use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::wit::storage::{Unit, Write};
+use meanwhile::wit::types::{Caller, Instant, Job};
+use serde_json::json;
+
+const INSERTED_AT_ONCE: usize = 1_000;
+
+pub(crate) fn session() -> Session {
+    Session {
+        tenant: LOCAL_TENANT.into(),
+        caller: Caller {
+            agent: "local".into(),
+            user: "local".into(),
+            conversation: None,
+            time_zone: Some("Europe/Berlin".into()),
+            run: None,
+        },
+    }
+}
+
+/// A ONE_OFF job as `job_create` writes it.
+pub(crate) async fn template() -> Job {
+    let storage = Arc::new(MemoryStorage::default());
+    let host = Host::builder()
+        .storage(Arc::clone(&storage) as Arc<dyn Storage>)
+        .agent(Arc::new(Noop))
+        .component(meanwhile::COMPONENT)
+        .build()
+        .await
+        .unwrap();
+    let arguments = json!({
+        "title": "Template",
+        "payload": "Look at the pending invoices of the week and say which customers have to be reminded.",
+        "description": "Asked for on Monday, in passing.",
+        "trigger_config": {"run_at": "2099-01-01T09:00:00"},
+    });
+    let answer = host
+        .call(&session(), "tools", "job-create", arguments)
+        .await
+        .unwrap();
+    let id = answer["job"]["job_id"].as_str().unwrap().to_owned();
+    let found = storage.get_jobs(LOCAL_TENANT, vec![id]).await.unwrap();
+    found.into_iter().next().flatten().unwrap()
+}
+
+/// Inserts `count` copies; `due` tells when the n-th is due.
+pub(crate) async fn fill(
+    storage: &dyn Storage,
+    template: &Job,
+    count: usize,
+    due: impl Fn(usize) -> Instant,
+) {
+    for first in (0..count).step_by(INSERTED_AT_ONCE) {
+        let units = (first..count.min(first + INSERTED_AT_ONCE)).map(|n| {
+            let mut job = template.clone();
+            let at = due(n);
+            job.id = format!("job_{n:016}");
+            job.spec.title = format!("Invoices of customer {n}");
+            job.state.next_fire = Some(at);
+            job.state.due_at = Some(at);
+            Unit {
+                guards: Vec::new(),
+                writes: vec![Write::InsertJob(job)],
+            }
+        });
+        let results = storage.commit(LOCAL_TENANT, units.collect()).await.unwrap();
+        assert!(results.iter().all(Result::is_ok), "a row was refused");
+    }
+}

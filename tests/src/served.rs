@@ -1,0 +1,251 @@
+//! The real program as a process, and a client of it.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A start that takes longer is a failure.
+const START: Duration = Duration::from_secs(60);
+
+/// Where the program is: beside this one, which is a test or a tool of the same build.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn program() -> PathBuf {
+    let mut folder = std::env::current_exe().unwrap();
+    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let program = folder.join("meanwhile");
+    assert!(
+        program.exists(),
+        "build the program first: cargo build -p meanwhile"
+    );
+    program
+}
+
+/// The program with no settings but those a test gives.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new(program());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MEANWHILE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// `meanwhile serve`, killed when this is dropped.
+pub struct Served {
+    child: Child,
+    /// The log, from the start on; closed when the process has ended.
+    log: mpsc::Receiver<String>,
+    pub client: Client,
+}
+
+impl Served {
+    /// Starts it on a free port; answers once it serves.
+    ///
+    /// # Panics
+    /// When it ends instead; with its log.
+    #[must_use]
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut child = command()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let (lines, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while errors.read_line(&mut line).is_ok_and(|read| read > 0) {
+                let _ = lines.send(std::mem::take(&mut line));
+            }
+        });
+        let until = Instant::now() + START;
+        let mut told = String::new();
+        let address = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = log.recv_timeout(left) else {
+                let _ = child.kill();
+                panic!("the program does not serve:\n{told}");
+            };
+            told.push_str(&line);
+            if let Some((_, address)) = line.trim_end().split_once("serving address=") {
+                break address.to_owned();
+            }
+        };
+        Self {
+            child,
+            log,
+            client: Client::new(&address),
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it without a warning, as a power failure would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, and waits for that.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap()
+    }
+
+    /// What it logged since the last time; all of it, once it has ended.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.try_iter().collect()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program to its end: standard output, standard error, whether it ended well.
+#[must_use]
+pub fn run(arguments: &[&str]) -> (String, String, ExitStatus) {
+    let mut child = command()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = child.stderr.take().unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut text = String::new();
+        errors.read_to_string(&mut text).unwrap();
+        text
+    });
+    let mut output = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    (output, reading.join().unwrap(), child.wait().unwrap())
+}
+
+/// A client over HTTP.
+#[derive(Clone)]
+pub struct Client {
+    pub url: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// # Panics
+    /// When there is no TLS for a client that needs none.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        // reqwest wants a provider even for plain HTTP; another client may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            url: format!("http://{address}"),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    /// Status and JSON body of an answer (a text where it is none).
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<(u16, Value)> {
+        let method = method.parse().unwrap();
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(body) = body {
+            request = request
+                .header("accept", "application/json, text/event-stream")
+                .json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// The answer to a GET that has to go well.
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, answer) = self.try_request("GET", path, None).await.unwrap();
+        assert_eq!(status, 200, "GET {path}: {answer}");
+        answer
+    }
+
+    /// The answer to a POST that has to go well.
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.try_request("POST", path, Some(body)).await.unwrap();
+        assert!(status < 300, "POST {path}: {status} {answer}");
+        answer
+    }
+
+    /// Calls a tool over MCP: its structured content, also of a refusal.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn try_tool(&self, name: &str, arguments: &Value) -> reqwest::Result<Value> {
+        let call = json!({
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": name, "arguments": arguments},
+        });
+        let (status, mut answer) = self.try_request("POST", "/mcp", Some(&call)).await?;
+        assert_eq!(status, 200, "{name}: {answer}");
+        assert!(answer["result"].is_object(), "{name}: {answer}");
+        Ok(answer["result"]["structuredContent"].take())
+    }
+
+    /// Calls a tool that has to go well.
+    pub async fn tool(&self, name: &str, arguments: Value) -> Value {
+        let answer = self.try_tool(name, &arguments).await.unwrap();
+        assert!(answer["error"].is_null(), "{name}: {answer}");
+        answer
+    }
+
+    /// Moves a manual clock on.
+    pub async fn advance(&self, seconds: u64) {
+        self.post("/api/clock", &json!({"advance_seconds": seconds}))
+            .await;
+    }
+
+    /// Everything told so far, oldest first.
+    pub async fn inbox(&self) -> Vec<Value> {
+        let mut told: Vec<Value> = Vec::new();
+        loop {
+            let after = told.last().map_or(0, |last| last["position"].as_u64().unwrap());
+            let page = self.get(&format!("/api/messages?after={after}")).await;
+            match page["messages"].as_array() {
+                Some(page) if !page.is_empty() => told.extend(page.iter().cloned()),
+                _ => return told,
+            }
+        }
+    }
+}
