@@ -23,7 +23,11 @@ pub fn own(caller: &Caller) -> JobFilter {
 }
 
 pub fn page(limit: u32) -> Page {
-    Page { limit, cursor: None }
+    Page {
+        limit,
+        cursor: None,
+        count: false,
+    }
 }
 
 /// Whether a job belongs to the caller.

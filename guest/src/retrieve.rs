@@ -39,6 +39,7 @@ fn page(limit: Option<u32>, default: u32, cursor: Option<String>) -> Result<Page
     Ok(Page {
         limit: limit.unwrap_or(default),
         cursor,
+        count: true,
     })
 }
 

@@ -445,7 +445,7 @@ suite! {
         assert_eq!(store.commit("u", vec![stolen]).await.unwrap(), vec![Err(Rejection::Stale)]);
         let same_id = unit(vec![], vec![Write::InsertJob(job("a", None))]);
         assert_eq!(store.commit("u", vec![same_id]).await.unwrap(), vec![Ok(())]);
-        assert_eq!(store.find_jobs("u", any_job(), Page { limit: 9, cursor: None }).await.unwrap().total, 1);
+        assert_eq!(store.find_jobs("u", any_job(), Page { limit: 9, cursor: None, count: true }).await.unwrap().total, 1);
         assert_eq!(get(&store, "a").await.state.due_at, Some(10));
     }
 
@@ -455,7 +455,7 @@ suite! {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let page = store.find_jobs(TENANT, any_job(), Page { limit: 2, cursor }).await.unwrap();
+            let page = store.find_jobs(TENANT, any_job(), Page { limit: 2, cursor, count: true }).await.unwrap();
             seen.extend(page.jobs.into_iter().map(|job| job.id));
             cursor = page.next_cursor;
             if seen.len() == 2 {
@@ -465,6 +465,8 @@ suite! {
             if cursor.is_none() { break; }
         }
         assert_eq!(seen, ["e", "d", "c", "b", "a"]);
+        let uncounted = Page { limit: 2, cursor: None, count: false };
+        assert_eq!(store.find_jobs(TENANT, any_job(), uncounted).await.unwrap().total, 0);
     }
 
     /// Archived jobs show only when asked for; the other fields narrow.
@@ -482,7 +484,7 @@ suite! {
             (JobFilter { job_types: vec![JobType::OneOff], ..any_job() }, vec![]),
         ];
         for (filter, expected) in cases {
-            let found = store.find_jobs(TENANT, filter, Page { limit: 9, cursor: None }).await.unwrap();
+            let found = store.find_jobs(TENANT, filter, Page { limit: 9, cursor: None, count: true }).await.unwrap();
             let ids: Vec<_> = found.jobs.iter().map(|job| job.id.as_str()).collect();
             assert_eq!(ids, expected);
         }
@@ -521,7 +523,7 @@ suite! {
                 terms: terms.iter().map(|term| (*term).to_owned()).collect(),
                 mode,
                 filter: any_job(),
-                page: Page { limit: 9, cursor: None },
+                page: Page { limit: 9, cursor: None, count: true },
             };
             let page = store.search_jobs(TENANT, query).await.unwrap();
             page.hits.into_iter().map(|hit| hit.job.id).collect::<Vec<_>>()

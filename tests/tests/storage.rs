@@ -44,6 +44,7 @@ mod sqlite {
         let page = Page {
             limit: 9,
             cursor: None,
+            count: false,
         };
         let found = store.find_jobs(TENANT, any_job(), page).await.unwrap();
         assert_eq!(found.jobs, vec![job("a", Some(10))]);
@@ -144,6 +145,7 @@ async fn seen(store: &Store) -> String {
             Page {
                 limit: 1_000,
                 cursor: None,
+                count: false,
             },
         )
         .await

@@ -41,9 +41,18 @@ pub(super) fn rows_of_page(limit: u32) -> usize {
     limit.clamp(1, PAGE_ROWS_MAX) as usize
 }
 
+/// What a page says of all that was found.
+fn total(found: usize, page: &Page) -> u64 {
+    if page.count {
+        (found as u64).min(TOTAL_COUNT_MAX)
+    } else {
+        0
+    }
+}
+
 /// A page of rows that stand newest first, and where the next one begins.
 pub(super) fn cut<'a>(rows: &[&'a JobRow], page: &Page) -> (Vec<&'a Job>, Option<String>, u64) {
-    let total = rows.len().min(TOTAL_COUNT_MAX as usize) as u64;
+    let total = total(rows.len(), page);
     // A cursor that is none stands before everything.
     let before = page
         .cursor
@@ -118,7 +127,7 @@ fn by_meaning(rows: &Rows, query: &SearchQuery, asked: &[String]) -> HitPage {
             });
         }
     }
-    let total = hits.len().min(TOTAL_COUNT_MAX as usize) as u64;
+    let total = total(hits.len(), &query.page);
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits.truncate(rows_of_page(query.page.limit));
     HitPage {

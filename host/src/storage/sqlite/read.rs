@@ -118,16 +118,9 @@ fn newest(
     page: &Page,
 ) -> rusqlite::Result<(Vec<Job>, Option<String>, u64)> {
     let limit = limit(page);
-    let first_page = page.cursor.is_none();
-    let total = if first_page {
-        None
-    } else {
-        Some(count(connection, from, &condition)?)
-    };
-    let all = Condition {
-        text: condition.text.clone(),
-        values: condition.values.clone(),
-    };
+    let all = page
+        .count
+        .then(|| Condition::new(&condition.text, condition.values.clone()));
     if let Some(before) = position(page.cursor.as_ref()) {
         condition.and("jobs.seq < ?", [Value::Integer(before)]);
     }
@@ -149,11 +142,11 @@ fn newest(
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let full = rows.len() == limit as usize;
     let next = rows.last().filter(|_| full).map(|(_, seq)| seq.to_string());
-    // A first page that is not full has counted itself.
-    let total = match total {
-        Some(total) => total,
-        None if !full => rows.len() as u64,
-        None => count(connection, from, &all)?,
+    let total = match all {
+        None => 0,
+        // A first page that is not full has counted itself.
+        Some(_) if page.cursor.is_none() && !full => rows.len() as u64,
+        Some(all) => count(connection, from, &all)?,
     };
     Ok((rows.into_iter().map(|(job, _)| job).collect(), next, total))
 }
@@ -378,7 +371,11 @@ fn by_meaning(connection: &Connection, tenant: &str, query: &SearchQuery) -> rus
         [text(&format!("{{title description}} : ({})", words.join(" OR ")))],
     );
     let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
-    let total = count(connection, from, &condition)?;
+    let total = if query.page.count {
+        count(connection, from, &condition)?
+    } else {
+        0
+    };
     let sql = format!(
         "SELECT {JOB}, bm25(job_text, 3.0, 1.0) AS rank FROM {from} WHERE {} ORDER BY rank LIMIT {}",
         condition.text,

