@@ -106,20 +106,17 @@ impl Served {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, and waits for that.
-    pub fn terminate(&mut self) -> ExitStatus {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(asked.success());
-        self.child.wait().unwrap()
+    /// Asks it to end, and waits until it says that it drains.
+    pub fn terminate(&mut self) {
+        let process = i32::try_from(self.id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGTERM).unwrap();
+        let drains = self.log.iter().any(|line| line.contains("draining"));
+        assert!(drains, "it ended without a word");
     }
 
-    /// What it logged since the last time; all of it, once it has ended.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.log.try_iter().collect()
+    /// Waits for its end.
+    pub fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 }
 

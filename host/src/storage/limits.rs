@@ -1,5 +1,7 @@
 //! Limits of storage, with their units and reasons.
 
+use std::time::Duration;
+
 /// Tasks that share one physical transaction at most: bounds how long the first one waits.
 pub const GROUP_TASKS_MAX: usize = 512;
 
@@ -17,6 +19,11 @@ pub const STATEMENTS_KEPT: usize = 128;
 /// How long a connection waits for a lock, in milliseconds. One host owns the file, so this is
 /// only ever felt when another program reads it.
 pub const BUSY_TIMEOUT_MS: u64 = 5_000;
+
+/// How long opening waits for a host that is just ending: a program that a killed host was starting
+/// keeps the lock until it runs.
+pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+pub const LOCK_LOOK: Duration = Duration::from_millis(20);
 
 /// Files up to this many bytes are checked whole at every start; larger ones by `doctor`, since a
 /// start has to be quick.

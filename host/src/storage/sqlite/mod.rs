@@ -18,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use self::writer::Writer;
 use super::limits::{
-    BUSY_TIMEOUT_MS, QUICK_CHECK_BYTES_MAX, READER_CACHE_KIB, READERS_KEPT, STATEMENTS_KEPT, WRITER_CACHE_KIB,
+    BUSY_TIMEOUT_MS, LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, READER_CACHE_KIB, READERS_KEPT,
+    STATEMENTS_KEPT, WRITER_CACHE_KIB,
 };
 use super::words::Word;
 use super::{InboxEntry, Owner, Storage, Tenant};
@@ -82,10 +83,17 @@ impl SqliteStorage {
             .write(true)
             .open(lock_path)
             .map_err(in_file)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::Locked(path.clone()),
-            TryLockError::Error(error) => OpenError::File(path.clone(), error),
-        })?;
+        let until = std::time::Instant::now() + LOCK_WAIT;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if std::time::Instant::now() < until => {
+                    std::thread::sleep(LOCK_LOOK);
+                }
+                Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
+                Err(TryLockError::Error(error)) => return Err(OpenError::File(path, error)),
+            }
+        }
         let mut connection = Connection::open(&path)?;
         prepare(&connection, WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
