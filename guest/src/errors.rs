@@ -38,6 +38,14 @@ pub fn conflict(message: impl Into<String>) -> ToolError {
     error(ErrorCode::Conflict, message)
 }
 
+/// A cursor that no page gave.
+pub fn bad_cursor() -> ToolError {
+    invalid(
+        "cursor",
+        "cursor must be the next_cursor of the page before, unchanged.",
+    )
+}
+
 /// Someone else kept changing what the call needed.
 pub fn contended() -> ToolError {
     error(
@@ -48,6 +56,9 @@ pub fn contended() -> ToolError {
 
 impl From<StorageError> for ToolError {
     fn from(cause: StorageError) -> Self {
+        if cause == StorageError::BadCursor {
+            return bad_cursor();
+        }
         error(
             ErrorCode::Unavailable,
             format!(

@@ -9,7 +9,7 @@ use crate::bindings::tools::{
     SemanticAnswer, SemanticRequest, ToolError,
 };
 use crate::bindings::types::{Caller, Job, JobStatus, JobType};
-use crate::errors::{invalid, range, text, unknown_run};
+use crate::errors::{bad_cursor, invalid, range, text, unknown_run};
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::own;
@@ -179,12 +179,7 @@ pub fn runs(world: &impl World, caller: &Caller, request: &RunsRequest) -> Resul
     let job = load(world, caller, &request.job_id)?;
     let before = match &request.cursor {
         None => None,
-        Some(cursor) => Some(cursor.parse::<i64>().map_err(|_| {
-            invalid(
-                "cursor",
-                "cursor must be the next_cursor of the page before, unchanged.",
-            )
-        })?),
+        Some(cursor) => Some(cursor.parse::<i64>().map_err(|_| bad_cursor())?),
     };
     let limit = request.limit.unwrap_or(limits::LIST_LIMIT_DEFAULT);
     let runs = world.find_runs(&RunFilter {

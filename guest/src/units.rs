@@ -66,5 +66,6 @@ pub fn describe(error: &StorageError) -> String {
     match error {
         StorageError::Unavailable(why) => format!("storage is unavailable: {why}"),
         StorageError::LimitExceeded(why) => format!("a storage limit was exceeded: {why}"),
+        StorageError::BadCursor => "storage did not give this cursor".into(),
     }
 }

@@ -182,6 +182,7 @@ fn storage_failed(failure: StorageError) -> CallError {
     match failure {
         StorageError::Unavailable(message) => error("unavailable", message),
         StorageError::LimitExceeded(message) => error("invalid_argument", message),
+        StorageError::BadCursor => error("invalid_argument", "the cursor is none of this store"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use meanwhile::storage::Storage;
 use meanwhile::wit::storage::{
     EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate, Page,
-    PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, Unit, Write,
+    PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use meanwhile::wit::types::{
     DeliveryStatus, DependencyCondition, DependencyFailurePolicy, Edge, EdgeStatus, Instant, Job, JobSpec,
@@ -465,6 +465,8 @@ suite! {
             if cursor.is_none() { break; }
         }
         assert_eq!(seen, ["e", "d", "c", "b", "a"]);
+        let strange = Page { limit: 2, cursor: Some("strange".into()), count: false };
+        assert_eq!(store.find_jobs(TENANT, any_job(), strange).await, Err(StorageError::BadCursor));
         let uncounted = Page { limit: 2, cursor: None, count: false };
         assert_eq!(store.find_jobs(TENANT, any_job(), uncounted).await.unwrap().total, 0);
     }

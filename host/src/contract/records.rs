@@ -39,7 +39,8 @@ pub(super) fn record(record: &Record, value: &Value, path: &str) -> Result<Val, 
         record.fields.iter().any(named)
     };
     if let Some(unknown) = given.keys().find(|key| !known(key)) {
-        return Err(invalid(&below(unknown), unknown_field(unknown, &names(record))));
+        let cut: String = unknown.chars().take(QUOTED_CHARACTERS_MAX).collect();
+        return Err(invalid(&below(&cut), unknown_field(&cut, &names(record))));
     }
     let mut fields = Vec::with_capacity(record.fields.len());
     for field in &record.fields {
@@ -102,8 +103,7 @@ fn names(record: &Record) -> Vec<String> {
 }
 
 fn unknown_field(unknown: &str, known: &[String]) -> String {
-    let cut: String = unknown.chars().take(QUOTED_CHARACTERS_MAX).collect();
-    let wanted = normal(&cut);
+    let wanted = normal(unknown);
     let near: Vec<String> = known
         .iter()
         .filter(|name| letters_apart(&wanted, name) <= MISSPELT_LETTERS_MAX.min(name.len() / 2))
@@ -111,12 +111,12 @@ fn unknown_field(unknown: &str, known: &[String]) -> String {
         .collect();
     if near.is_empty() {
         format!(
-            "there is no field `{cut}` here: the fields are {}",
+            "there is no field `{unknown}` here: the fields are {}",
             known.join(", ")
         )
     } else {
         format!(
-            "there is no field `{cut}` here: did you mean {}?",
+            "there is no field `{unknown}` here: did you mean {}?",
             near.join(" or ")
         )
     }

@@ -216,12 +216,10 @@ fn list(entry: Type, value: &Value, path: &str, docs: &Docs) -> Result<Val, Call
         entries || (inner.is_object() && is_record(entry))
     });
     let value = unpacked.as_ref().unwrap_or(value);
-    let single;
-    let entries: &[Value] = if let Value::Array(entries) = value {
-        entries
-    } else {
-        single = [value.clone()];
-        &single
+    let of_entries = docs.of_entries();
+    let Value::Array(entries) = value else {
+        // A lone value stands for a list of one, under the list's own name.
+        return Ok(Val::List(vec![read(entry, value, path, &of_entries)?]));
     };
     if let Some((least, greatest)) = docs.items {
         let count = entries.len() as u64;
@@ -235,8 +233,7 @@ fn list(entry: Type, value: &Value, path: &str, docs: &Docs) -> Result<Val, Call
             return Err(invalid(path, message));
         }
     }
-    let docs = docs.of_entries();
-    let read = |(at, value)| read(entry, value, &format!("{path}[{at}]"), &docs);
+    let read = |(at, value)| read(entry, value, &format!("{path}[{at}]"), &of_entries);
     Ok(Val::List(
         entries.iter().enumerate().map(read).collect::<Result<_, _>>()?,
     ))

@@ -29,6 +29,14 @@ pub struct InboxEntry {
     pub message: Message,
 }
 
+/// Where a page begins: before this position. None: at the newest row.
+fn before(page: &Page) -> Result<Option<i64>, StorageError> {
+    let Some(cursor) = &page.cursor else {
+        return Ok(None);
+    };
+    cursor.parse().map(Some).map_err(|_| StorageError::BadCursor)
+}
+
 /// Storage of all tenants. Every method is atomic.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {

@@ -51,13 +51,13 @@ fn total(found: usize, page: &Page) -> u64 {
 }
 
 /// A page of rows that stand newest first, and where the next one begins.
-pub(super) fn cut<'a>(rows: &[&'a JobRow], page: &Page) -> (Vec<&'a Job>, Option<String>, u64) {
+pub(super) fn cut<'a>(
+    rows: &[&'a JobRow],
+    page: &Page,
+    before: Option<i64>,
+) -> (Vec<&'a Job>, Option<String>, u64) {
     let total = total(rows.len(), page);
-    // A cursor that is none stands before everything.
-    let before = page
-        .cursor
-        .as_ref()
-        .map_or(u64::MAX, |cursor| cursor.parse().unwrap_or(0));
+    let before = before.map_or(u64::MAX, |before| u64::try_from(before).unwrap_or(0));
     let limit = rows_of_page(page.limit);
     let shown: Vec<&JobRow> = rows
         .iter()
@@ -88,7 +88,7 @@ fn says(fields: &[&str], term: &[String]) -> bool {
             .any(|field| words(field).windows(term.len()).any(|at| at == term))
 }
 
-pub(super) fn search(rows: &Rows, query: &SearchQuery) -> HitPage {
+pub(super) fn search(rows: &Rows, query: &SearchQuery, before: Option<i64>) -> HitPage {
     let terms: Vec<Vec<String>> = query.terms.iter().map(|term| words(term)).collect();
     if query.mode == SearchMode::Meaning {
         let mut asked = terms.concat();
@@ -102,7 +102,7 @@ pub(super) fn search(rows: &Rows, query: &SearchQuery) -> HitPage {
             _ => terms.iter().any(|term| says(&fields, term)),
         }
     });
-    let (jobs, next_cursor, total) = cut(&found, &query.page);
+    let (jobs, next_cursor, total) = cut(&found, &query.page, before);
     let hits = jobs.into_iter().map(|job| Hit {
         job: job.clone(),
         score: 1.0,

@@ -162,8 +162,9 @@ impl Storage for MemoryStorage {
         filter: JobFilter,
         page: Page,
     ) -> Result<JobPage, StorageError> {
+        let before = super::before(&page)?;
         self.read(tenant, |rows| {
-            let (jobs, next_cursor, total) = cut(&rows.newest(&filter, |_| true), &page);
+            let (jobs, next_cursor, total) = cut(&rows.newest(&filter, |_| true), &page, before);
             JobPage {
                 jobs: jobs.into_iter().cloned().collect(),
                 next_cursor,
@@ -225,7 +226,8 @@ impl Storage for MemoryStorage {
     }
 
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
-        self.read(tenant, |rows| search(rows, &query))
+        let before = super::before(&query.page)?;
+        self.read(tenant, |rows| search(rows, &query, before))
     }
 
     async fn claim_due(

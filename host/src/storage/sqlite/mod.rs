@@ -185,7 +185,8 @@ impl Storage for SqliteStorage {
         page: Page,
     ) -> Result<JobPage, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| read::find_jobs(connection, &tenant, &filter, &page))
+        let before = super::before(&page)?;
+        self.read(move |connection| read::find_jobs(connection, &tenant, &filter, &page, before))
             .await
     }
 
@@ -215,7 +216,8 @@ impl Storage for SqliteStorage {
 
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| read::search(connection, &tenant, &query))
+        let before = super::before(&query.page)?;
+        self.read(move |connection| read::search(connection, &tenant, &query, before))
             .await
     }
 

@@ -95,11 +95,6 @@ fn limit(page: &Page) -> u32 {
     page.limit.clamp(1, PAGE_ROWS_MAX)
 }
 
-/// The position a cursor stands for; a cursor that is none stands before everything.
-fn position(cursor: Option<&String>) -> Option<i64> {
-    cursor.map(|cursor| cursor.parse().unwrap_or(0))
-}
-
 fn count(connection: &Connection, from: &str, condition: &Condition) -> rusqlite::Result<u64> {
     let sql = format!(
         "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {TOTAL_COUNT_MAX})",
@@ -116,12 +111,13 @@ fn newest(
     from: &str,
     mut condition: Condition,
     page: &Page,
+    before: Option<i64>,
 ) -> rusqlite::Result<(Vec<Job>, Option<String>, u64)> {
     let limit = limit(page);
     let all = page
         .count
         .then(|| Condition::new(&condition.text, condition.values.clone()));
-    if let Some(before) = position(page.cursor.as_ref()) {
+    if let Some(before) = before {
         condition.and("jobs.seq < ?", [Value::Integer(before)]);
     }
     // Searches walk the text index by its rowid, which is the job's `seq`.
@@ -156,8 +152,9 @@ pub(super) fn find_jobs(
     tenant: &str,
     filter: &JobFilter,
     page: &Page,
+    before: Option<i64>,
 ) -> rusqlite::Result<JobPage> {
-    let (jobs, next_cursor, total) = newest(connection, "jobs", owned_by(tenant, filter), page)?;
+    let (jobs, next_cursor, total) = newest(connection, "jobs", owned_by(tenant, filter), page, before)?;
     Ok(JobPage {
         jobs,
         next_cursor,
@@ -317,6 +314,7 @@ pub(super) fn search(
     connection: &Connection,
     tenant: &str,
     query: &SearchQuery,
+    before: Option<i64>,
 ) -> rusqlite::Result<HitPage> {
     if query.mode == SearchMode::Meaning {
         return by_meaning(connection, tenant, query);
@@ -341,7 +339,7 @@ pub(super) fn search(
         [text(&phrases.join(if all { " AND " } else { " OR " }))],
     );
     let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
-    let (jobs, next_cursor, total) = newest(connection, from, condition, &query.page)?;
+    let (jobs, next_cursor, total) = newest(connection, from, condition, &query.page, before)?;
     Ok(HitPage {
         hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
         next_cursor,
