@@ -122,12 +122,24 @@ pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
         replies: Vec::new(),
     };
     if job.state.run_count > 1 {
-        material.previous = world.find_runs(&RunFilter {
-            job: job.id.clone(),
-            statuses: vec![RunStatus::Succeeded, RunStatus::Failed, RunStatus::NeedsInput],
-            before: None,
-            limit: limits::PREVIOUS_RUNS_MAX,
-        })?;
+        let latest = |statuses: Vec<RunStatus>, limit| {
+            world.find_runs(&RunFilter {
+                job: job.id.clone(),
+                statuses,
+                before: None,
+                limit,
+            })
+        };
+        let ended = vec![RunStatus::Succeeded, RunStatus::Failed, RunStatus::NeedsInput];
+        material.previous = latest(ended, limits::PREVIOUS_RUNS_MAX)?;
+        // However often it failed since: what a watch compares with is its last good reading.
+        if material
+            .previous
+            .iter()
+            .all(|run| run.status != RunStatus::Succeeded)
+        {
+            material.previous.extend(latest(vec![RunStatus::Succeeded], 1)?);
+        }
         material.replies = world
             .find_messages(&MessageFilter {
                 id: None,

@@ -233,6 +233,27 @@ fn an_ongoing_job_ends_after_its_iterations_whatever_comes_late() {
 }
 
 #[test]
+fn the_last_good_run_is_handed_on_however_many_failed_since() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch the prices", HOUR));
+    world.live(HOUR, |_| ok("10 euros"));
+    world.live(5 * HOUR, |_| failed(ErrorClass::Permanent, "the page is gone"));
+    assert_eq!(world.status(&job), JobStatus::Paused, "five failures in a row");
+    let resume = JobUpdateRequest {
+        status: Some(JobStatus::Active),
+        ..change(&job)
+    };
+    update::update(&world, &caller(), &resume).unwrap();
+    let runs = world.live(HOUR, |_| ok("12 euros"));
+    let outputs: Vec<_> = runs[0]
+        .previous_runs
+        .iter()
+        .filter_map(|run| run.output.as_deref())
+        .collect();
+    assert_eq!(outputs, ["10 euros"]);
+}
+
+#[test]
 fn a_goal_in_words_is_judged_by_the_pipeline_with_evidence_from_the_output() {
     let world = Model::new();
     world.judges.set(true);
