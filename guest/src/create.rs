@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::bindings::storage::{JobFilter, Rejection, SearchMode, SearchQuery, Write};
+use crate::bindings::storage::{JobFilter, Rejection, SearchMode, SearchQuery, Unit, Write};
 use crate::bindings::tools::{ErrorCode, JobCreateAnswer, JobCreateRequest, ToolError};
 use crate::bindings::types::{
     Caller, DependencyFailurePolicy, Instant, Job, JobSpec, JobState, JobStatus, NotifyPolicy, Spending,
-    TriggerConfig,
+    StatusChange, TriggerConfig,
 };
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
@@ -20,7 +20,8 @@ use crate::units::{self, at_revision};
 use crate::views;
 use crate::world::World;
 
-const LIVE: [JobStatus; 5] = [
+/// Statuses of a job that has not ended.
+pub const LIVE: [JobStatus; 5] = [
     JobStatus::Pending,
     JobStatus::Active,
     JobStatus::InProgress,
@@ -100,12 +101,22 @@ pub fn create(
         spec.anchor = now;
         let edges = prerequisites::edges(world, caller, &id, &wanted)?;
         let job = arrange(&id, caller, spec.clone(), &edges, now)?;
-        let mut unit = units::guarded(&job);
-        unit.guards = edges
-            .iter()
-            .map(|(prerequisite, _)| at_revision(prerequisite))
-            .collect();
-        unit.writes.push(Write::InsertJob(job.clone()));
+        let guards = edges.iter().map(|(prerequisite, _)| at_revision(prerequisite));
+        let mut unit = Unit {
+            guards: guards.collect(),
+            writes: vec![Write::InsertJob(job.clone())],
+        };
+        // ACTIVE at once needs no word of its own, a prerequisite that ended badly does.
+        if !matches!(job.state.status, JobStatus::Pending | JobStatus::Active) {
+            unit.writes.push(Write::InsertChange(StatusChange {
+                job: id.clone(),
+                at: now,
+                from: JobStatus::Pending,
+                to: job.state.status,
+                by: units::PLATFORM.into(),
+                reason: job.state.status_reason.clone(),
+            }));
+        }
         for (prerequisite, edge) in &edges {
             unit.writes.push(Write::PutEdge(edge.clone()));
             unit.writes.push(prerequisites::attach(prerequisite, now));
@@ -246,6 +257,7 @@ fn fresh() -> JobState {
         iteration: 0,
         last_run: None,
         told_digest: None,
+        hearing: None,
         spent: Spending {
             day: 0,
             runs_today: 0,
@@ -269,7 +281,7 @@ fn arrange(
         revision: 1,
         agent: caller.agent.clone(),
         user: caller.user.clone(),
-        created_by: caller.run.clone().unwrap_or_else(|| caller.user.clone()),
+        created_by: units::actor(caller).into(),
         created_at: now,
         updated_at: now,
         spec,

@@ -9,7 +9,7 @@ use crate::lifecycle::{IllegalTransition, ended, reason, transition};
 use crate::limits;
 use crate::messages;
 use crate::plan;
-use crate::units;
+use crate::units::{Draft, PLATFORM};
 use crate::world::World;
 
 /// What an end means for an edge.
@@ -129,7 +129,7 @@ fn unit(
     mut dependent: Job,
     now: Instant,
 ) -> Unit {
-    let mut unit = units::guarded(&dependent);
+    let mut unit = Draft::guarded(&dependent, PLATFORM);
     edge.status = settle(edge.on, outcome);
     edge.settled_at = Some(now);
     for other in &mut edges {
@@ -137,7 +137,7 @@ fn unit(
             *other = edge.clone();
         }
     }
-    unit.writes.push(Write::PutEdge(edge.clone()));
+    unit.push(Write::PutEdge(edge.clone()));
     dependent.state.unmet = plan::unmet(&edges);
     let before = dependent.state.status;
     // A job that has a place of its own (paused, running, ended, asking) keeps it.
@@ -157,7 +157,7 @@ fn unit(
         };
         if let (Some(kind), Some(why)) = (told, dependent.state.status_reason.clone()) {
             let fact = format!("dependency:{}:{now}", prerequisite.id);
-            unit.writes.push(messages::about(
+            unit.push(messages::about(
                 world,
                 &dependent,
                 None,
@@ -167,11 +167,12 @@ fn unit(
             ));
         }
     }
-    unit.writes.push(units::update(&dependent, None, now));
+    unit.because("dependencies_met", "Its prerequisites ended as needed.");
+    unit.save(&dependent, None, now);
     if let Some(due) = dependent.state.due_at {
         world.arm(due);
     }
-    unit
+    unit.finish()
 }
 
 /// Names the job on whose account the status is what it is.

@@ -9,7 +9,7 @@ use crate::bindings::{
     agent_pipeline, conversation, directory, runner, schedule, storage, timers, tools, types,
 };
 use crate::world::World;
-use crate::{chat, create, poll, retrieve, settle, stop, trigger, update};
+use crate::{chat, create, cure, poll, retrieve, settle, stop, trigger, update};
 
 struct Imports;
 
@@ -45,6 +45,9 @@ impl World for Imports {
         filter: &storage::MessageFilter,
     ) -> Result<Vec<types::Message>, storage::StorageError> {
         storage::find_messages(filter)
+    }
+    fn find_changes(&self, job: &str, limit: u32) -> Result<Vec<types::StatusChange>, storage::StorageError> {
+        storage::find_changes(job, limit)
     }
     fn search_jobs(&self, query: &storage::SearchQuery) -> Result<storage::HitPage, storage::StorageError> {
         storage::search_jobs(query)
@@ -125,6 +128,9 @@ impl exported::runner::Guest for Component {
     }
     fn settle(finished: Vec<runner::FinishedRun>) -> Result<runner::SettleReport, runner::RunnerError> {
         settle::settle(&Imports, finished)
+    }
+    fn cured(cause: runner::PauseCause, agent: Option<String>) -> Result<u32, runner::RunnerError> {
+        cure::cured(&Imports, cause, agent.as_deref())
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod bindings;
 pub mod chat;
 pub mod create;
+pub mod cure;
 pub mod dependents;
 pub mod errors;
 #[cfg(target_arch = "wasm32")]

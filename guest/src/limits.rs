@@ -21,6 +21,8 @@ pub const UTTERANCE_CHARS_MAX: usize = 8_192;
 pub const KEYWORDS_MAX: usize = 20;
 pub const DEPENDENCIES_MAX: usize = 100;
 pub const DEPENDENTS_SHOWN_MAX: u32 = 100;
+/// Changes of status shown with a job.
+pub const HISTORY_SHOWN_MAX: u32 = 50;
 /// Jobs looked at when a change of dependencies is checked for a cycle.
 pub const CYCLE_JOBS_MAX: usize = 20_000;
 
@@ -48,6 +50,10 @@ pub const SIMILAR_TITLE_SHARE: f64 = 0.5;
 /// Live jobs, newest first, whose titles are compared.
 pub const SIMILAR_JOBS_MAX: u32 = 100;
 
+/// How far a run beside the schedule may be moved on past slots that are taken, in milliseconds: as
+/// many such runs fit into one instant.
+pub const SLOT_SHIFT_MS_MAX: i64 = 1_000;
+
 /// Lateness up to which a slot counts as on time, in milliseconds.
 pub const ON_TIME_MS: i64 = 60_000;
 pub const MISFIRE_RUNS_DEFAULT: u32 = 10;
@@ -67,6 +73,15 @@ pub const REPLIES_READ_MAX: u32 = 20;
 /// Dependents told in one step, and steps in one poll of their prerequisite.
 pub const DEPENDENTS_PAGE: u32 = 200;
 pub const DEPENDENTS_PAGES_MAX: u32 = 60;
+
+/// Jobs of a person that one sentence in the chat is weighed against.
+pub const HEARD_JOBS_MAX: u32 = 100;
+/// Jobs whose goals the pipeline is asked about for one sentence.
+pub const CONSIDERED_JOBS_MAX: usize = 3;
+
+/// Paused jobs looked at in one step of a cure, and resumed by one call.
+pub const CURE_PAGE: u32 = 200;
+pub const CURE_JOBS_MAX: u32 = 10_000;
 
 pub const BUDGET_RUNS_MAX: u32 = 1_000_000_000;
 pub const BUDGET_RUNS_PER_DAY_MAX: u32 = 100_000;

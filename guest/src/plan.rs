@@ -1,10 +1,13 @@
 //! When a job acts next: arming, resuming and advancing, always through the schedule.
 
+use crate::bindings::storage::{RunFilter, StorageError};
 use crate::bindings::types::{
     DependencyOutcome, Edge, EdgeStatus, Instant, Job, JobSpec, JobState, JobStatus, JobType,
 };
 use crate::lifecycle::{IllegalTransition, reason, transition};
 use crate::trigger::Schedule;
+use crate::trouble::Trouble;
+use crate::world::World;
 
 /// Whether the job fires again and again.
 pub fn repeats(spec: &JobSpec) -> bool {
@@ -63,13 +66,44 @@ pub fn arm(job: &mut Job, edges: &[Edge], now: Instant) -> Result<(), IllegalTra
     }
 }
 
+/// The latest slot of a job that has a run.
+pub fn latest_slot(world: &impl World, job: &Job) -> Result<Option<Instant>, StorageError> {
+    let latest = RunFilter {
+        job: job.id.clone(),
+        statuses: Vec::new(),
+        before: None,
+        limit: 1,
+    };
+    Ok(world.find_runs(&latest)?.first().map(|run| run.slot))
+}
+
+/// Lets an ACTIVE job without an open run fire at once, beside its schedule. A slot that is due
+/// already and has no run stays the slot that it is; a slot of the schedule is never taken for the
+/// run beside it.
+pub fn fire_now(world: &impl World, job: &mut Job, now: Instant) -> Result<(), Trouble> {
+    job.state.due_at = Some(now);
+    let latest = latest_slot(world, job)?.unwrap_or(Instant::MIN);
+    if job
+        .state
+        .next_fire
+        .is_none_or(|slot| slot > now || slot <= latest)
+    {
+        let free = now.max(latest.saturating_add(1));
+        let schedule = schedule(&job.id, &job.spec).map_err(Trouble::Row)?;
+        let scheduled = schedule.next_after(free - 1) == Some(free);
+        job.state.next_fire = Some(free + i64::from(scheduled));
+    }
+    Ok(())
+}
+
 /// After a run: ACTIVE with the slot that comes next, or COMPLETED past the horizon.
 pub fn rearm(job: &mut Job, now: Instant) -> Result<(), IllegalTransition> {
     if job.state.status != JobStatus::Active {
         transition(&mut job.state, JobStatus::Active, None)?;
     }
     if let Some(slot) = job.state.next_fire {
-        job.state.due_at = Some(slot);
+        // What was said meanwhile is judged before the next run.
+        job.state.due_at = Some(if job.state.hearing.is_some() { now } else { slot });
         return Ok(());
     }
     complete(

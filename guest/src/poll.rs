@@ -6,6 +6,7 @@ use crate::bindings::agent_pipeline::{RunRequest, Task};
 use crate::bindings::runner::{PollReport, Problem, RunnerError};
 use crate::bindings::storage::{Claim, Rejection, StorageError, Unit, Write};
 use crate::bindings::types::{Instant, Job, JobStatus, MessageKind, MisfirePolicy, Run, RunStatus};
+use crate::chat::verdict;
 use crate::dependents;
 use crate::ids;
 use crate::lifecycle::{ended, reason, transition};
@@ -16,7 +17,7 @@ use crate::resume;
 use crate::retry;
 use crate::start::{self, NO_USAGE};
 use crate::trouble::Trouble;
-use crate::units;
+use crate::units::{self, Draft};
 use crate::world::World;
 
 /// What was decided about one claim.
@@ -127,9 +128,9 @@ fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decisio
     let now = world.now();
     let mut job = claim.job.clone();
     if slot_taken && job.state.status == JobStatus::Active {
-        pass_slot(&mut job, now)?;
+        pass_slot(world, &mut job, now)?;
     }
-    let mut unit = units::claimed(&job, claim.token);
+    let mut unit = Draft::claimed(&job, claim.token);
     if let Some(outcome) = job.state.untold.take() {
         if dependents::tell(world, &job, outcome)? {
             job.state.due_at = settled_due(&job);
@@ -141,38 +142,49 @@ fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decisio
     if let Some(run) = &claim.open_run {
         return take_over(world, unit, job, run, claim.token, now);
     }
+    if job.state.status == JobStatus::Active
+        && let Some(heard) = job.state.hearing.take()
+    {
+        return hear(world, unit, job, &heard, claim.token, now);
+    }
     match job.state.status {
         JobStatus::Active => fire(world, unit, job, claim.token, now),
         JobStatus::Paused if job.state.resume_at.is_some_and(|at| at <= now) => {
+            unit.because("resumed_by_time", "The pause is over.");
             resume::resume(world, &mut job, now)?;
             Ok(finish(unit, job, claim.token, now))
         }
         JobStatus::Blocked if job.state.due_at.is_some() && blocked_for_budget(&job) => {
+            unit.because("budget_renewed", "A new day's budget is there.");
             resume::resume(world, &mut job, now)?;
             Ok(finish(unit, job, claim.token, now))
         }
         _ => {
             // Nothing to do by itself: asleep until someone acts.
+            job.state.hearing = None;
             job.state.due_at = job
                 .state
                 .resume_at
                 .filter(|_| job.state.status == JobStatus::Paused);
-            unit.writes.push(units::update(&job, None, now));
-            unit.writes.push(units::release(&job, claim.token));
-            Ok(Decision { unit, request: None })
+            unit.save(&job, None, now);
+            unit.release(&job, claim.token);
+            Ok(Decision {
+                unit: unit.finish(),
+                request: None,
+            })
         }
     }
 }
 
-/// The slot has a run: a schedule goes on to the next one; a ONE_OFF that runs again within the
-/// same millisecond takes the millisecond after.
-fn pass_slot(job: &mut Job, now: Instant) -> Result<(), Trouble> {
-    job.state.next_fire = if plan::repeats(&job.spec) {
-        plan::schedule(&job.id, &job.spec)
-            .map_err(Trouble::Row)?
-            .next_after(now)
+/// The slot has a run. A slot of the schedule: on to the next one. A run beside the schedule (a ONE_OFF
+/// that runs again, `run_now`, an answer): it takes the millisecond after the job's latest run.
+fn pass_slot(world: &impl World, job: &mut Job, now: Instant) -> Result<(), Trouble> {
+    let schedule = plan::schedule(&job.id, &job.spec).map_err(Trouble::Row)?;
+    let taken = job.state.next_fire.unwrap_or(now);
+    job.state.next_fire = if plan::repeats(&job.spec) && schedule.next_after(taken - 1) == Some(taken) {
+        schedule.next_after(now)
     } else {
-        job.state.next_fire.map(|slot| slot + 1)
+        plan::latest_slot(world, job)?.map(|latest| taken.max(latest + 1))
     };
     Ok(())
 }
@@ -193,16 +205,44 @@ fn settled_due(job: &Job) -> Option<Instant> {
     }
 }
 
-fn finish(mut unit: Unit, job: Job, token: u64, now: Instant) -> Decision {
-    unit.writes.push(units::update(&job, None, now));
-    unit.writes.push(units::release(&job, token));
-    Decision { unit, request: None }
+fn finish(mut unit: Draft, job: Job, token: u64, now: Instant) -> Decision {
+    unit.save(&job, None, now);
+    unit.release(&job, token);
+    Decision {
+        unit: unit.finish(),
+        request: None,
+    }
+}
+
+/// Asks the pipeline whether what was said means that the job's goal is met. The lease is kept until
+/// the verdict is settled; should this host die, the next one asks again.
+fn hear(
+    world: &impl World,
+    mut unit: Draft,
+    mut job: Job,
+    heard: &str,
+    token: u64,
+    now: Instant,
+) -> Result<Decision, Trouble> {
+    let said = verdict::message(world, heard)?;
+    let Some(said) = said.filter(|_| world.can_judge() && plan::repeats(&job.spec)) else {
+        plan::rearm(&mut job, now)?;
+        return Ok(finish(unit, job, token, now));
+    };
+    let request = verdict::request(&job, &said, token, now);
+    job.state.hearing = Some(heard.into());
+    job.state.due_at = Some(now);
+    unit.save(&job, None, now);
+    Ok(Decision {
+        unit: unit.finish(),
+        request: Some(request),
+    })
 }
 
 /// The claimed job has an open run: it waited for its next attempt, or its host died.
 fn take_over(
     world: &impl World,
-    mut unit: Unit,
+    mut unit: Draft,
     mut job: Job,
     run: &Run,
     token: u64,
@@ -215,18 +255,19 @@ fn take_over(
         run.reason = Some("Its job had ended when its lease lapsed.".into());
         job.state.open_run = None;
         job.state.due_at = None;
-        unit.writes.push(Write::UpdateRun(run));
+        unit.push(Write::UpdateRun(run));
         return Ok(finish(unit, job, token, now));
     }
     if matches!(job.state.status, JobStatus::Paused | JobStatus::Blocked) {
         if job.state.resume_at.is_some_and(|at| at <= now) {
+            unit.because("resumed_by_time", "The pause is over.");
             resume::resume(world, &mut job, now)?;
             return Ok(finish(unit, job, token, now));
         }
         // Interrupted while it was to stop: it waits, and goes on when the job is resumed.
         run.status = RunStatus::Waiting;
         job.state.due_at = job.state.resume_at;
-        unit.writes.push(Write::UpdateRun(run));
+        unit.push(Write::UpdateRun(run));
         return Ok(finish(unit, job, token, now));
     }
     if start::interrupted(&job, &run) {
@@ -242,7 +283,7 @@ fn take_over(
             });
             job.state.open_run = None;
             job.state.last_run = Some(crate::settle::brief(&run));
-            unit.writes.push(messages::about(
+            unit.push(messages::about(
                 world,
                 &job,
                 Some(&run.id),
@@ -255,7 +296,7 @@ fn take_over(
             } else {
                 plan::fail(&mut job.state, now, "retries_exhausted", &text)?;
             }
-            unit.writes.push(Write::UpdateRun(run));
+            unit.push(Write::UpdateRun(run));
             return Ok(finish(unit, job, token, now));
         }
     }
@@ -280,7 +321,7 @@ fn take_over(
 /// ACTIVE and due: starts the run of its slot, after its misfire policy and its budget were asked.
 fn fire(
     world: &impl World,
-    mut unit: Unit,
+    mut unit: Draft,
     mut job: Job,
     token: u64,
     now: Instant,
@@ -289,15 +330,8 @@ fn fire(
         plan::rearm(&mut job, now)?;
         return Ok(finish(unit, job, token, now));
     };
-    // A ONE_OFF may have been moved on by milliseconds, past a slot that was taken.
-    if slot
-        > now
-            + if plan::repeats(&job.spec) {
-                0
-            } else {
-                i64::from(limits::DECISIONS_MAX)
-            }
-    {
+    // It may have been moved on by milliseconds, past a slot that was taken.
+    if slot > now + limits::SLOT_SHIFT_MS_MAX {
         job.state.due_at = Some(slot);
         return Ok(finish(unit, job, token, now));
     }
@@ -309,7 +343,7 @@ fn fire(
         )?;
         job.state.due_at = until;
         let fact = format!("budget:{slot}");
-        unit.writes.push(messages::about(
+        unit.push(messages::about(
             world,
             &job,
             None,
@@ -323,7 +357,7 @@ fn fire(
         Ok(choice) => choice,
         Err(why) => {
             plan::fail(&mut job.state, now, "schedule_invalid", &why)?;
-            unit.writes.push(messages::about(
+            unit.push(messages::about(
                 world,
                 &job,
                 None,
@@ -345,7 +379,7 @@ fn fire(
         run.reason = Some(format!(
             "{slots} of its times passed while nothing could run them."
         ));
-        unit.writes.push(Write::InsertRun(run));
+        unit.push(Write::InsertRun(run));
     }
     let after = run_slot.or(missed.map(|_| now)).unwrap_or(now);
     job.state.next_fire = match plan::schedule(&job.id, &job.spec) {
@@ -366,7 +400,7 @@ fn fire(
 
 fn submit(
     world: &impl World,
-    mut unit: Unit,
+    mut unit: Draft,
     job: Job,
     run: Run,
     task: Task,
@@ -374,16 +408,16 @@ fn submit(
     new: bool,
 ) -> Result<Decision, Trouble> {
     let material = start::gather(world, &job)?;
-    unit.writes.extend(start::replies_read(&material));
+    unit.extend(start::replies_read(&material));
     let request = start::request(&job, &run, material, task, now);
-    unit.writes.push(if new {
+    unit.push(if new {
         Write::InsertRun(run)
     } else {
         Write::UpdateRun(run)
     });
-    unit.writes.push(units::update(&job, None, now));
+    unit.save(&job, None, now);
     Ok(Decision {
-        unit,
+        unit: unit.finish(),
         request: Some(request),
     })
 }

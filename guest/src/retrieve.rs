@@ -148,7 +148,9 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
             .collect();
     }
     let view = views::job(world, &job)?;
+    let changes = world.find_changes(&job.id, limits::HISTORY_SHOWN_MAX)?;
     Ok(ByIdAnswer {
+        history: views::history(&job, changes),
         depends_on: view.depends_on.clone(),
         job: view,
         runs: runs.into_iter().map(|run| views::run(run, zone)).collect(),

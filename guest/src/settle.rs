@@ -9,6 +9,7 @@ use crate::bindings::types::{
     DependencyOutcome, ErrorClass, Instant, Job, JobStatus, JobType, MessageKind, Run, RunBrief, RunError,
     RunStatus, Verdict,
 };
+use crate::chat::verdict;
 use crate::lifecycle::{ended, reason, transition};
 use crate::limits;
 use crate::messages;
@@ -17,7 +18,7 @@ use crate::retry;
 use crate::start;
 use crate::trigger::predicate;
 use crate::trouble::Trouble;
-use crate::units;
+use crate::units::{self, Draft};
 use crate::world::World;
 
 /// See `wit/runner.wit`.
@@ -47,23 +48,28 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
         let now = world.now();
         let mut deciding = Vec::with_capacity(open.len());
         let mut decided = Vec::with_capacity(open.len());
-        let mut judgements = Vec::with_capacity(open.len());
+        let mut follow_ups = Vec::with_capacity(open.len());
         for ((finished, job), run) in open.drain(..).zip(jobs).zip(runs) {
-            let (Some(job), Some(run)) = (job, run) else {
+            let Some(job) = job else {
                 report.stale += 1;
                 continue;
             };
-            let open_here = job.state.open_run.as_deref() == Some(run.id.as_str());
-            let awaited = matches!(run.status, RunStatus::Executing | RunStatus::Analysing);
-            if !open_here || !awaited || run.token != finished.token || run.job != job.id {
-                report.stale += 1;
-                continue;
-            }
-            match decide(world, job, run, &finished, now) {
-                Ok((unit, judgement)) => {
+            let decision = match run {
+                // The verdict on what was said in the chat: it has no run.
+                None if job.state.hearing.as_ref() == Some(&finished.run_id) => {
+                    verdict::settle(world, job, &finished, now)
+                }
+                Some(run) if is_awaited(&job, &run, &finished) => decide(world, job, run, &finished, now),
+                _ => {
+                    report.stale += 1;
+                    continue;
+                }
+            };
+            match decision {
+                Ok((unit, follow_up)) => {
                     deciding.push(finished);
                     decided.push(unit);
-                    judgements.push(judgement);
+                    follow_ups.push(follow_up);
                 }
                 Err(Trouble::Storage(error)) => return Err(unavailable(error)),
                 Err(Trouble::Row(message)) => {
@@ -79,11 +85,15 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
         }
         let results = world.commit(&decided).map_err(unavailable)?;
         let mut submitted = Vec::new();
-        for ((finished, judgement), result) in deciding.into_iter().zip(judgements).zip(results) {
+        for ((finished, follow_up), result) in deciding.into_iter().zip(follow_ups).zip(results) {
             match result {
                 Ok(()) => {
                     report.settled += 1;
-                    submitted.extend(judgement);
+                    match follow_up {
+                        Some(FollowUp::Judge(request)) => submitted.push(*request),
+                        Some(FollowUp::Stop(run)) => world.cancel(&run),
+                        None => {}
+                    }
                 }
                 Err(Rejection::Stale) => open.push(finished),
                 Err(other) => {
@@ -110,6 +120,20 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
         });
     }
     Ok(report)
+}
+
+/// What the pipeline is told once a unit is committed.
+pub enum FollowUp {
+    Judge(Box<RunRequest>),
+    Stop(String),
+}
+
+/// Whether this is the end of the attempt that counts.
+fn is_awaited(job: &Job, run: &Run, finished: &FinishedRun) -> bool {
+    job.state.open_run.as_deref() == Some(run.id.as_str())
+        && matches!(run.status, RunStatus::Executing | RunStatus::Analysing)
+        && run.token == finished.token
+        && run.job == job.id
 }
 
 /// A run in short, for its job.
@@ -167,8 +191,8 @@ fn decide(
     mut run: Run,
     finished: &FinishedRun,
     now: Instant,
-) -> Result<(Unit, Option<RunRequest>), Trouble> {
-    let mut unit = units::claimed(&job, finished.token);
+) -> Result<(Unit, Option<FollowUp>), Trouble> {
+    let mut unit = Draft::claimed(&job, finished.token);
     let outcome = &finished.outcome;
     let judged = run.status == RunStatus::Analysing;
     record(&mut run, outcome, now);
@@ -199,7 +223,7 @@ fn decide(
         };
         if run.status == RunStatus::Succeeded && job.state.status == JobStatus::Paused {
             let text = messages::result_text(&run);
-            unit.writes.push(messages::about(
+            unit.push(messages::about(
                 world,
                 &job,
                 Some(&run.id),
@@ -219,27 +243,27 @@ fn decide(
         }
     }
     if judgement.is_none() {
-        unit.writes.push(units::release(&job, finished.token));
+        unit.release(&job, finished.token);
     }
     if let Some(due) = job.state.due_at {
         world.arm(due);
     }
-    unit.writes.push(Write::UpdateRun(run));
-    unit.writes.push(units::update(&job, None, now));
-    Ok((unit, judgement))
+    unit.push(Write::UpdateRun(run));
+    unit.save(&job, None, now);
+    let follow_up = judgement.map(|request| FollowUp::Judge(Box::new(request)));
+    Ok((unit.finish(), follow_up))
 }
 
 /// One run of a job that is IN_PROGRESS.
 struct Step<'a, W: World> {
     world: &'a W,
     now: Instant,
-    unit: &'a mut Unit,
+    unit: &'a mut Draft,
 }
 
 impl<W: World> Step<'_, W> {
     fn tell(&mut self, job: &Job, run: &Run, kind: MessageKind, fact: &str, text: &str) {
         self.unit
-            .writes
             .push(messages::about(self.world, job, Some(&run.id), kind, fact, text));
     }
 
@@ -369,7 +393,7 @@ impl<W: World> Step<'_, W> {
             )?;
             job.state.due_at = None;
             let fact = format!("repeated_failure:{}", job.state.run_count);
-            self.unit.writes.push(messages::about(
+            self.unit.push(messages::about(
                 self.world,
                 job,
                 None,

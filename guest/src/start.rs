@@ -106,6 +106,16 @@ pub struct Material {
 }
 
 impl Material {
+    /// Nothing besides.
+    pub fn none() -> Self {
+        Self {
+            edges: Vec::new(),
+            prerequisites: Vec::new(),
+            previous: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
     /// Puts the run that is to be judged first.
     pub fn judge(&mut self, run: &Run) {
         self.previous.retain(|previous| previous.id != run.id);
@@ -115,12 +125,7 @@ impl Material {
 
 /// Reads what a run is told. A first run without dependencies and replies needs no read at all.
 pub fn gather(world: &impl World, job: &Job) -> Result<Material, StorageError> {
-    let mut material = Material {
-        edges: Vec::new(),
-        prerequisites: Vec::new(),
-        previous: Vec::new(),
-        replies: Vec::new(),
-    };
+    let mut material = Material::none();
     if job.state.run_count > 1 {
         let latest = |statuses: Vec<RunStatus>, limit| {
             world.find_runs(&RunFilter {

@@ -1,6 +1,6 @@
 //! `job_pause` and `job_cancel`.
 
-use crate::bindings::storage::Write;
+use crate::bindings::storage::{StorageError, Write};
 use crate::bindings::tools::{JobCancelRequest, JobPauseRequest, JobStopAnswer, ToolError};
 use crate::bindings::types::{Caller, DependencyOutcome, Instant, Job, JobStatus, Run, RunStatus};
 use crate::errors::{conflict, contended, invalid, not_found, text};
@@ -9,7 +9,7 @@ use crate::limits;
 use crate::plan;
 use crate::prerequisites::is_own;
 use crate::trigger::{format_instant, parse_time};
-use crate::units;
+use crate::units::{self, Draft};
 use crate::views;
 use crate::world::World;
 
@@ -23,7 +23,7 @@ pub fn load(world: &impl World, caller: &Caller, job_id: &str) -> Result<Job, To
 }
 
 /// A job's open run, if any.
-fn open_run(world: &impl World, job: &Job) -> Result<Option<Run>, ToolError> {
+pub fn open_run(world: &impl World, job: &Job) -> Result<Option<Run>, StorageError> {
     match &job.state.open_run {
         None => Ok(None),
         Some(run) => Ok(world.get_runs(std::slice::from_ref(run))?.pop().flatten()),
@@ -41,11 +41,11 @@ pub fn pause(
         let mut job = load(world, caller, &request.job_id)?;
         let now = world.now();
         let until = until(&job, request.until.as_deref(), now)?;
-        let mut unit = units::guarded(&job);
+        let mut unit = Draft::guarded(&job, units::actor(caller));
         let running = job.state.status == JobStatus::InProgress;
         suspend(&mut job, note, until, now)?;
-        unit.writes.push(units::update(&job, None, now));
-        if units::commit_one(world, unit)? == Ok(()) {
+        unit.save(&job, None, now);
+        if units::commit_one(world, unit.finish())? == Ok(()) {
             job.revision += 1;
             if let Some(until) = until {
                 world.arm(until);
@@ -136,11 +136,11 @@ pub fn cancel(
             });
         }
         let now = world.now();
-        let mut unit = units::guarded(&job);
+        let mut unit = Draft::guarded(&job, units::actor(caller));
         let run = open_run(world, &job)?;
-        let stop = annul(&mut job, run, note, now, &mut unit.writes)?;
-        unit.writes.push(units::update(&job, None, now));
-        if units::commit_one(world, unit)? == Ok(()) {
+        let stop = annul(&mut job, run, note, now, &mut unit)?;
+        unit.save(&job, None, now);
+        if units::commit_one(world, unit.finish())? == Ok(()) {
             job.revision += 1;
             if let Some(run) = stop {
                 world.cancel(&run);
@@ -163,7 +163,7 @@ pub fn annul(
     open_run: Option<Run>,
     note: Option<&str>,
     now: Instant,
-    writes: &mut Vec<Write>,
+    unit: &mut Draft,
 ) -> Result<Option<String>, ToolError> {
     if ended(job.state.status) {
         return Err(conflict(format!(
@@ -179,24 +179,31 @@ pub fn annul(
         reason("cancelled_by_user", why),
     )?;
     plan::end(&mut job.state, DependencyOutcome::Failure, now);
-    match open_run {
-        Some(run) if run.status == RunStatus::Waiting => {
-            job.state.open_run = None;
-            let why = Some("Its job was cancelled.".into());
-            writes.push(Write::UpdateRun(Run {
-                status: RunStatus::Cancelled,
-                ended_at: Some(now),
-                reason: why,
-                ..run
-            }));
-            Ok(None)
-        }
-        // It executes: it is told to stop, and its end is recorded when it comes, or when its
-        // lease lapses.
-        Some(run) => {
-            job.state.due_at = Some(now);
-            Ok(Some(run.id))
-        }
-        None => Ok(None),
+    Ok(end_run(job, open_run, "Its job was cancelled.", now, unit))
+}
+
+/// Ends the open run of a job that has just ended. Answers the run that the pipeline has to be
+/// told to stop.
+pub fn end_run(
+    job: &mut Job,
+    open_run: Option<Run>,
+    why: &str,
+    now: Instant,
+    unit: &mut Draft,
+) -> Option<String> {
+    let run = open_run?;
+    if run.status == RunStatus::Waiting {
+        job.state.open_run = None;
+        unit.push(Write::UpdateRun(Run {
+            status: RunStatus::Cancelled,
+            ended_at: Some(now),
+            reason: Some(why.into()),
+            ..run
+        }));
+        return None;
     }
+    // It executes: it is told to stop, and its end is recorded when it comes, or when its lease
+    // lapses.
+    job.state.due_at = Some(now);
+    Some(run.id)
 }

@@ -4,27 +4,102 @@
 use crate::bindings::storage::{
     Guard, JobRevision, JobToken, JobUpdate, Rejection, StorageError, Unit, Write,
 };
-use crate::bindings::types::{Instant, Job, JobSpec};
+use crate::bindings::types::{Caller, Instant, Job, JobSpec, JobStatus, StatusChange, StatusReason};
+use crate::lifecycle::reason;
 use crate::world::World;
 
-/// A unit under the revision that was read.
-pub fn guarded(job: &Job) -> Unit {
-    Unit {
-        guards: vec![at_revision(job)],
-        writes: Vec::with_capacity(4),
+/// Who decides where no person does.
+pub const PLATFORM: &str = "meanwhile";
+
+/// A unit about one job on its way. It knows where the job stood when it was read, so that a
+/// change of its status goes into the job's history with the write that makes it.
+pub struct Draft {
+    unit: Unit,
+    stood: JobStatus,
+    by: String,
+    because: Option<StatusReason>,
+}
+
+impl Draft {
+    /// Under the revision that was read; decided by a person, a run, or [`PLATFORM`].
+    pub fn guarded(job: &Job, by: &str) -> Self {
+        Self {
+            unit: Unit {
+                guards: vec![at_revision(job)],
+                writes: Vec::with_capacity(4),
+            },
+            stood: job.state.status,
+            by: by.into(),
+            because: None,
+        }
+    }
+
+    /// Under the revision that was read and the claim that is held; decided by a rule.
+    pub fn claimed(job: &Job, token: u64) -> Self {
+        let mut draft = Self::guarded(job, PLATFORM);
+        draft.guard(Guard::Claim(JobToken {
+            job: job.id.clone(),
+            token,
+        }));
+        draft
+    }
+
+    /// Why the status changes, where the status itself says no reason: that it goes on.
+    pub fn because(&mut self, code: &str, message: &str) {
+        self.because = reason(code, message);
+    }
+
+    pub fn guard(&mut self, guard: Guard) {
+        self.unit.guards.push(guard);
+    }
+
+    pub fn push(&mut self, write: Write) {
+        self.unit.writes.push(write);
+    }
+
+    pub fn extend(&mut self, writes: impl IntoIterator<Item = Write>) {
+        self.unit.writes.extend(writes);
+    }
+
+    /// Writes the job as it is now, and its change of status into its history.
+    pub fn save(&mut self, job: &Job, spec: Option<JobSpec>, now: Instant) {
+        let change = StatusChange {
+            job: job.id.clone(),
+            at: now,
+            from: self.stood,
+            to: job.state.status,
+            by: self.by.clone(),
+            reason: job.state.status_reason.clone().or(self.because.take()),
+        };
+        if change.from != change.to && !told_by_a_run(&change) {
+            self.push(Write::InsertChange(change));
+        }
+        self.push(update(job, spec, now));
+    }
+
+    /// Ends the lease.
+    pub fn release(&mut self, job: &Job, token: u64) {
+        self.push(release(job, token));
+    }
+
+    pub fn finish(self) -> Unit {
+        self.unit
     }
 }
 
-/// A unit under the revision that was read and the claim that is held.
-pub fn claimed(job: &Job, token: u64) -> Unit {
-    let claim = Guard::Claim(JobToken {
-        job: job.id.clone(),
-        token,
-    });
-    Unit {
-        guards: vec![at_revision(job), claim],
-        writes: Vec::with_capacity(4),
+/// Whether the row of a run says it already: that it started, or ended without consequence.
+fn told_by_a_run(change: &StatusChange) -> bool {
+    let code = change.reason.as_ref().map(|reason| reason.code.as_str());
+    match (change.from, change.to) {
+        (JobStatus::Active, JobStatus::InProgress) | (JobStatus::InProgress, JobStatus::Active) => true,
+        (JobStatus::InProgress, JobStatus::Completed) => code == Some("run_succeeded"),
+        _ => false,
     }
+}
+
+/// Who acts in a call: the run that makes it, else the person.
+pub fn actor(caller: &Caller) -> &str {
+    caller.run.as_deref().unwrap_or(&caller.user)
 }
 
 /// The job still has the revision that was read.

@@ -1,6 +1,6 @@
 //! `job_update`.
 
-use crate::bindings::storage::{Rejection, Unit, Write};
+use crate::bindings::storage::{Rejection, Write};
 use crate::bindings::tools::{ErrorCode, JobUpdateAnswer, JobUpdateRequest, ToolError};
 use crate::bindings::types::{Caller, Edge, Instant, Job, JobStatus};
 use crate::create::sentence;
@@ -14,7 +14,7 @@ use crate::prerequisites;
 use crate::resume;
 use crate::stop;
 use crate::trigger::{Context, merge, normalise};
-use crate::units::{self, at_revision};
+use crate::units::{self, Draft, at_revision};
 use crate::views;
 use crate::world::World;
 
@@ -55,8 +55,9 @@ pub fn update(
             now,
             ..
         } = change;
-        unit.writes.push(units::update(&job, Some(job.spec.clone()), now));
-        match units::commit_one(world, unit)? {
+        let spec = Some(job.spec.clone());
+        unit.save(&job, spec, now);
+        match units::commit_one(world, unit.finish())? {
             Ok(()) => {
                 job.revision += 1;
                 job.updated_at = now;
@@ -112,7 +113,7 @@ struct Change<'a, W: World> {
     caller: &'a Caller,
     now: Instant,
     job: Job,
-    unit: Unit,
+    unit: Draft,
     fields: Vec<String>,
     /// The run that has to be stopped.
     stop: Option<String>,
@@ -120,7 +121,7 @@ struct Change<'a, W: World> {
 
 impl<'a, W: World> Change<'a, W> {
     fn new(world: &'a W, caller: &'a Caller, job: Job) -> Self {
-        let unit = units::guarded(&job);
+        let unit = Draft::guarded(&job, units::actor(caller));
         Self {
             world,
             caller,
@@ -268,7 +269,6 @@ impl<'a, W: World> Change<'a, W> {
                 .all(|(_, edge)| edge.prerequisite != old.prerequisite)
             {
                 self.unit
-                    .writes
                     .push(Write::DeleteEdge(crate::bindings::storage::EdgeKey {
                         dependent: old.dependent.clone(),
                         prerequisite: old.prerequisite.clone(),
@@ -276,12 +276,10 @@ impl<'a, W: World> Change<'a, W> {
             }
         }
         for (prerequisite, edge) in &wanted {
-            self.unit.guards.push(at_revision(prerequisite));
-            self.unit.writes.push(Write::PutEdge(edge.clone()));
+            self.unit.guard(at_revision(prerequisite));
+            self.unit.push(Write::PutEdge(edge.clone()));
             if present.iter().all(|old| old.prerequisite != edge.prerequisite) {
-                self.unit
-                    .writes
-                    .push(prerequisites::attach(prerequisite, self.now));
+                self.unit.push(prerequisites::attach(prerequisite, self.now));
             }
         }
         let edges: Vec<Edge> = wanted.into_iter().map(|(_, edge)| edge).collect();
@@ -300,6 +298,8 @@ impl<'a, W: World> Change<'a, W> {
             JobStatus::Active | JobStatus::Pending | JobStatus::Blocked
         );
         if idle && self.job.state.open_run.is_none() {
+            self.unit
+                .because("dependencies_changed", "It waits for other jobs now.");
             resume::wait(&mut self.job)?;
             dependents::weigh(&mut self.job, edges, self.now)?;
         }
@@ -311,6 +311,7 @@ impl<'a, W: World> Change<'a, W> {
             return Ok(());
         };
         let present = self.job.state.status;
+        self.unit.because("resumed_by_user", "Resumed by the user.");
         match status {
             JobStatus::Active => match present {
                 JobStatus::Active | JobStatus::InProgress | JobStatus::Pending => {}
@@ -332,7 +333,7 @@ impl<'a, W: World> Change<'a, W> {
                     Some(run) => self.world.get_runs(std::slice::from_ref(run))?.pop().flatten(),
                     None => None,
                 };
-                self.stop = stop::annul(&mut self.job, run, None, self.now, &mut self.unit.writes)?;
+                self.stop = stop::annul(&mut self.job, run, None, self.now, &mut self.unit)?;
             }
             JobStatus::Archived if present == JobStatus::Archived => {}
             JobStatus::Archived => {
@@ -397,9 +398,10 @@ impl<'a, W: World> Change<'a, W> {
     fn run_now(&mut self) -> Result<(), ToolError> {
         match self.job.state.status {
             JobStatus::Active => {
-                self.job.state.due_at = Some(self.now);
-                if self.job.state.open_run.is_none() {
-                    self.job.state.next_fire = Some(self.now);
+                if self.job.state.open_run.is_some() {
+                    self.job.state.due_at = Some(self.now);
+                } else {
+                    plan::fire_now(self.world, &mut self.job, self.now)?;
                 }
             }
             JobStatus::InProgress => {

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 
 use crate::bindings::storage::{EdgeFilter, StorageError};
-use crate::bindings::tools::{DependencyView, JobView, LastRunView, RunView, SimilarJob, SpentView};
-use crate::bindings::types::{Edge, Instant, Job, JobStatus, Run, RunStatus};
+use crate::bindings::tools::{
+    DependencyView, JobView, LastRunView, RunView, SimilarJob, SpentView, StatusChangeView,
+};
+use crate::bindings::types::{Edge, Instant, Job, JobStatus, Run, RunStatus, StatusChange};
+
 use crate::limits;
 use crate::messages::shorten;
 use crate::plan;
@@ -140,6 +143,34 @@ fn view(job: &Job, depends_on: Vec<DependencyView>) -> JobView {
         created_by: job.created_by.clone(),
         revision: job.revision,
     }
+}
+
+/// A job's changes of status, newest first; the oldest that is shown is its creation, unless there
+/// are more changes than are shown.
+pub fn history(job: &Job, changes: Vec<StatusChange>) -> Vec<StatusChangeView> {
+    let zone = plan::zone(&job.spec);
+    let whole = changes.len() < limits::HISTORY_SHOWN_MAX as usize;
+    let first = changes.last().map_or(job.state.status, |oldest| oldest.from);
+    let created = StatusChangeView {
+        at: format_instant(job.created_at, zone),
+        from: None,
+        // Where it stands elsewhere by now, a run took it there from ACTIVE.
+        to: if first == JobStatus::Pending {
+            first
+        } else {
+            JobStatus::Active
+        },
+        by: job.created_by.clone(),
+        reason: None,
+    };
+    let shown = changes.into_iter().map(|change| StatusChangeView {
+        at: format_instant(change.at, zone),
+        from: Some(change.from),
+        to: change.to,
+        by: change.by,
+        reason: change.reason,
+    });
+    shown.chain(whole.then_some(created)).collect()
 }
 
 /// View of a run, in the zone of its job.

@@ -5,7 +5,7 @@ use crate::bindings::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter, SearchQuery,
     StorageError, Unit,
 };
-use crate::bindings::types::{Edge, Instant, Job, Message, Run};
+use crate::bindings::types::{Edge, Instant, Job, Message, Run, StatusChange};
 
 /// The component's imports. See `wit/` for what each does.
 pub trait World {
@@ -19,6 +19,7 @@ pub trait World {
     fn find_runs(&self, filter: &RunFilter) -> Result<Vec<Run>, StorageError>;
     fn find_edges(&self, filter: &EdgeFilter) -> Result<Vec<Edge>, StorageError>;
     fn find_messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, StorageError>;
+    fn find_changes(&self, job: &str, limit: u32) -> Result<Vec<StatusChange>, StorageError>;
     fn search_jobs(&self, query: &SearchQuery) -> Result<HitPage, StorageError>;
     fn claim_due(&self, limit: u32) -> Result<Vec<Claim>, StorageError>;
     fn commit(&self, units: &[Unit]) -> Result<Vec<Result<(), Rejection>>, StorageError>;

@@ -5,129 +5,16 @@ mod model;
 
 use meanwhile_guest::bindings::conversation::Utterance;
 use meanwhile_guest::bindings::tools::{
-    Dependency, ErrorCode, JobCancelRequest, JobCreateRequest, JobPauseRequest, JobUpdateRequest, ToolError,
-    TriggerPatch,
+    Dependency, ErrorCode, JobCreateRequest, JobPauseRequest, JobUpdateRequest, TriggerPatch,
 };
 use meanwhile_guest::bindings::types::{
-    DependencyFailurePolicy, ErrorClass, JobStatus, JobType, MessageKind, NotifyPolicy, RunStatus,
-    TriggerConfig, Verdict,
+    DependencyFailurePolicy, ErrorClass, JobStatus, MessageKind, NotifyPolicy, RunStatus, TriggerConfig,
+    Verdict,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
 use meanwhile_guest::{chat, create, stop, update};
+use model::jobs::{DAY, HOUR, MINUTE, after, cancel, change, every, made, once, pause, request, set};
 use model::{Model, caller, failed, ok, reported};
-
-const MINUTE: i64 = 60;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
-
-fn request(title: &str, trigger: TriggerConfig) -> JobCreateRequest {
-    JobCreateRequest {
-        title: title.into(),
-        payload: format!("Do: {title}"),
-        description: None,
-        job_type: None,
-        trigger_config: Some(trigger),
-        depends_on: None,
-        depends_on_job_ids: None,
-        on_dependency_failure: None,
-        retry: None,
-        timeout_seconds: None,
-        budget: None,
-        notify: None,
-        idempotency_key: None,
-        confirm_new: Some(true),
-        agent_id: None,
-        user_id: None,
-        related_entity_id: None,
-        narrative_id: None,
-    }
-}
-
-fn once(title: &str) -> JobCreateRequest {
-    JobCreateRequest {
-        job_type: Some(JobType::OneOff),
-        ..request(title, EMPTY_TRIGGER)
-    }
-}
-
-fn every(title: &str, seconds: i64) -> JobCreateRequest {
-    request(
-        title,
-        TriggerConfig {
-            interval_seconds: Some(seconds as u32),
-            ..EMPTY_TRIGGER
-        },
-    )
-}
-
-fn after(title: &str, prerequisite: &str, delay_seconds: i64) -> JobCreateRequest {
-    let dependency = Dependency {
-        job: prerequisite.into(),
-        on: None,
-        delay_seconds: Some(delay_seconds as u32),
-    };
-    JobCreateRequest {
-        depends_on: Some(vec![dependency]),
-        ..once(title)
-    }
-}
-
-fn made(world: &Model, request: &JobCreateRequest) -> String {
-    create::create(world, &caller(), request).unwrap().job.job_id
-}
-
-fn change(job_id: &str) -> JobUpdateRequest {
-    JobUpdateRequest {
-        job_id: job_id.into(),
-        title: None,
-        description: None,
-        payload: None,
-        guidance_text: None,
-        trigger_config: None,
-        job_type: None,
-        depends_on: None,
-        retry: None,
-        timeout_seconds: None,
-        budget: None,
-        notify: None,
-        run_now: None,
-        status: None,
-        revision: None,
-    }
-}
-
-fn set(world: &Model, job_id: &str, status: JobStatus) -> Result<(), ToolError> {
-    update::update(
-        world,
-        &caller(),
-        &JobUpdateRequest {
-            status: Some(status),
-            ..change(job_id)
-        },
-    )
-    .map(|_| ())
-}
-
-fn pause(world: &Model, job_id: &str) -> Result<(), ToolError> {
-    let request = JobPauseRequest {
-        job_id: job_id.into(),
-        note: None,
-        until: None,
-    };
-    stop::pause(world, &caller(), &request).map(|_| ())
-}
-
-fn cancel(world: &Model, job_id: &str) -> Result<(), ToolError> {
-    stop::cancel(
-        world,
-        &caller(),
-        &JobCancelRequest {
-            job_id: job_id.into(),
-            note: None,
-        },
-    )
-    .map(|_| ())
-}
 
 #[test]
 fn a_one_off_runs_once_at_its_time_and_is_told() {

@@ -1,6 +1,8 @@
 //! A host in memory: storage, clock and pipeline as plain data, so that the logic can be driven
 //! step by step. Everything is deterministic.
 
+pub mod jobs;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +13,7 @@ use meanwhile_guest::bindings::storage::{
     SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use meanwhile_guest::bindings::types::{
-    Caller, Edge, Instant, Job, JobStatus, Message, Report, Run, RunError, Usage, Verdict,
+    Caller, Edge, Instant, Job, JobStatus, Message, Report, Run, RunError, StatusChange, Usage, Verdict,
 };
 use meanwhile_guest::world::World;
 use meanwhile_guest::{poll, settle};
@@ -24,6 +26,7 @@ pub struct Rows {
     pub runs: BTreeMap<String, Run>,
     pub edges: BTreeMap<(String, String), Edge>,
     pub messages: Vec<Message>,
+    pub changes: Vec<StatusChange>,
     /// Token and end of the lease, by job.
     leases: HashMap<String, (u64, Instant)>,
 }
@@ -281,6 +284,7 @@ impl Rows {
                     message.delivery = update.delivery;
                 }
             }
+            Write::InsertChange(change) => self.changes.push(change),
             Write::Release(at) => {
                 if let Some(lease) = self
                     .leases
@@ -393,6 +397,12 @@ impl World for Model {
             .take(filter.limit as usize)
             .cloned()
             .collect())
+    }
+
+    fn find_changes(&self, job: &str, limit: u32) -> Result<Vec<StatusChange>, StorageError> {
+        let rows = self.rows.borrow();
+        let changes = rows.changes.iter().rev().filter(|change| change.job == job);
+        Ok(changes.take(limit as usize).cloned().collect())
     }
 
     fn search_jobs(&self, query: &SearchQuery) -> Result<HitPage, StorageError> {
