@@ -340,7 +340,8 @@ impl<W: World> Step<'_, W> {
                 run.status = RunStatus::Waiting;
                 job.state.last_run = Some(brief(run));
                 let why = format!(
-                    "Paused because of {what}: {}. Resume it when that is mended.",
+                    "Paused because of {what}: {}. It goes on when that is mended and said to be (`meanwhile cured`), or \
+                     when it is resumed.",
                     error.message
                 );
                 transition(&mut job.state, JobStatus::Paused, reason(code, why.clone()))?;

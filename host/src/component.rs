@@ -15,7 +15,7 @@ use crate::imports::{self, CallState, LimitReached, TenantContext};
 use crate::limits;
 use crate::wit::JobsPre;
 use crate::wit::conversation::{ConversationError, Effect, Utterance};
-use crate::wit::runner::{FinishedRun, PollReport, RunnerError, SettleReport};
+use crate::wit::runner::{FinishedRun, PauseCause, PollReport, RunnerError, SettleReport};
 use crate::wit::schedule::{PreviewAnswer, PreviewRequest};
 use crate::wit::storage::JobToken;
 use crate::wit::tools::ToolError;
@@ -80,6 +80,7 @@ pub struct Component {
     slots: Arc<Semaphore>,
     poll: ComponentExportIndex,
     settle: ComponentExportIndex,
+    cured: ComponentExportIndex,
     heard: ComponentExportIndex,
     preview: ComponentExportIndex,
     dynamic: HashMap<(&'static str, &'static str), ComponentExportIndex>,
@@ -127,6 +128,7 @@ impl Component {
             slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
             poll: export("runner", "poll")?,
             settle: export("runner", "settle")?,
+            cured: export("runner", "cured")?,
             heard: export("conversation", "heard")?,
             preview: export("schedule", "preview")?,
             dynamic,
@@ -194,6 +196,22 @@ impl Component {
         call.typed(&self.pre, &self.settle, (finished,))
             .await
             .map(|(report,)| report)
+    }
+
+    /// `runner.cured`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn cured(
+        &self,
+        tenant: &Arc<TenantContext>,
+        cause: PauseCause,
+        agent: Option<&str>,
+    ) -> Result<Result<u32, RunnerError>, CallFailure> {
+        let mut call = self.prepare(tenant).await?;
+        call.typed(&self.pre, &self.cured, (cause, agent))
+            .await
+            .map(|(resumed,)| resumed)
     }
 
     /// `conversation.heard`.

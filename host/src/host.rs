@@ -16,6 +16,7 @@ use crate::runtime::{Delivery, Inbox, Parts, Runtime};
 use crate::service::{CallError, ClockReport, Figures, Service, Session};
 use crate::storage::{InboxEntry, Storage};
 use crate::wit::conversation::{ConversationError, Effect, EffectKind, Utterance};
+use crate::wit::runner::{PauseCause, RunnerError};
 use crate::wit::storage::{MessageFilter, StorageError};
 use crate::wit::types::{DeliveryStatus, Instant, JobStatus};
 
@@ -207,13 +208,7 @@ impl Service for Host {
         let request = if (interface, function) == ("directory", "run") {
             // The one function that takes an id instead of a record.
             let id = arguments.get("run_id").and_then(Value::as_str);
-            let missing = || {
-                CallError(json!({
-                    "code": "invalid_argument",
-                    "field": "run_id",
-                    "message": "`run_id` is missing or no string",
-                }))
-            };
+            let missing = || invalid("run_id", "`run_id` is missing or no string");
             Val::String(id.ok_or_else(missing)?.to_owned())
         } else {
             contract::arguments_to_val(&typed, arguments)?
@@ -256,6 +251,21 @@ impl Service for Host {
             Err(ConversationError::Invalid(message)) => Err(error("invalid_argument", message)),
             Err(ConversationError::NotFound(message)) => Err(error("not_found", message)),
             Err(ConversationError::Unavailable(message)) => Err(error("unavailable", message)),
+        }
+    }
+
+    async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError> {
+        self.check(session)?;
+        let (cause, agent) = read_cure(&request)?;
+        let runtime = &self.runtime;
+        let result = runtime
+            .component
+            .cured(&runtime.context, cause, agent.as_deref())
+            .await;
+        runtime.touched();
+        match result.map_err(failed)? {
+            Ok(resumed) => Ok(resumed),
+            Err(RunnerError::Unavailable(message)) => Err(error("unavailable", message)),
         }
     }
 
@@ -335,11 +345,27 @@ impl Service for Host {
     }
 }
 
+fn invalid(field: &str, message: &str) -> CallError {
+    CallError(json!({ "code": "invalid_argument", "field": field, "message": message }))
+}
+
+/// `{"cause": …, "agent"?: …}`.
+fn read_cure(request: &Value) -> Result<(PauseCause, Option<String>), CallError> {
+    let cause = match request.get("cause").and_then(Value::as_str) {
+        Some("quota") => PauseCause::Quota,
+        Some("credentials") => PauseCause::Credentials,
+        _ => return Err(invalid("cause", "`cause` is `quota` or `credentials`")),
+    };
+    let agent = match request.get("agent") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(agent)) => Some(agent.clone()),
+        Some(_) => return Err(invalid("agent", "`agent` is the name of an agent")),
+    };
+    Ok((cause, agent))
+}
+
 /// `{"text": …, "in_reply_to"?: …}`.
 fn read_utterance(utterance: &Value) -> Result<Utterance, CallError> {
-    let invalid = |field: &str, message: &str| {
-        CallError(json!({ "code": "invalid_argument", "field": field, "message": message }))
-    };
     let text = utterance.get("text").and_then(Value::as_str);
     let in_reply_to = match utterance.get("in_reply_to") {
         None | Some(Value::Null) => None,
@@ -359,6 +385,7 @@ fn effect_json(effect: &Effect) -> Value {
         EffectKind::Answered => "answered",
         EffectKind::Resolved => "resolved",
         EffectKind::Released => "released",
+        EffectKind::Considered => "considered",
     };
     json!({ "job_id": effect.job_id, "title": effect.title, "kind": kind, "message": effect.message })
 }

@@ -64,6 +64,9 @@ pub trait Service: Send + Sync + 'static {
     /// `conversation.heard`: the effects as JSON.
     async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError>;
 
+    /// `runner.cured`: `{"cause": "quota" | "credentials", "agent"?: …}`; answers how many jobs go on.
+    async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError>;
+
     /// Messages after a position, oldest first, at most `limit`.
     async fn inbox(&self, session: &Session, after: u64, limit: u32) -> Result<Vec<InboxEntry>, CallError>;
 

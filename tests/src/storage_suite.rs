@@ -13,7 +13,7 @@ use meanwhile::wit::storage::{
 use meanwhile::wit::types::{
     DeliveryStatus, DependencyCondition, DependencyFailurePolicy, Edge, EdgeStatus, Instant, Job, JobSpec,
     JobState, JobStatus, JobType, Message, MessageKind, NotifyPolicy, RetryPolicy, Run, RunStatus, Spending,
-    TriggerConfig, Usage,
+    StatusChange, StatusReason, TriggerConfig, Usage,
 };
 
 /// A store under test.
@@ -85,6 +85,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
             iteration: 0,
             last_run: None,
             told_digest: None,
+            hearing: None,
             spent: Spending {
                 day: 0,
                 runs_today: 0,
@@ -118,6 +119,20 @@ pub fn run(id: &str, job: &str, slot: Instant) -> Run {
         },
         journal: Vec::new(),
         reason: None,
+    }
+}
+
+pub fn change(job: &str, at: Instant) -> StatusChange {
+    StatusChange {
+        job: job.into(),
+        at,
+        from: JobStatus::Active,
+        to: JobStatus::Paused,
+        by: "ada".into(),
+        reason: (at % 2 == 0).then(|| StatusReason {
+            code: "paused_by_user".into(),
+            message: "Later.".into(),
+        }),
     }
 }
 
@@ -596,6 +611,19 @@ suite! {
         assert_eq!(store.next_due(TENANT).await.unwrap(), Some(110));
         assert!(store.due_tenants(109).await.unwrap().is_empty());
         assert_eq!(store.due_tenants(110).await.unwrap(), vec![TENANT.to_owned()]);
+    }
+
+    /// A job's history is read newest first, and undone with its unit.
+    history_is_newest_first(store) {
+        put(&store, &[("a", None), ("b", None)]).await;
+        let [first, second, other] = [change("a", 1), change("a", 2), change("b", 3)];
+        let writes = [&first, &other, &second].map(|change| Write::InsertChange(change.clone()));
+        one(&store, vec![], writes.into()).await.unwrap();
+        let refused = one(&store, vec![], vec![Write::InsertChange(change("a", 4)), update(&job("none", None), |_| {})]).await;
+        assert_eq!(refused, Err(Rejection::Stale));
+        assert_eq!(store.find_changes(TENANT, "a".into(), 9).await.unwrap(), vec![second.clone(), first]);
+        assert_eq!(store.find_changes(TENANT, "a".into(), 1).await.unwrap(), vec![second]);
+        assert!(store.find_changes("other", "a".into(), 9).await.unwrap().is_empty());
     }
 
     /// A closed store writes no more.

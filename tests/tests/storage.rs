@@ -12,7 +12,7 @@ use meanwhile::wit::storage::{
 };
 use meanwhile::wit::types::{JobStatus, Run, RunStatus};
 use meanwhile_tests::storage_suite::{
-    Store, TENANT, any_job, at_revision, at_token, edge, job, message, run, unit, update,
+    Store, TENANT, any_job, at_revision, at_token, change, edge, job, message, run, unit, update,
 };
 
 mod memory {
@@ -92,7 +92,7 @@ fn any_write(random: &mut Random, step: u64) -> Write {
     let mut made = job(&format!("j{}", random.below(12)), None);
     let instant = i64::try_from(random.below(500)).unwrap();
     let key = || format!("k{}", step % 5);
-    match random.below(11) {
+    match random.below(12) {
         0..=2 => {
             made.state.due_at = Some(instant);
             made.spec.idempotency_key = (random.below(3) == 0).then(key);
@@ -117,6 +117,7 @@ fn any_write(random: &mut Random, step: u64) -> Write {
             &format!("m{}", random.below(20)),
             &format!("o{}", random.below(20)),
         )),
+        10 => Write::InsertChange(change(&made.id, instant)),
         _ => Write::Release(at_token(&made.id, random.below(4))),
     }
 }
@@ -164,10 +165,16 @@ async fn seen(store: &Store) -> String {
     text += &format!(
         "{:#?}",
         store
-            .find_edges(TENANT, EdgeFilter::OfDependents(ids))
+            .find_edges(TENANT, EdgeFilter::OfDependents(ids.clone()))
             .await
             .unwrap()
     );
+    for id in &ids {
+        text += &format!(
+            "{:#?}",
+            store.find_changes(TENANT, id.clone(), 1_000).await.unwrap()
+        );
+    }
     let inbox = store.inbox(TENANT, None, 0, 1_000).await.unwrap();
     text += &format!(
         "{:#?}",

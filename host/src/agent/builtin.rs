@@ -94,6 +94,12 @@ fn deliver(request: RunRequest) -> Outcome {
     };
     let mut output = request.payload;
     cut(&mut output, OUTPUT_BYTES_MAX);
+    if request.goal.is_some() {
+        // Delivering it again and again is all that can be done here; whether the goal is met is for
+        // others to say.
+        let summary = format!("{summary}\n\n{output}");
+        return reported(Verdict::Continue, output, true, summary);
+    }
     reported(Verdict::Done, output, true, summary)
 }
 
@@ -223,6 +229,15 @@ mod tests {
                 "{status}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_reminder_with_a_goal_does_not_claim_that_it_is_met() {
+        let mut request = request("Remind me");
+        request.goal = Some("the invoice is paid".to_owned());
+        let report = run(request).await.report.unwrap();
+        assert_eq!(report.verdict, Verdict::Continue);
+        assert_eq!(report.summary, "Reminder: Invoices\n\nRemind me");
     }
 
     #[tokio::test]

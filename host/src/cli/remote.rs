@@ -60,6 +60,16 @@ pub(super) enum Remote {
     Cancel(OneJob),
     /// Run a job now
     Run(OneJob),
+    /// Say that a limit was raised or a key replaced: jobs that were paused for it go on
+    Cured {
+        #[arg(value_parser = ["quota", "credentials"])]
+        cause: String,
+        /// Only this agent's jobs
+        #[arg(long)]
+        agent: Option<String>,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
@@ -87,6 +97,15 @@ pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
         Remote::Resume(job) => act(&job, "/resume").await?,
         Remote::Cancel(job) => act(&job, "/cancel").await?,
         Remote::Run(job) => act(&job, "/run").await?,
+        Remote::Cured { cause, agent, target } => {
+            let body = json!({ "cause": cause, "agent": agent });
+            let answer = Client::new(&target.url)?
+                .ask(Method::POST, "/api/cured", Some(body))
+                .await?;
+            show(&target, &answer, |answer| {
+                format!("{} jobs go on\n", text(answer, "/resumed"))
+            });
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -40,6 +40,7 @@ pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
         .route("/api/messages", get(status::messages))
         .route("/api/messages/{id}/ack", post(status::acknowledge))
         .route("/api/chat", post(status::chat))
+        .route("/api/cured", post(status::cured))
         .route("/api/clock", post(status::clock))
         .fallback(|| async { error::Failure::not_found("there is no such path") })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -141,6 +141,13 @@ pub(super) async fn chat(State(edge): State<Edge>, body: Bytes) -> Answer {
     Ok(Json(json!({ "effects": effects })))
 }
 
+/// A limit was raised or a key replaced: what was paused for it goes on.
+pub(super) async fn cured(State(edge): State<Edge>, body: Bytes) -> Answer {
+    let request = Value::Object(object(&body)?);
+    let resumed = edge.service.cured(&edge.session, request).await?;
+    Ok(Json(json!({ "resumed": resumed })))
+}
+
 pub(super) async fn clock(State(edge): State<Edge>, body: Bytes) -> Answer {
     let request = object(&body)?;
     let to = match (request.get("advance_seconds"), request.get("to")) {

@@ -7,7 +7,7 @@ use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
     RunFilter, SearchQuery, StorageError, Unit,
 };
-use crate::wit::types::{Edge, Job, Message, Run};
+use crate::wit::types::{Edge, Job, Message, Run, StatusChange};
 
 /// The outer result is the trap, the inner one the contract's.
 type Answer<T> = wasmtime::Result<Result<T, StorageError>>;
@@ -121,6 +121,18 @@ impl Host for CallState {
             .context
             .storage
             .find_messages(&self.context.tenant, filter)
+            .await)
+    }
+
+    async fn find_changes(&mut self, job: String, limit: u32) -> Answer<Vec<StatusChange>> {
+        self.count_host_call()?;
+        if let Err(error) = page_rows(limit) {
+            return Ok(Err(error));
+        }
+        Ok(self
+            .context
+            .storage
+            .find_changes(&self.context.tenant, job, limit)
             .await)
     }
 

@@ -35,6 +35,10 @@ impl Service for Echo {
         Ok(Value::Null)
     }
 
+    async fn cured(&self, _session: &Session, _request: Value) -> Result<u32, CallError> {
+        Ok(0)
+    }
+
     async fn inbox(
         &self,
         _session: &Session,

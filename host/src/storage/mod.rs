@@ -13,7 +13,7 @@ use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
 };
-use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
 
 /// Who takes leases: unique to one running host.
 pub type Owner = str;
@@ -56,6 +56,12 @@ pub trait Storage: Send + Sync + 'static {
         tenant: &Tenant,
         filter: MessageFilter,
     ) -> Result<Vec<Message>, StorageError>;
+    async fn find_changes(
+        &self,
+        tenant: &Tenant,
+        job: String,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StorageError>;
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
 
     /// Leases for `owner` until `lease_until`.

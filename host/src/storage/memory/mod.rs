@@ -16,7 +16,7 @@ use crate::wit::storage::{
     SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{
-    DeliveryStatus, Edge, EdgeStatus, Instant, Job, JobStatus, Message, MessageKind, Run,
+    DeliveryStatus, Edge, EdgeStatus, Instant, Job, JobStatus, Message, MessageKind, Run, StatusChange,
 };
 
 /// A store that lives as long as its value.
@@ -42,6 +42,8 @@ struct Rows {
     slots: BTreeMap<String, (String, Instant)>,
     edges: BTreeMap<(String, String), Edge>,
     messages: BTreeMap<u64, Message>,
+    /// Oldest first.
+    changes: BTreeMap<String, Vec<StatusChange>>,
 }
 
 #[derive(Clone)]
@@ -222,6 +224,18 @@ impl Storage for MemoryStorage {
                 .take(rows_of_page(filter.limit))
                 .cloned()
                 .collect()
+        })
+    }
+
+    async fn find_changes(
+        &self,
+        tenant: &Tenant,
+        job: String,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StorageError> {
+        self.read(tenant, |rows| {
+            let changes = rows.changes.get(&job).into_iter().flatten().rev();
+            changes.take(rows_of_page(limit)).cloned().collect()
         })
     }
 

@@ -11,6 +11,8 @@ enum Undo {
     Run((String, Instant), Option<Box<Run>>),
     Edge((String, String), Option<Edge>),
     Message(u64, Option<Box<Message>>),
+    /// The last change of this job was appended.
+    Change(String),
 }
 
 impl Rows {
@@ -63,6 +65,9 @@ impl Rows {
             Undo::Edge(key, Some(edge)) => {
                 self.edges.insert(key, edge);
             }
+            Undo::Change(job) => {
+                self.changes.get_mut(&job).and_then(Vec::pop);
+            }
             Undo::Message(position, None) => {
                 self.messages.remove(&position);
             }
@@ -105,6 +110,10 @@ impl Rows {
                     undo.push(Undo::Message(*position, Some(Box::new(message.clone()))));
                     message.delivery = update.delivery;
                 }
+            }
+            Write::InsertChange(change) => {
+                undo.push(Undo::Change(change.job.clone()));
+                self.changes.entry(change.job.clone()).or_default().push(change);
             }
             Write::Release(at) => {
                 if let Some(row) = self.jobs.get_mut(&at.job).filter(|row| row.token == at.token) {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::storage::InboxEntry;
 use crate::storage::words::Word;
-use crate::wit::types::{Edge, Job, Message, Run};
+use crate::wit::types::{Edge, Job, Message, Run, StatusChange, StatusReason};
 
 /// The columns of `job`, in its order.
 pub(super) const JOB: &str = "jobs.id, jobs.revision, jobs.agent, jobs.user, jobs.created_by, jobs.created_at, jobs.updated_at, jobs.spec, jobs.state";
@@ -71,6 +71,23 @@ pub(super) fn edge(row: &Row<'_>) -> rusqlite::Result<Edge> {
         delay_seconds: row.get(3)?,
         status: word(row, 4)?,
         settled_at: row.get(5)?,
+    })
+}
+
+/// The columns of `change`, in its order.
+pub(super) const CHANGE: &str = "job, at, from_status, to_status, by, code, message";
+
+pub(super) fn change(row: &Row<'_>) -> rusqlite::Result<StatusChange> {
+    let (code, message): (Option<String>, Option<String>) = (row.get(5)?, row.get(6)?);
+    Ok(StatusChange {
+        job: row.get(0)?,
+        at: row.get(1)?,
+        from: word(row, 2)?,
+        to: word(row, 3)?,
+        by: row.get(4)?,
+        reason: code
+            .zip(message)
+            .map(|(code, message)| StatusReason { code, message }),
     })
 }
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use super::codec::json;
 use crate::storage::words::{Word, may_move};
 use crate::wit::storage::{Guard, JobToken, JobUpdate, Rejection, Unit, Write};
-use crate::wit::types::{Edge, Job, JobStatus, Message, Run};
+use crate::wit::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
 
 /// Why a unit was not applied: refused, or SQLite failed.
 enum Failure {
@@ -100,6 +100,7 @@ fn apply(connection: &Connection, tenant: &str, write: Write) -> Result<(), Fail
                 .execute(params![tenant, update.id, update.delivery.word()])?;
             Ok(())
         }
+        Write::InsertChange(change) => insert_change(connection, tenant, &change),
         Write::Release(at) => release(connection, tenant, &at),
     }
 }
@@ -303,6 +304,25 @@ fn insert_message(connection: &Connection, tenant: &str, message: &Message) -> R
             message.text,
             message.delivery.word(),
             message.created_at,
+        ])?;
+    Ok(())
+}
+
+fn insert_change(connection: &Connection, tenant: &str, change: &StatusChange) -> Result<(), Failure> {
+    connection
+        .prepare_cached(
+            "INSERT INTO changes (tenant, job, at, from_status, to_status, by, code, message) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            tenant,
+            change.job,
+            change.at,
+            change.from.word(),
+            change.to.word(),
+            change.by,
+            change.reason.as_ref().map(|reason| &reason.code),
+            change.reason.as_ref().map(|reason| &reason.message),
         ])?;
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
 };
-use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -212,6 +212,17 @@ impl Storage for SqliteStorage {
             .read(move |connection| read::find_messages(connection, &tenant, &filter))
             .await?;
         Ok(found.into_iter().map(|entry| entry.message).collect())
+    }
+
+    async fn find_changes(
+        &self,
+        tenant: &Tenant,
+        job: String,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| read::find_changes(connection, &tenant, &job, limit))
+            .await
     }
 
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {

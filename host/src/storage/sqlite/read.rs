@@ -3,14 +3,14 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::codec::{self, EDGE, JOB, MESSAGE};
+use super::codec::{self, CHANGE, EDGE, JOB, MESSAGE};
 use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
 use crate::storage::InboxEntry;
 use crate::storage::words::{STOP_WORDS, Word};
 use crate::wit::storage::{
     EdgeFilter, Hit, HitPage, JobFilter, JobPage, MessageFilter, Page, RunFilter, SearchMode, SearchQuery,
 };
-use crate::wit::types::{Edge, Instant, Job, JobStatus, Run};
+use crate::wit::types::{Edge, Instant, Job, JobStatus, Run, StatusChange};
 
 pub(super) fn jobs(
     connection: &Connection,
@@ -246,6 +246,20 @@ pub(super) fn find_messages(
     condition.and_words("kind", &filter.kinds);
     condition.and_words("delivery", &filter.deliveries);
     messages(connection, &condition, filter.limit)
+}
+
+pub(super) fn find_changes(
+    connection: &Connection,
+    tenant: &str,
+    job: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<StatusChange>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {CHANGE} FROM changes WHERE tenant = ?1 AND job = ?2 ORDER BY position DESC LIMIT ?3"
+    ))?;
+    statement
+        .query_map(params![tenant, job, limit.clamp(1, PAGE_ROWS_MAX)], codec::change)?
+        .collect()
 }
 
 pub(super) fn inbox(

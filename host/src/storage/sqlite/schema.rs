@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::OpenError;
 
 /// Each brings the file from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, HISTORY];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON. `seq` is the order of creation.
@@ -95,6 +95,22 @@ CREATE VIRTUAL TABLE job_text USING fts5 (
 );
 ";
 
+/// * changes: the history of each job's status, read newest first; `position` is its order.
+const HISTORY: &str = "
+CREATE TABLE changes (
+    position    INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant      TEXT NOT NULL,
+    job         TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    from_status TEXT NOT NULL,
+    to_status   TEXT NOT NULL,
+    by          TEXT NOT NULL,
+    code        TEXT,
+    message     TEXT
+) STRICT;
+CREATE INDEX changes_by_job ON changes (tenant, job, position);
+";
+
 /// Brings a file to the present version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -111,4 +127,34 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rusqlite::Connection;
+
+    use super::{MIGRATIONS, migrate};
+
+    /// A file of every earlier version is brought up to date, and keeps its rows.
+    #[test]
+    fn files_of_every_version_are_migrated() {
+        for version in 0..MIGRATIONS.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            for migration in &MIGRATIONS[..version] {
+                connection.execute_batch(migration).unwrap();
+            }
+            connection.pragma_update(None, "user_version", version).unwrap();
+            if version > 0 {
+                let edge = "INSERT INTO edges VALUES ('t', 'a', 'b', 'success', 0, 'waiting', NULL)";
+                connection.execute_batch(edge).unwrap();
+            }
+            migrate(&mut connection).unwrap();
+            let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, usize>(0)).unwrap();
+            assert_eq!(count("PRAGMA user_version"), MIGRATIONS.len());
+            assert_eq!(count("SELECT count(*) FROM edges"), usize::from(version > 0));
+            assert_eq!(count("SELECT count(*) FROM changes"), 0);
+        }
+    }
 }
