@@ -23,8 +23,12 @@ pub const DEPENDENCIES_MAX: usize = 100;
 pub const DEPENDENTS_SHOWN_MAX: u32 = 100;
 /// Changes of status shown with a job.
 pub const HISTORY_SHOWN_MAX: u32 = 50;
-/// Jobs looked at when a change of dependencies is checked for a cycle.
-pub const CYCLE_JOBS_MAX: usize = 20_000;
+/// Dependencies looked at when a change of them is checked for a cycle.
+pub const CYCLE_EDGES_MAX: u32 = 20_000;
+/// Jobs above a new dependency that are guarded while it is made: a unit holds so many guards.
+pub const CYCLE_GUARDS_MAX: usize = 800;
+/// Jobs of a circle that its error names.
+pub const CYCLE_JOBS_NAMED_MAX: usize = 12;
 
 pub const TIMEOUT_SECONDS_MAX: u32 = 86_400;
 pub const TIMEOUT_SECONDS_DEFAULT: u32 = 3_600;

@@ -1,6 +1,8 @@
 //! What a job is to wait for: from references to edges.
 
-use crate::bindings::storage::{EdgeFilter, JobFilter, Page, Write};
+use std::collections::{HashMap, VecDeque};
+
+use crate::bindings::storage::{AncestorEdges, EdgeFilter, Guard, JobFilter, Page, Write};
 use crate::bindings::tools::{Dependency, ToolError};
 use crate::bindings::types::{Caller, DependencyCondition, Edge, EdgeStatus, Job};
 use crate::dependents;
@@ -169,43 +171,65 @@ pub fn attach(prerequisite: &Job, now: i64) -> Write {
     units::update(&job, None, now)
 }
 
-/// Refuses edges that would close a circle, naming it.
-pub fn check_cycle(world: &impl World, job: &Job, wanted: &[(Job, Edge)]) -> Result<(), ToolError> {
-    let mut trail: std::collections::HashMap<String, String> = std::collections::HashMap::new();
-    let mut front: Vec<String> = Vec::new();
-    for (prerequisite, _) in wanted {
-        trail.insert(prerequisite.id.clone(), job.id.clone());
-        front.push(prerequisite.id.clone());
+/// Refuses edges that would close a circle, naming it. Who has no dependents is in no circle.
+///
+/// Two changes far apart can close a circle together, each seeing none. So every job that the
+/// answer rests on is guarded: a change of what a job waits for writes that job's row.
+pub fn check_cycle(world: &impl World, job: &Job, wanted: &[(Job, Edge)]) -> Result<Vec<Guard>, ToolError> {
+    if job.state.dependents == 0 || wanted.is_empty() {
+        return Ok(Vec::new());
     }
-    while !front.is_empty() {
-        if trail.len() > limits::CYCLE_JOBS_MAX {
-            let message = format!(
-                "More than {} jobs hang together here; simplify the dependencies.",
-                limits::CYCLE_JOBS_MAX
-            );
-            return Err(invalid("depends_on", message));
-        }
-        let mut next = Vec::new();
-        for page in front.chunks(1_000) {
-            for edge in world.find_edges(&EdgeFilter::OfDependents(page.to_vec()))? {
-                if edge.prerequisite == job.id {
-                    return Err(cycle(world, job, &trail, &edge.dependent)?);
-                }
-                if !trail.contains_key(&edge.prerequisite) {
-                    trail.insert(edge.prerequisite.clone(), edge.dependent);
-                    next.push(edge.prerequisite);
-                }
+    let mut front: VecDeque<String> = wanted.iter().map(|(wanted, _)| wanted.id.clone()).collect();
+    let ancestors = EdgeFilter::Ancestors(AncestorEdges {
+        dependents: front.iter().cloned().collect(),
+        limit: limits::CYCLE_EDGES_MAX,
+    });
+    // First the rows, then what is decided on: a change in between makes the rows stale.
+    let seen = world.find_edges(&ancestors)?;
+    let ends = seen
+        .into_iter()
+        .flat_map(|edge| [edge.dependent, edge.prerequisite]);
+    let mut guarded: Vec<String> = ends.collect();
+    guarded.sort();
+    guarded.dedup();
+    guarded.truncate(limits::CYCLE_GUARDS_MAX);
+    let rows = world.get_jobs(&guarded)?;
+    let guards = rows.iter().flatten().map(units::at_revision).collect();
+    let above = world.find_edges(&ancestors)?;
+    if above.len() == limits::CYCLE_EDGES_MAX as usize {
+        let message = format!(
+            "{} dependencies or more hang together here; simplify them.",
+            limits::CYCLE_EDGES_MAX
+        );
+        return Err(invalid("depends_on", message));
+    }
+    let mut waits_for: HashMap<&str, Vec<&str>> = HashMap::with_capacity(above.len());
+    for edge in &above {
+        waits_for
+            .entry(&edge.dependent)
+            .or_default()
+            .push(&edge.prerequisite);
+    }
+    // Who was reached from whom, on the way up from the job.
+    let mut trail: HashMap<String, String> = front.iter().map(|id| (id.clone(), job.id.clone())).collect();
+    while let Some(reached) = front.pop_front() {
+        for above in waits_for.get(reached.as_str()).into_iter().flatten() {
+            if *above == job.id {
+                return Err(cycle(world, job, &trail, &reached)?);
+            }
+            if !trail.contains_key(*above) {
+                trail.insert((*above).to_owned(), reached.clone());
+                front.push_back((*above).to_owned());
             }
         }
-        front = next;
     }
-    Ok(())
+    Ok(guards)
 }
 
 fn cycle(
     world: &impl World,
     job: &Job,
-    trail: &std::collections::HashMap<String, String>,
+    trail: &HashMap<String, String>,
     last: &str,
 ) -> Result<ToolError, ToolError> {
     let mut ids = vec![last.to_owned()];
@@ -217,16 +241,23 @@ fn cycle(
         ids.push(before.clone());
     }
     ids.reverse();
-    let mut titles = vec![job.spec.title.clone()];
-    titles.extend(
-        world
-            .get_jobs(&ids)?
-            .into_iter()
-            .flatten()
-            .map(|job| job.spec.title),
-    );
-    titles.push(job.spec.title.clone());
-    let circle: Vec<String> = titles.iter().map(|title| format!("“{title}”")).collect();
+    // A long circle is told by its two ends.
+    let left_out = ids.len().saturating_sub(limits::CYCLE_JOBS_NAMED_MAX);
+    let half = limits::CYCLE_JOBS_NAMED_MAX / 2;
+    if left_out > 0 {
+        ids.drain(half..half + left_out);
+    }
+    let between = world
+        .get_jobs(&ids)?
+        .into_iter()
+        .flatten()
+        .map(|job| job.spec.title);
+    let own = std::iter::once(job.spec.title.clone());
+    let titles = own.clone().chain(between).chain(own);
+    let mut circle: Vec<String> = titles.map(|title| format!("“{title}”")).collect();
+    if left_out > 0 {
+        circle.insert(half + 1, format!("… {left_out} more …"));
+    }
     Ok(invalid(
         "depends_on",
         format!(

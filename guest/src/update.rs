@@ -261,7 +261,9 @@ impl<'a, W: World> Change<'a, W> {
         };
         let wanted = prerequisites::merged(Some(wanted), None)?;
         let wanted = prerequisites::edges(self.world, self.caller, &self.job.id, &wanted)?;
-        prerequisites::check_cycle(self.world, &self.job, &wanted)?;
+        for guard in prerequisites::check_cycle(self.world, &self.job, &wanted)? {
+            self.unit.guard(guard);
+        }
         let present = resume::edges_of(self.world, &self.job)?;
         for old in &present {
             if wanted

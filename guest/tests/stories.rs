@@ -310,6 +310,35 @@ fn a_circle_of_dependencies_is_refused_by_name() {
     );
 }
 
+/// B waits for C and D for A. At the same time A shall wait for B, and C for D: neither change sees a
+/// circle, together they close one.
+#[test]
+fn two_changes_far_apart_do_not_close_a_circle_together() {
+    let world = Model::new();
+    let a = made(&world, &once("A"));
+    let c = made(&world, &once("C"));
+    let b = made(&world, &after("B", &c, 0));
+    let d = made(&world, &after("D", &a, 0));
+    let waits = |job: &str, other: &str| JobUpdateRequest {
+        depends_on: Some(vec![Dependency {
+            job: other.into(),
+            on: None,
+            delay_seconds: None,
+        }]),
+        ..change(job)
+    };
+    let meanwhile = waits(&c, &d);
+    world.meddle.borrow_mut().push(Box::new(move |world| {
+        update::update(world, &caller(), &meanwhile).unwrap();
+    }));
+    let error = update::update(&world, &caller(), &waits(&a, &b)).unwrap_err();
+    assert!(
+        error.message.contains("“A” → “B” → “C” → “D” → “A”"),
+        "{}",
+        error.message
+    );
+}
+
 #[test]
 fn an_unknown_or_foreign_prerequisite_is_refused() {
     let world = Model::new();

@@ -17,6 +17,9 @@ pub const UNIT_WRITES_MAX: usize = 1_000;
 /// Rows of one page that storage hands out.
 pub const PAGE_ROWS_MAX: u32 = 1_000;
 
+/// Edges that one question about all ancestors hands out.
+pub const ANCESTOR_EDGES_MAX: u32 = 20_000;
+
 /// Matches beyond this are not counted: a total is exact up to here.
 pub const TOTAL_COUNT_MAX: u64 = 10_000;
 

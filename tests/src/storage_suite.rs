@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use meanwhile::storage::Storage;
 use meanwhile::wit::storage::{
-    EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate, Page,
-    PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, StorageError, Unit, Write,
+    AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
+    Page, PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use meanwhile::wit::types::{
     DeliveryStatus, DependencyCondition, DependencyFailurePolicy, Edge, EdgeStatus, Instant, Job, JobSpec,
@@ -611,6 +611,25 @@ suite! {
         assert_eq!(store.next_due(TENANT).await.unwrap(), Some(110));
         assert!(store.due_tenants(109).await.unwrap().is_empty());
         assert_eq!(store.due_tenants(110).await.unwrap(), vec![TENANT.to_owned()]);
+    }
+
+    /// All that jobs wait for, through any number of others; each edge once, also around a diamond.
+    ancestors_of_jobs(store) {
+        let pairs = [("e", "c"), ("e", "d"), ("c", "b"), ("d", "b"), ("b", "a"), ("x", "a")];
+        let writes = pairs.map(|(dependent, prerequisite)| Write::PutEdge(edge(dependent, prerequisite)));
+        one(&store, vec![], writes.into()).await.unwrap();
+        let above = async |of: &[&str], limit| {
+            let dependents = of.iter().map(|id| (*id).to_owned()).collect();
+            let filter = EdgeFilter::Ancestors(AncestorEdges { dependents, limit });
+            let mut found: Vec<String> =
+                store.find_edges(TENANT, filter).await.unwrap().iter().map(|edge| format!("{}{}", edge.dependent, edge.prerequisite)).collect();
+            found.sort();
+            found.join(" ")
+        };
+        assert_eq!(above(&["e"], 9).await, "ba cb db ec ed");
+        assert_eq!(above(&["c", "x"], 9).await, "ba cb xa");
+        assert_eq!(above(&["a"], 9).await, "");
+        assert_eq!(above(&["e"], 2).await.split(' ').count(), 2);
     }
 
     /// A job's history is read newest first, and undone with its unit.

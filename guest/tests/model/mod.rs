@@ -374,6 +374,21 @@ impl World for Model {
                 .filter(|edge| ids.contains(&edge.dependent))
                 .cloned()
                 .collect(),
+            EdgeFilter::Ancestors(of) => {
+                let mut above: Vec<Edge> = Vec::new();
+                let mut front = of.dependents.clone();
+                while let Some(dependent) = front.pop() {
+                    for ((_, prerequisite), edge) in
+                        rows.edges.iter().filter(|((one, _), _)| *one == dependent)
+                    {
+                        if !above.contains(edge) && above.len() < of.limit as usize {
+                            above.push(edge.clone());
+                            front.push(prerequisite.clone());
+                        }
+                    }
+                }
+                above
+            }
             EdgeFilter::OfPrerequisite(of) => edges
                 .filter(|edge| edge.prerequisite == of.prerequisite)
                 .filter(|edge| of.statuses.is_empty() || of.statuses.contains(&edge.status))

@@ -34,6 +34,8 @@ fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
     match filter {
         EdgeFilter::OfDependents(jobs) => bounded("dependents", jobs.len(), PAGE_ROWS_MAX as usize),
         EdgeFilter::OfPrerequisite(prerequisite) => page_rows(prerequisite.limit),
+        EdgeFilter::Ancestors(of) => bounded("dependents", of.dependents.len(), PAGE_ROWS_MAX as usize)
+            .and_then(|()| bounded("edges", of.limit as usize, limits::ANCESTOR_EDGES_MAX as usize)),
     }
 }
 

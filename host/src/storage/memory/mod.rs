@@ -3,7 +3,7 @@
 mod find;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -12,8 +12,8 @@ use self::find::{among, cut, rows_of_page, search};
 use super::words::Word;
 use super::{InboxEntry, Owner, Storage, Tenant};
 use crate::wit::storage::{
-    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
-    SearchQuery, StorageError, Unit,
+    AncestorEdges, Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
+    RunFilter, SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{
     DeliveryStatus, Edge, EdgeStatus, Instant, Job, JobStatus, Message, MessageKind, Run, StatusChange,
@@ -72,6 +72,30 @@ impl JobRow {
 impl Rows {
     fn run(&self, id: &str) -> Option<&Run> {
         self.runs.get(self.slots.get(id)?)
+    }
+
+    fn ancestors(&self, of: &AncestorEdges) -> Vec<Edge> {
+        let mut above = Vec::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut front: Vec<&str> = of.dependents.iter().map(String::as_str).collect();
+        while let Some(dependent) = front.pop() {
+            if !seen.insert(dependent) {
+                continue;
+            }
+            let first = (dependent.to_owned(), String::new());
+            for (_, edge) in self
+                .edges
+                .range(first..)
+                .take_while(|(key, _)| key.0 == dependent)
+            {
+                if above.len() == of.limit as usize {
+                    return above;
+                }
+                above.push(edge.clone());
+                front.push(&edge.prerequisite);
+            }
+        }
+        above
     }
 
     fn claim(&mut self, owner: &str, now: Instant, lease_until: Instant, limit: u32) -> Vec<Claim> {
@@ -205,6 +229,7 @@ impl Storage for MemoryStorage {
                 .take(rows_of_page(of.limit))
                 .cloned()
                 .collect(),
+            EdgeFilter::Ancestors(of) => rows.ancestors(of),
         })
     }
 

@@ -200,6 +200,20 @@ pub(super) fn find_edges(
             }
             Ok(edges)
         }
+        EdgeFilter::Ancestors(of) => {
+            let first = serde_json::to_string(&of.dependents).unwrap_or_default();
+            // UNION, not UNION ALL: each job once, so that a diamond is no explosion.
+            let mut statement = connection.prepare_cached(&format!(
+                "WITH RECURSIVE above (job) AS ( \
+                     SELECT value FROM json_each(?2) \
+                     UNION \
+                     SELECT edges.prerequisite FROM above JOIN edges ON edges.tenant = ?1 AND edges.dependent = above.job) \
+                 SELECT {EDGE} FROM above JOIN edges ON edges.tenant = ?1 AND edges.dependent = above.job LIMIT ?3"
+            ))?;
+            statement
+                .query_map(params![tenant, first, of.limit], codec::edge)?
+                .collect()
+        }
         EdgeFilter::OfPrerequisite(of) => {
             let mut condition = Condition::new(
                 "tenant = ? AND prerequisite = ?",

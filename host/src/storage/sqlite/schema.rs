@@ -151,7 +151,11 @@ mod tests {
                 connection.execute_batch(edge).unwrap();
             }
             migrate(&mut connection).unwrap();
-            let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, usize>(0)).unwrap();
+            let count = |sql: &str| {
+                connection
+                    .query_row(sql, [], |row| row.get::<_, usize>(0))
+                    .unwrap()
+            };
             assert_eq!(count("PRAGMA user_version"), MIGRATIONS.len());
             assert_eq!(count("SELECT count(*) FROM edges"), usize::from(version > 0));
             assert_eq!(count("SELECT count(*) FROM changes"), 0);
