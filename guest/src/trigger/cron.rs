@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use chrono::{NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Utc};
 
 use super::limits::TEXT_CHARS_MAX;
 use super::zone::clip;
@@ -284,9 +284,7 @@ impl Pattern {
         pattern.lines = pattern
             .build(either)
             .map_err(|error| format!("`{}`: {error}", clip(text)))?;
-        let start =
-            chrono::NaiveDate::from_ymd_opt(1970, 1, 1).map(|day| day.and_time(chrono::NaiveTime::MIN));
-        if start.is_some_and(|start| pattern.next_local(start).is_none()) {
+        if pattern.next_local(before_the_first_year()).is_none() {
             return Err(format!(
                 "`{}` never fires: no month it names has such a day. Use an existing date, or `L` for the last day.",
                 clip(text)
@@ -387,8 +385,13 @@ impl Pattern {
         Ok(lines)
     }
 
-    /// The first local time after another.
+    /// The first local time after another, in the years that cron knows.
     pub(super) fn next_local(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
+        // The crate cannot count from before the year 0, nor from the calendar's last second.
+        if after.year() > YEAR_LAST as i32 {
+            return None;
+        }
+        let after = after.max(before_the_first_year());
         let from = Utc.from_utc_datetime(&after);
         self.lines
             .iter()
@@ -397,6 +400,11 @@ impl Pattern {
             .filter(|at| *at > after)
             .min()
     }
+}
+
+/// The last second of 1969.
+fn before_the_first_year() -> NaiveDateTime {
+    DateTime::UNIX_EPOCH.naive_utc() - TimeDelta::seconds(1)
 }
 
 /// Length of a month, the months that have it, the years in which they do (empty: all).

@@ -373,7 +373,7 @@ fn times(trigger: &mut TriggerConfig, zone: Tz, now: Instant, warnings: &mut Vec
     );
     let present = || format!("It is now {} in {}", zone::format(zone, now), zone.name());
     if let Some(at) = run_at {
-        if at < now - PAST_TOLERANCE_MS {
+        if at < now.saturating_sub(PAST_TOLERANCE_MS) {
             return wrong(
                 "run_at",
                 format!("run_at {} is in the past. {}.", zone::format(zone, at), present()),
@@ -468,6 +468,21 @@ fn fires(
             ),
         };
     };
+    // The jitter of a job follows from its id, which it does not have yet: any could be drawn, but
+    // none as long as an interval.
+    let longest = trigger.interval_seconds.map_or(u32::MAX, |seconds| seconds - 1);
+    if let (Some(end), Some(jitter)) = (schedule.horizon(), trigger.jitter_seconds.map(|j| j.min(longest)))
+        && first.saturating_add(i64::from(jitter) * 1000) > end
+    {
+        return wrong(
+            "jitter_seconds",
+            format!(
+                "jitter_seconds may move the first fire, {}, past end_at, and then nothing would fire: make it smaller \
+                 or end_at later.",
+                zone::format(zone, first)
+            ),
+        );
+    }
     if trigger.end_at.is_some() && schedule.next_after(first).is_none() {
         warnings.push(format!(
             "end_at leaves one fire only: {}.",

@@ -117,7 +117,7 @@ impl Schedule {
                 first,
             } => {
                 let n = from
-                    .checked_sub(*origin)?
+                    .saturating_sub(*origin)
                     .div_euclid(*period_ms)
                     .checked_add(1)?
                     .max(*first);
@@ -137,10 +137,11 @@ impl Schedule {
             Rule::Once(_) => Some((first, 1)),
             Rule::Interval { period_ms, .. } => {
                 let before = self.end.map_or(before, |end| before.min(end));
-                let more = (before - first) / period_ms;
+                let period = period_ms.unsigned_abs();
+                let more = before.abs_diff(first) / period;
                 Some((
-                    first + more * period_ms,
-                    u32::try_from(more + 1).unwrap_or(u32::MAX),
+                    first.saturating_add_unsigned(more * period),
+                    u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1),
                 ))
             }
             Rule::Cron(_) => {
