@@ -3,6 +3,7 @@
 //! Pure functions of (trigger, instant). Slots are computed from the schedule, never from the
 //! last run, so nothing drifts.
 
+mod clock_effect;
 mod cron;
 pub mod limits;
 mod merge;

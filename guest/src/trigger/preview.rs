@@ -1,8 +1,8 @@
 //! What a trigger means, without creating anything.
 
 use super::limits::PREVIEW_FIRES_MAX;
-use super::zone::{self, Change};
-use super::{Context, Schedule, cron, invalid, normalise, summary};
+use super::zone;
+use super::{Context, Schedule, clock_effect, cron, invalid, normalise, summary};
 use crate::bindings::schedule::{ClockChange, PreviewAnswer, PreviewRequest};
 use crate::bindings::tools::ToolError;
 use crate::bindings::types::{Instant, TriggerConfig};
@@ -68,7 +68,7 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
             at: zone::format(zone, change.at),
             offset_before: zone::format_offset(change.seconds_before),
             offset_after: zone::format_offset(change.seconds_after),
-            effect: effect(&schedule, &done.trigger, &change),
+            effect: clock_effect::effect(done.job_type, &done.trigger, &change),
         })
         .collect();
     Ok(PreviewAnswer {
@@ -78,15 +78,4 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
         next_runs,
         clock_changes,
     })
-}
-
-/// One sentence on what a clock change does to the schedule.
-fn effect(schedule: &Schedule, trigger: &TriggerConfig, change: &Change) -> String {
-    if trigger.interval_seconds.is_some() {
-        return "No effect on the interval; the local times of the fires move with the clocks.".to_owned();
-    }
-    if trigger.cron.is_none() {
-        return "No effect: it fires at one instant.".to_owned();
-    }
-    schedule.effect_of(change)
 }
