@@ -17,6 +17,10 @@ use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::wit::types::Caller;
 
+/// What is logged unless `RUST_LOG` says otherwise. The protocol's library reports each request's
+/// beginning and end as news.
+const LOG_DEFAULT: &str = "info,rmcp=warn";
+
 /// Who calls where there is no authentication.
 const LOCAL_CALLER: &str = "local";
 
@@ -39,7 +43,7 @@ pub(super) struct PreviewArgs {
 
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUST_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG_DEFAULT));
     // Standard output belongs to answers, and to MCP over stdio.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

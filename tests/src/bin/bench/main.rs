@@ -1,6 +1,6 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `drain`,
-//! `prompt`, `million`) only those are measured.
+//! `graphs`, `prompt`, `million`) only those are measured.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 mod calls;
 mod drain;
 mod figures;
+mod graphs;
 mod million;
 mod prompt;
 mod rows;
@@ -23,6 +24,9 @@ async fn main() {
     }
     if wanted("drain") {
         drain::measure().await;
+    }
+    if wanted("graphs") {
+        graphs::measure().await;
     }
     if wanted("prompt") {
         prompt::measure().await;
