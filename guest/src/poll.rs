@@ -305,6 +305,15 @@ fn take_over(
     } else {
         Task::Execute
     };
+    if task == Task::Execute
+        && let Some(text) = start::spent_out(&job)
+    {
+        // The run waits: with more budget, resumed, it goes on where it was.
+        run.status = RunStatus::Waiting;
+        block(world, &mut unit, &mut job, Some(&run), &text)?;
+        unit.push(Write::UpdateRun(run));
+        return Ok(finish(unit, job, token, now));
+    }
     run.attempt += 1;
     run.token = token;
     run.started_at = Some(now);
@@ -316,6 +325,33 @@ fn take_over(
     }
     job.state.due_at = Some(now);
     submit(world, unit, job, run, task, now, false)
+}
+
+/// BLOCKED, and told, because the budget is spent.
+fn block(
+    world: &impl World,
+    unit: &mut Draft,
+    job: &mut Job,
+    run: Option<&Run>,
+    text: &str,
+) -> Result<(), Trouble> {
+    transition(&mut job.state, JobStatus::Blocked, reason("budget_spent", text))?;
+    job.state.due_at = None;
+    let fact = format!(
+        "budget:{}",
+        run.map_or(job.state.next_fire, |run| Some(run.slot))
+            .unwrap_or_default()
+    );
+    let run = run.map(|run| run.id.as_str());
+    unit.push(messages::about(
+        world,
+        job,
+        run,
+        MessageKind::Incident,
+        &fact,
+        text,
+    ));
+    Ok(())
 }
 
 /// ACTIVE and due: starts the run of its slot, after its misfire policy and its budget were asked.
@@ -336,21 +372,8 @@ fn fire(
         return Ok(finish(unit, job, token, now));
     }
     if let Some((text, until)) = start::over_budget(&job, now) {
-        transition(
-            &mut job.state,
-            JobStatus::Blocked,
-            reason("budget_spent", text.clone()),
-        )?;
+        block(world, &mut unit, &mut job, None, &text)?;
         job.state.due_at = until;
-        let fact = format!("budget:{slot}");
-        unit.push(messages::about(
-            world,
-            &job,
-            None,
-            MessageKind::Incident,
-            &fact,
-            &text,
-        ));
         return Ok(finish(unit, job, token, now));
     }
     let (run_slot, missed) = match choose_slot(&job, slot, now) {

@@ -51,6 +51,22 @@ pub fn count(job: &mut Job, now: Instant) {
     job.state.run_count += 1;
 }
 
+/// Why the job may spend no more: asked before every attempt of a run.
+pub fn spent_out(job: &Job) -> Option<String> {
+    let budget = job.spec.budget.as_ref()?;
+    let spent = &job.state.spent;
+    if budget.max_tokens.is_some_and(|max| spent.tokens >= max) {
+        return Some(format!("Its token budget is spent: {} used.", spent.tokens));
+    }
+    if budget.max_cost_usd.is_some_and(|max| spent.cost_usd >= max) {
+        return Some(format!(
+            "Its cost budget is spent: {:.2} US dollars used.",
+            spent.cost_usd
+        ));
+    }
+    None
+}
+
 /// Why the job may not start another run, and from when it may again.
 pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)> {
     const DAY_MS: i64 = 86_400_000;
@@ -62,14 +78,8 @@ pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)>
             None,
         ));
     }
-    if budget.max_tokens.is_some_and(|max| spent.tokens >= max) {
-        return Some((format!("Its token budget is spent: {} used.", spent.tokens), None));
-    }
-    if budget.max_cost_usd.is_some_and(|max| spent.cost_usd >= max) {
-        return Some((
-            format!("Its cost budget is spent: {:.2} US dollars used.", spent.cost_usd),
-            None,
-        ));
+    if let Some(text) = spent_out(job) {
+        return Some((text, None));
     }
     let zone = plan::zone(&job.spec);
     let today = local_day(now, zone);

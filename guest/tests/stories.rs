@@ -8,8 +8,8 @@ use meanwhile_guest::bindings::tools::{
     Dependency, ErrorCode, JobCreateRequest, JobPauseRequest, JobUpdateRequest, TriggerPatch,
 };
 use meanwhile_guest::bindings::types::{
-    DependencyFailurePolicy, ErrorClass, JobStatus, MessageKind, NotifyPolicy, RunStatus, TriggerConfig,
-    Verdict,
+    Budget, DependencyFailurePolicy, ErrorClass, JobStatus, MessageKind, NotifyPolicy, RunStatus,
+    TriggerConfig, Verdict,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
 use meanwhile_guest::{chat, create, stop, update};
@@ -686,7 +686,7 @@ fn updates_are_refused_when_they_say_nothing_or_come_too_late() {
 #[test]
 fn a_spent_budget_blocks_with_the_reason() {
     let world = Model::new();
-    let budget = meanwhile_guest::bindings::types::Budget {
+    let budget = Budget {
         max_runs: Some(2),
         max_runs_per_day: None,
         max_tokens: None,
@@ -704,10 +704,47 @@ fn a_spent_budget_blocks_with_the_reason() {
     assert_eq!(world.job(&job).state.status_reason.unwrap().code, "budget_spent");
 }
 
+/// Attempts of one run spend too: a retry that nothing is left for waits for more.
+#[test]
+fn a_retry_does_not_outspend_the_budget() {
+    let world = Model::new();
+    let budget = Budget {
+        max_runs: None,
+        max_runs_per_day: None,
+        max_tokens: Some(4),
+        max_cost_usd: None,
+    };
+    let job = made(
+        &world,
+        &JobCreateRequest {
+            budget: Some(budget),
+            ..once("Research")
+        },
+    );
+    let failing = |_: &_| failed(ErrorClass::Transient, "timed out");
+    let runs = world.live(DAY, failing);
+    assert_eq!(runs.len(), 2, "two tokens an attempt");
+    assert_eq!(world.status(&job), JobStatus::Blocked);
+    assert_eq!(world.job(&job).state.status_reason.unwrap().code, "budget_spent");
+    assert_eq!(world.messages(&job).len(), 1);
+    let more = JobUpdateRequest {
+        budget: Some(Some(Budget {
+            max_tokens: Some(100),
+            ..budget
+        })),
+        status: Some(JobStatus::Active),
+        ..change(&job)
+    };
+    update::update(&world, &caller(), &more).unwrap();
+    let runs = world.live(0, |_| ok("done"));
+    assert_eq!((runs.len(), runs[0].attempt), (1, 3));
+    assert_eq!(world.status(&job), JobStatus::Completed);
+}
+
 #[test]
 fn a_daily_budget_goes_on_the_next_day() {
     let world = Model::new();
-    let budget = meanwhile_guest::bindings::types::Budget {
+    let budget = Budget {
         max_runs: None,
         max_runs_per_day: Some(3),
         max_tokens: None,
