@@ -35,6 +35,7 @@ pub const EMPTY_TRIGGER: TriggerConfig = TriggerConfig {
     when: None,
     run_at: None,
     cron: None,
+    every: None,
     interval_seconds: None,
     start_at: None,
     end_at: None,
@@ -63,6 +64,7 @@ pub fn create(
     let context = Context {
         now,
         caller_zone: caller.time_zone.as_deref(),
+        stored: None,
     };
     let normalised = normalise(trigger, request.job_type, &context)?;
     let wanted = prerequisites::merged(

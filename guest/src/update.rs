@@ -238,6 +238,7 @@ impl<'a, W: World> Change<'a, W> {
         let context = Context {
             now: self.now,
             caller_zone: self.caller.time_zone.as_deref(),
+            stored: Some(&self.job.spec.trigger),
         };
         let normalised = normalise(&trigger, job_type, &context)?;
         if self.job.spec.trigger.interval_seconds != normalised.trigger.interval_seconds {

@@ -626,6 +626,7 @@ fn changing_the_interval_keeps_the_rest_of_the_trigger() {
         when: None,
         run_at: None,
         cron: None,
+        every: None,
         interval_seconds: Some(Some(7_200)),
         start_at: None,
         end_at: None,

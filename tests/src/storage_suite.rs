@@ -42,6 +42,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
                 when: None,
                 run_at: None,
                 cron: None,
+                every: None,
                 interval_seconds: Some(60),
                 start_at: None,
                 end_at: None,

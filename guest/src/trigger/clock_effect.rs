@@ -16,7 +16,12 @@ const NEAR_MS: i64 = 86_400_000;
 
 /// One sentence on a change of the clocks. Times are those before the shift by jitter, which is
 /// the job's own.
-pub(super) fn effect(job_type: JobType, trigger: &TriggerConfig, change: &Change) -> String {
+pub(super) fn effect(
+    job_type: JobType,
+    trigger: &TriggerConfig,
+    anchor: Instant,
+    change: &Change,
+) -> String {
     if trigger.interval_seconds.is_some() {
         return "No effect on the interval; the local times of the fires move with the clocks.".to_owned();
     }
@@ -35,7 +40,7 @@ pub(super) fn effect(job_type: JobType, trigger: &TriggerConfig, change: &Change
         }),
         ..still.clone()
     };
-    let schedule = |trigger| Schedule::new("", job_type, trigger, 0);
+    let schedule = |trigger| Schedule::new("", job_type, trigger, anchor);
     let (Ok(pattern), Ok(real), Ok(willing)) = (Pattern::parse(cron), schedule(&still), schedule(&willing))
     else {
         return NONE.to_owned();

@@ -28,3 +28,15 @@ pub const CLOCK_CHANGE_WEEKS_MAX: u32 = 261;
 pub const PREVIEW_FIRES_MAX: u32 = 1_000;
 /// Time of day of "tomorrow", "every Monday" and whatever else names a day and no time.
 pub const DEFAULT_HOUR: u32 = 9;
+/// "in the afternoon" without a time.
+pub const AFTERNOON_HOUR: u32 = 15;
+/// "in the evening" without a time.
+pub const EVENING_HOUR: u32 = 18;
+/// "at night", "tonight" without a time.
+pub const NIGHT_HOUR: u32 = 21;
+/// "at the end of the day" (of the week, of the month).
+pub const CLOSING_HOUR: u32 = 17;
+/// Times of day that one line of words may name.
+pub const CLOCKS_MAX: usize = 8;
+/// `every.count`: days, weeks or months from one period that counts to the next.
+pub const CADENCE_MAX: u32 = 366;

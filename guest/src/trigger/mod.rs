@@ -3,11 +3,13 @@
 //! Pure functions of (trigger, instant). Slots are computed from the schedule, never from the
 //! last run, so nothing drifts.
 
+mod cadence;
 mod clock_effect;
 mod cron;
 pub mod limits;
 mod merge;
 mod normalise;
+mod phrasing;
 pub mod predicate;
 mod preview;
 mod sentence;
@@ -39,6 +41,8 @@ pub struct Context<'a> {
     pub now: Instant,
     /// The caller's zone, used where the trigger names none.
     pub caller_zone: Option<&'a str>,
+    /// The job's trigger before a change. Words that the change left alone are not read again.
+    pub stored: Option<&'a TriggerConfig>,
 }
 
 /// A trigger that was checked and completed: what is stored in the job.
@@ -66,8 +70,9 @@ pub fn normalise(
 }
 
 /// Merges a patch: a field given replaces, `null` clears, others stay; `misfire` and `dst` merge
-/// their own fields. `when` given replaces run_at, cron and interval_seconds; any of those three
-/// given clears `when` and the other two.
+/// their own fields. `when` given replaces run_at, cron, every and interval_seconds, and the start
+/// and end that the old words had set; any of the times given clears `when` and the other kinds.
+/// A new start, end or cadence clears words that had set another.
 pub fn merge(trigger: &TriggerConfig, patch: &TriggerPatch) -> TriggerConfig {
     merge::merge(trigger, patch)
 }

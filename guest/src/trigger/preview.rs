@@ -12,6 +12,7 @@ const NOTHING: TriggerConfig = TriggerConfig {
     when: None,
     run_at: None,
     cron: None,
+    every: None,
     interval_seconds: None,
     start_at: None,
     end_at: None,
@@ -48,6 +49,7 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
     let context = Context {
         now,
         caller_zone: request.timezone.as_deref(),
+        stored: None,
     };
     let done = normalise(&trigger, request.job_type, &context)?;
     let name = done.trigger.timezone.as_deref().unwrap_or("UTC");
@@ -68,7 +70,7 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
             at: zone::format(zone, change.at),
             offset_before: zone::format_offset(change.seconds_before),
             offset_after: zone::format_offset(change.seconds_after),
-            effect: clock_effect::effect(done.job_type, &done.trigger, &change),
+            effect: clock_effect::effect(done.job_type, &done.trigger, now, &change),
         })
         .collect();
     Ok(PreviewAnswer {
@@ -77,5 +79,6 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
         trigger_config: done.trigger,
         next_runs,
         clock_changes,
+        warnings: done.warnings,
     })
 }

@@ -1,58 +1,62 @@
 //! A trigger as one plain sentence.
 
-use super::cron::{Nth, Pattern};
-use super::zone;
+use super::cron::Pattern;
+use super::{phrasing, zone};
 use crate::bindings::types::{JobType, TriggerConfig};
 
-const DAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
-
-fn shown(text: &str, zone: &str) -> String {
+/// A time in a zone, without the parts that say nothing.
+fn shown(text: &str, zone: &str, form: &str) -> String {
     let zone = zone::or_utc(zone);
     zone::parse_time(text, zone).map_or_else(
         |_| text.to_owned(),
         |at| {
-            zone::local(zone, at)
-                .format("%Y-%m-%d %H:%M:%S")
-                .to_string()
-                .trim_end_matches(":00")
-                .to_owned()
+            let text = zone::local(zone, at).format(form).to_string();
+            text.strip_suffix(":00").map_or(text.clone(), str::to_owned)
         },
     )
 }
+
+const POINT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// See [`super::summary`].
 pub(super) fn summary(job_type: JobType, trigger: &TriggerConfig) -> String {
     let zone = trigger.timezone.as_deref().unwrap_or("UTC");
     if job_type == JobType::OneOff {
         return match &trigger.run_at {
-            Some(at) => format!("Once, on {} ({zone}).", shown(at, zone)),
+            Some(at) => format!(
+                "Once, on {} ({zone}).",
+                shown(at, zone, "%A %Y-%m-%d at %H:%M:%S")
+            ),
             None => "Once, as soon as possible.".to_owned(),
         };
     }
     let mut text = match (&trigger.cron, trigger.interval_seconds) {
-        (Some(cron), _) => format!(
-            "{} ({zone})",
-            Pattern::parse(cron)
-                .ok()
-                .and_then(|pattern| words(&pattern))
-                .unwrap_or_else(|| format!("On cron `{cron}`"))
-        ),
-        (None, Some(seconds)) => format!("Every {}", length(seconds)),
+        (Some(cron), _) => format!("{} ({zone})", calendar(cron, trigger)),
+        (None, Some(seconds)) => {
+            let local = trigger.start_at.is_some() || trigger.end_at.is_some();
+            let zone = if local {
+                format!(" ({zone})")
+            } else {
+                String::new()
+            };
+            // Beside the time of an end, days would sound as if that were the time of each run.
+            let text = if local && seconds.is_multiple_of(86_400) {
+                format!("{} hours", seconds / 3_600)
+            } else {
+                distance(seconds)
+            };
+            format!("Every {text}{zone}")
+        }
         (None, None) => "Never".to_owned(),
     };
     if let Some(start) = &trigger.start_at {
-        text += &format!(", from {}", shown(start, zone));
+        let start = shown(start, zone, POINT);
+        text += &format!(", from {}", start.strip_suffix(" 00:00").unwrap_or(&start));
     }
     if let Some(end) = &trigger.end_at {
-        text += &format!(", until {}", shown(end, zone));
+        // A day that is included to its end.
+        let end = shown(end, zone, POINT);
+        text += &format!(", until {}", end.strip_suffix(" 23:59:59").unwrap_or(&end));
     }
     if let Some(goal) = &trigger.end_condition {
         text += &format!(", until the goal is met: {}", goal.trim_end_matches('.'));
@@ -64,6 +68,35 @@ pub(super) fn summary(job_type: JobType, trigger: &TriggerConfig) -> String {
         text += &format!(", shifted by up to {}", length(jitter));
     }
     text + "."
+}
+
+fn calendar(cron: &str, trigger: &TriggerConfig) -> String {
+    if let Some(text) = Pattern::parse(cron)
+        .ok()
+        .and_then(|pattern| phrasing::pattern(&pattern, trigger.every))
+    {
+        return text;
+    }
+    match trigger.every.filter(|every| every.count > 1) {
+        Some(every) => {
+            let unit = match every.unit {
+                crate::bindings::types::CalendarUnit::Day => "days",
+                crate::bindings::types::CalendarUnit::Week => "weeks",
+                crate::bindings::types::CalendarUnit::Month => "months",
+            };
+            format!("On cron `{cron}`, one in {} {unit}", every.count)
+        }
+        None => format!("On cron `{cron}`"),
+    }
+}
+
+/// An interval's distance. "Every day" would be a time of day, so a single day is 24 hours.
+fn distance(seconds: u32) -> String {
+    match seconds {
+        86_400 => "24 hours".to_owned(),
+        604_800 => "7 days".to_owned(),
+        _ => length(seconds),
+    }
 }
 
 /// `2 hours`, `90 minutes`: the largest unit that divides.
@@ -82,79 +115,4 @@ fn length(seconds: u32) -> String {
     } else {
         format!("{count} {unit}s")
     }
-}
-
-fn join(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-/// Common patterns; None for the odd ones.
-fn words(pattern: &Pattern) -> Option<String> {
-    if pattern.seconds != [0] || pattern.months.len() != 12 || !pattern.years.is_empty() {
-        return None;
-    }
-    let every_day = pattern.days.len() == 31;
-    let every_weekday = pattern.weekdays.len() == 7;
-    if pattern.every_hour() {
-        if !every_day || !every_weekday {
-            return None;
-        }
-        return match pattern.minutes.as_slice() {
-            [0] => Some("Every hour, on the hour".to_owned()),
-            [minute] => Some(format!("Every hour at minute {minute}")),
-            all if all.len() == 60 => Some("Every minute".to_owned()),
-            all if all[0] == 0
-                && 60 % all[1] == 0
-                && all.len() as u32 == 60 / all[1]
-                && all.windows(2).all(|w| w[1] - w[0] == all[1]) =>
-            {
-                Some(format!("Every {} minutes", all[1]))
-            }
-            _ => None,
-        };
-    }
-    let ([minute], true) = (pattern.minutes.as_slice(), pattern.hours.len() <= 6) else {
-        return None;
-    };
-    let times: Vec<String> = pattern
-        .hours
-        .iter()
-        .map(|hour| format!("{hour:02}:{minute:02}"))
-        .collect();
-    let day = match (every_day, every_weekday, pattern.nth.as_slice()) {
-        (true, true, []) if !pattern.last_day => "Every day".to_owned(),
-        (true, false, []) if pattern.weekdays == [1, 2, 3, 4, 5] => "Every weekday".to_owned(),
-        (true, false, []) => {
-            let names: Vec<String> = pattern
-                .weekdays
-                .iter()
-                .map(|day| DAYS[*day as usize].to_owned())
-                .collect();
-            format!("Every {}", join(&names))
-        }
-        (true, false, [(day, nth)]) if pattern.weekdays.is_empty() => {
-            let which = match nth {
-                Nth::Number(n) => ["first", "second", "third", "fourth", "fifth"].get(*n as usize - 1)?,
-                Nth::Last => "last",
-            };
-            format!("On the {which} {} of every month", DAYS[*day as usize])
-        }
-        (false, true, []) => {
-            let mut names: Vec<String> = pattern.days.iter().map(u32::to_string).collect();
-            if pattern.last_day {
-                names.push("the last day".to_owned());
-            }
-            if pattern.days.is_empty() {
-                "On the last day of every month".to_owned()
-            } else {
-                format!("On day {} of every month", join(&names))
-            }
-        }
-        _ => return None,
-    };
-    Some(format!("{day} at {}", join(&times)))
 }

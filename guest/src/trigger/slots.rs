@@ -1,8 +1,9 @@
 //! The slots of one job: computed from the schedule, never from the last run.
 
-use chrono::{NaiveDateTime, TimeDelta};
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 
+use super::cadence::{Cadence, Skip};
 use super::cron::Pattern;
 use super::limits::{COUNT_MAX, REJECTED_SLOTS_MAX};
 use super::zone::{self, Place};
@@ -25,6 +26,7 @@ enum Rule {
 #[derive(Clone, Debug)]
 struct Local {
     pattern: Pattern,
+    cadence: Option<Cadence>,
     zone: Tz,
     gap: DstGap,
     overlap: DstOverlap,
@@ -71,6 +73,9 @@ impl Schedule {
         let rule = match (&trigger.cron, trigger.interval_seconds) {
             (Some(text), _) => Rule::Cron(Box::new(Local {
                 pattern: Pattern::parse(text)?,
+                cadence: trigger
+                    .every
+                    .and_then(|every| Cadence::new(every, zone::local(zone, start.unwrap_or(anchor)).date())),
                 zone,
                 gap: trigger
                     .dst
@@ -199,12 +204,25 @@ impl Local {
         }
     }
 
+    /// The first local time of the pattern after another, on a day that counts.
+    fn next_local(&self, mut after: NaiveDateTime) -> Option<NaiveDateTime> {
+        for _ in 0..REJECTED_SLOTS_MAX {
+            let at = self.pattern.next_local(after)?;
+            match self.cadence.as_ref().and_then(|cadence| cadence.skip(at.date())) {
+                None => return Some(at),
+                Some(Skip::To(day)) => after = day.and_time(NaiveTime::MIN) - TimeDelta::nanoseconds(1),
+                Some(Skip::Never) => return None,
+            }
+        }
+        None
+    }
+
     fn next_after(&self, after: Instant) -> Option<Instant> {
         let ahead = self.search(zone::local(self.zone, after), after);
         // In the first pass of a repeated hour, the second pass starts again from its first local
         // time, which lies before the present one.
         let again = zone::overlap_start(self.zone, after).and_then(|start| {
-            let first = self.pattern.next_local(start - TimeDelta::nanoseconds(1))?;
+            let first = self.next_local(start - TimeDelta::nanoseconds(1))?;
             self.fires(zone::place(self.zone, first))[1].filter(|at| *at > after)
         });
         match (ahead, again) {
@@ -215,7 +233,7 @@ impl Local {
 
     fn search(&self, mut at: NaiveDateTime, after: Instant) -> Option<Instant> {
         for _ in 0..REJECTED_SLOTS_MAX {
-            at = self.pattern.next_local(at)?;
+            at = self.next_local(at)?;
             let place = zone::place(self.zone, at);
             let fire = self.fires(place).into_iter().flatten().find(|fire| *fire > after);
             if fire.is_some() {

@@ -249,6 +249,9 @@ pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
             for next in list("next_runs") {
                 println!("  {}", next.as_str().unwrap_or_default());
             }
+            for warning in list("warnings") {
+                println!("note: {}", warning.as_str().unwrap_or_default());
+            }
             for change in list("clock_changes") {
                 let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
                 println!("clocks change {}: {}", text("at"), text("effect"));
