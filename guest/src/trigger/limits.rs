@@ -24,6 +24,8 @@ pub const COUNT_MAX: u32 = 10_000;
 pub const REJECTED_SLOTS_MAX: u32 = 100_000;
 /// How far ahead changes of the clocks are looked for, in weeks: five years.
 pub const CLOCK_CHANGE_WEEKS_MAX: u32 = 261;
+/// The last year that a schedule may name.
+pub const YEAR_LAST: i32 = 2_100;
 /// Fires of one preview.
 pub const PREVIEW_FIRES_MAX: u32 = 1_000;
 /// Time of day of "tomorrow", "every Monday" and whatever else names a day and no time.

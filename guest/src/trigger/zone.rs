@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
-use super::limits::{CLOCK_CHANGE_WEEKS_MAX, TEXT_CHARS_MAX};
+use super::limits::{CLOCK_CHANGE_WEEKS_MAX, TEXT_CHARS_MAX, YEAR_LAST};
 use crate::bindings::types::Instant;
 
 const WEEK_MS: i64 = 7 * 86_400_000;
@@ -265,8 +265,11 @@ pub(super) fn parse_time(text: &str, zone: Tz) -> Result<Instant, String> {
         place(zone, read_local(text).ok_or_else(bad)?).first()
     };
     let year = utc(at).year();
-    if !(1970..=2100).contains(&year) {
-        return Err(format!("`{}` lies outside the years 1970 to 2100.", clip(text)));
+    if !(1970..=YEAR_LAST).contains(&year) {
+        return Err(format!(
+            "`{}` lies outside the years 1970 to {YEAR_LAST}.",
+            clip(text)
+        ));
     }
     Ok(at)
 }

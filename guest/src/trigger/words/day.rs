@@ -411,7 +411,7 @@ fn numeric(text: &str) -> String {
         .collect();
     if text.len() >= 8 && text.bytes().take(4).all(|b| b.is_ascii_digit()) {
         return format!(
-            "`{text}` is no day of the calendar: the form is year, month, day, as in 2026-12-24."
+            "`{text}` is no date: the form is year, month and day of the calendar, as in 2026-12-24."
         );
     }
     let iso = match numbers.as_slice() {
@@ -423,7 +423,7 @@ fn numeric(text: &str) -> String {
                 format!("{year}-{a:02}-{b:02} or {year}-{b:02}-{a:02}")
             }
         }
-        _ => "2026-12-24".to_owned(),
+        _ => "the year too, as in 2026-12-24".to_owned(),
     };
     format!("`{text}` is read differently in different countries: write {iso}.")
 }

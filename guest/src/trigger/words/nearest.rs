@@ -1,6 +1,8 @@
 //! What to say about words that are not understood: what is wrong, and the nearest forms that are
 //! understood. Only ever a suggestion.
 
+use std::sync::OnceLock;
+
 use chrono::NaiveDateTime;
 
 use super::cursor::Fault;
@@ -156,6 +158,12 @@ pub(super) const VOCABULARY: [&str; 88] = [
 const SHOWN: usize = 3;
 /// How many slips are mended in one suggestion.
 const SLIPS_MAX: usize = 2;
+/// How many letters a slip may change.
+const SLIP_LETTERS_MAX: usize = 2;
+/// Longer words are no slips of ours.
+const WORD_BYTES_MAX: usize = 12;
+/// A text of so few words may be one slip alone.
+const LONE_WORDS_MAX: usize = 2;
 
 /// The error of words, in two or three sentences.
 pub(super) fn message(text: &str, lower: &str, fault: &Fault, now: NaiveDateTime) -> String {
@@ -217,6 +225,10 @@ fn mended(lower: &str, at: usize, now: NaiveDateTime) -> Option<String> {
         let next = {
             let spots = tokens(&text);
             let spot = spots.get(at)?;
+            // Text that is not about time has no slips to mend.
+            if kinds(&spots) == 0 && spots.len() > LONE_WORDS_MAX {
+                return None;
+            }
             // Every token is a slice of the text.
             let offset = (spot.text.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
             let with = |word: &str| format!("{}{word}{}", &text[..offset], &text[offset + spot.text.len()..]);
@@ -224,13 +236,13 @@ fn mended(lower: &str, at: usize, now: NaiveDateTime) -> Option<String> {
                 let with_at = with(&format!("at {}", spot.text));
                 return understand(&with_at, now).is_ok().then_some(with_at);
             }
-            if spot.token != Token::Word || spot.text.len() < 3 || spot.text.len() > 12 {
+            if spot.token != Token::Word || spot.text.len() < 3 {
                 return None;
             }
             let mut near: Vec<(usize, &str)> = VOCABULARY
                 .iter()
-                .map(|word| (distance(spot.text, word), *word))
-                .filter(|(distance, word)| *distance > 0 && *distance <= if word.len() > 4 { 2 } else { 1 })
+                .filter_map(|word| distance(spot.text, word).map(|letters| (letters, *word)))
+                .filter(|(letters, word)| *letters > 0 && (word.len() > 4 || *letters == 1))
                 .collect();
             near.sort();
             let mut further = None;
@@ -251,24 +263,30 @@ fn mended(lower: &str, at: usize, now: NaiveDateTime) -> Option<String> {
     None
 }
 
-/// Letters to change, add, drop or swap (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
+/// Letters to change, add, drop or swap (optimal string alignment); none beyond `SLIP_LETTERS_MAX`.
+fn distance(a: &str, b: &str) -> Option<usize> {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > SLIP_LETTERS_MAX || a.len().max(b.len()) > WORD_BYTES_MAX {
+        return None;
+    }
+    let mut rows = [[0_usize; WORD_BYTES_MAX + 1]; WORD_BYTES_MAX + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            if i == 0 || j == 0 {
+                rows[i][j] = i + j;
+                continue;
+            }
             let same = usize::from(a[i - 1] != b[j - 1]);
-            row[j] = (rows[i - 1][j] + 1)
-                .min(row[j - 1] + 1)
+            let mut least = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
                 .min(rows[i - 1][j - 1] + same);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(rows[i - 2][j - 2] + 1);
+                least = least.min(rows[i - 2][j - 2] + 1);
             }
+            rows[i][j] = least;
         }
-        rows.push(row);
     }
-    rows[a.len()][b.len()]
+    Some(rows[a.len()][b.len()]).filter(|letters| *letters <= SLIP_LETTERS_MAX)
 }
 
 /// What kinds of words a text has, a bit each.
@@ -318,18 +336,27 @@ fn kinds(spots: &[Spot<'_>]) -> u32 {
     })
 }
 
+/// A form, the kinds of its words, and the words themselves.
+type Form = (&'static str, u32, Vec<&'static str>);
+
 /// The forms that share most with a text.
 fn nearest(lower: &str) -> Vec<&'static str> {
+    static KNOWN: OnceLock<Vec<Form>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let read = |form: &&'static str| {
+            let spots = tokens(form);
+            (*form, kinds(&spots), spots.iter().map(|spot| spot.text).collect())
+        };
+        FORMS.iter().map(read).collect()
+    });
     let spots = tokens(lower);
     let wanted = kinds(&spots);
-    let mut ranked: Vec<(i64, &'static str)> = FORMS
+    let mut ranked: Vec<(i64, &'static str)> = known
         .iter()
-        .map(|form| {
-            let other = tokens(form);
-            let has = kinds(&other);
-            let shared = other
+        .map(|(form, has, words)| {
+            let shared = words
                 .iter()
-                .filter(|spot| spots.iter().any(|own| own.text == spot.text))
+                .filter(|word| spots.iter().any(|own| own.text == **word))
                 .count();
             let score = 4 * i64::from((wanted & has).count_ones())
                 - 2 * i64::from((wanted ^ has).count_ones())

@@ -1,13 +1,13 @@
 //! One time.
 
-use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
+use chrono::{Datelike, NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::clock::Clock;
 use super::cursor::{Fault, wrong};
 use super::phrase::{Days, Phrase, Relative};
 use super::token::{Part, Unit};
 use super::{Meaning, Said, assumed};
-use crate::trigger::limits::{CLOSING_HOUR, DEFAULT_HOUR};
+use crate::trigger::limits::{CLOSING_HOUR, DEFAULT_HOUR, YEAR_LAST};
 
 pub(super) fn naive(clock: Clock) -> NaiveTime {
     NaiveTime::from_hms_opt(clock.hour, clock.minute, 0).unwrap_or(NaiveTime::MIN)
@@ -44,6 +44,7 @@ pub(super) fn resolve(phrase: &Phrase, now: NaiveDateTime) -> Result<Said, Fault
     if let Some(Relative::In(length)) = days.relative {
         let plain = clock.is_none() && !days.selects() && days.part.is_none();
         if plain {
+            within_years(length.after(now))?;
             return Ok(Said::new(Meaning::After(length)));
         }
         if !length.whole_days() {
@@ -86,8 +87,17 @@ pub(super) fn resolve(phrase: &Phrase, now: NaiveDateTime) -> Result<Said, Fault
             now.format("%Y-%m-%d %H:%M")
         ));
     }
+    within_years(Some(at))?;
     said.meaning = Meaning::At(at);
     Ok(said)
+}
+
+/// Refuses what lies beyond the years that schedules know.
+fn within_years(at: Option<NaiveDateTime>) -> Result<(), Fault> {
+    match at {
+        Some(at) if at.year() <= YEAR_LAST => Ok(()),
+        _ => wrong(format!("that is after the year {YEAR_LAST}.")),
+    }
 }
 
 /// Refuses hours after midnight as a night of a certain day.

@@ -211,6 +211,9 @@ fn after_every(cursor: &mut Cursor<'_>, phrase: &mut Phrase) -> Result<bool, Fau
     if let Some(Token::Unit { unit, plural: false }) = cursor.peek() {
         cursor.step(1);
         phrase.set_every(calendar(1, unit))?;
+        if unit == Unit::Quarter && cursor.one_of(&["hour"]) {
+            phrase.every = Some(Every::Seconds(900));
+        }
         if unit == Unit::Hour && cursor.eat(&["and", "a", "half"]) {
             phrase.every = Some(Every::Seconds(5_400));
         }
