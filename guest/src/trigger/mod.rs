@@ -12,6 +12,7 @@ mod normalise;
 mod phrasing;
 pub mod predicate;
 mod preview;
+mod resolve;
 mod sentence;
 mod slots;
 mod words;

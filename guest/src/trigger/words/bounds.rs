@@ -2,10 +2,10 @@
 
 use super::clock;
 use super::cursor::{Cursor, Fault, wrong};
-use super::day;
 use super::length::length;
 use super::phrase::{Bound, Days, Phrase};
 use super::token::{Token, Unit};
+use super::{day, relative};
 
 /// One of the bounds, put into the phrase.
 pub(super) fn bound(cursor: &mut Cursor<'_>, phrase: &mut Phrase) -> Result<bool, Fault> {
@@ -207,8 +207,8 @@ fn point(cursor: &mut Cursor<'_>) -> Result<Option<Bound>, Fault> {
             return Ok(Some(found));
         }
         let mut days = Days::default();
-        let named = day::ahead(cursor, &mut days)?
-            || day::relative(cursor, &mut days)?
+        let named = relative::ahead(cursor, &mut days)?
+            || relative::relative(cursor, &mut days)?
             || match day::selector(cursor, &mut days)? {
                 Some(None) => true,
                 Some(Some(_)) => return wrong("a start or an end is one day: name the month too."),

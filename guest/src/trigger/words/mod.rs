@@ -18,6 +18,7 @@ mod once;
 mod parse;
 mod phrase;
 mod recur;
+mod relative;
 mod repeat;
 #[cfg(test)]
 mod tests;

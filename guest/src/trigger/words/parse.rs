@@ -4,7 +4,7 @@ use super::clock;
 use super::cursor::{Cursor, Fault, wrong};
 use super::phrase::Phrase;
 use super::token::{Part, Spot, Token};
-use super::{bounds, day, repeat};
+use super::{bounds, day, relative, repeat};
 
 /// Words that say nothing about time.
 const FILLERS: [&str; 8] = [
@@ -75,7 +75,7 @@ fn part(cursor: &mut Cursor<'_>, phrase: &mut Phrase) -> Result<bool, Fault> {
         phrase.window = Some(window);
         return Ok(true);
     }
-    if bounds::bound(cursor, phrase)? || day::ahead(cursor, &mut phrase.days)? {
+    if bounds::bound(cursor, phrase)? || relative::ahead(cursor, &mut phrase.days)? {
         return Ok(true);
     }
     if let Some(clocks) = clock::times(cursor)? {
