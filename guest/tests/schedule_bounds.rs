@@ -206,6 +206,7 @@ fn a_job_whose_jitter_could_lose_every_fire_is_refused() {
     let context = Context {
         now,
         caller_zone: Some("UTC"),
+        stored: None,
     };
     let day = |end: &str| TriggerConfig {
         end_at: Some(end.to_owned()),

@@ -16,12 +16,7 @@ const NEAR_MS: i64 = 86_400_000;
 
 /// One sentence on a change of the clocks. Times are those before the shift by jitter, which is
 /// the job's own.
-pub(super) fn effect(
-    job_type: JobType,
-    trigger: &TriggerConfig,
-    anchor: Instant,
-    change: &Change,
-) -> String {
+pub(super) fn effect(job_type: JobType, trigger: &TriggerConfig, anchor: Instant, change: &Change) -> String {
     if trigger.interval_seconds.is_some() {
         return "No effect on the interval; the local times of the fires move with the clocks.".to_owned();
     }
