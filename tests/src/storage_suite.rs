@@ -44,6 +44,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
                 cron: None,
                 every: None,
                 interval_seconds: Some(60),
+                every: None,
                 start_at: None,
                 end_at: None,
                 end_condition: None,
