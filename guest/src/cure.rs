@@ -4,7 +4,7 @@ use crate::bindings::runner::{PauseCause, RunnerError};
 use crate::bindings::storage::{JobFilter, Page, StorageError};
 use crate::bindings::types::{Job, JobStatus};
 use crate::limits;
-use crate::resume;
+use crate::resume::{self, By};
 use crate::trouble::Trouble;
 use crate::units::{self, Draft, PLATFORM};
 use crate::world::World;
@@ -47,7 +47,7 @@ pub fn cured(world: &impl World, cause: PauseCause, agent: Option<&str>) -> Resu
         for mut job in found.jobs.into_iter().filter(paused_for_it) {
             let mut draft = Draft::guarded(&job, PLATFORM);
             draft.because("cured", "What it was paused for is mended.");
-            match resume::resume(world, &mut job, now) {
+            match resume::resume(world, &mut job, now, By::Person) {
                 Ok(()) => {}
                 Err(Trouble::Storage(error)) => return Err(unavailable(error)),
                 // A row that cannot be moved stays as it is, and holds nobody up.

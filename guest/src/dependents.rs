@@ -156,7 +156,7 @@ fn unit(
             _ => None,
         };
         if let (Some(kind), Some(why)) = (told, dependent.state.status_reason.clone()) {
-            let fact = format!("dependency:{}:{now}", prerequisite.id);
+            let fact = format!("dependency:{}:{}", prerequisite.id, dependent.revision);
             unit.push(messages::about(
                 world,
                 &dependent,

@@ -23,6 +23,7 @@ pub mod prerequisites;
 pub mod resume;
 pub mod retrieve;
 pub mod retry;
+pub mod sabotage;
 pub mod settle;
 pub mod start;
 pub mod stop;

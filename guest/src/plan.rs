@@ -2,7 +2,8 @@
 
 use crate::bindings::storage::{RunFilter, StorageError};
 use crate::bindings::types::{
-    DependencyOutcome, Edge, EdgeStatus, Instant, Job, JobSpec, JobState, JobStatus, JobType,
+    DependencyFailurePolicy, DependencyOutcome, Edge, EdgeStatus, Instant, Job, JobSpec, JobState, JobStatus,
+    JobType,
 };
 use crate::lifecycle::{IllegalTransition, reason, transition};
 use crate::trigger::Schedule;
@@ -35,6 +36,16 @@ pub fn first_slot(id: &str, spec: &JobSpec, from: Instant) -> Result<Option<Inst
 fn ready_at(edges: &[Edge]) -> Instant {
     let ready = |edge: &Edge| edge.settled_at.unwrap_or(0) + i64::from(edge.delay_seconds) * 1_000;
     edges.iter().map(ready).max().unwrap_or(Instant::MIN)
+}
+
+/// Whether the dependencies let the job fire now.
+pub fn free(spec: &JobSpec, edges: &[Edge], now: Instant) -> bool {
+    let lets = |edge: &Edge| match edge.status {
+        EdgeStatus::Satisfied => true,
+        EdgeStatus::Broken => spec.on_dependency_failure == DependencyFailurePolicy::Run,
+        EdgeStatus::Waiting => false,
+    };
+    edges.iter().all(lets) && ready_at(edges) <= now
 }
 
 /// Arms a job whose dependencies are met: ACTIVE with its next fire, or COMPLETED when its

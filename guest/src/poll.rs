@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use crate::bindings::agent_pipeline::{RunRequest, Task};
 use crate::bindings::runner::{PollReport, Problem, RunnerError};
 use crate::bindings::storage::{Claim, Rejection, StorageError, Unit, Write};
-use crate::bindings::types::{Instant, Job, JobStatus, MessageKind, MisfirePolicy, Run, RunStatus};
+use crate::bindings::types::{
+    EdgeStatus, ErrorClass, Instant, Job, JobStatus, MessageKind, MisfirePolicy, Run, RunError, RunStatus,
+};
 use crate::chat::verdict;
 use crate::dependents;
 use crate::ids;
@@ -13,9 +15,10 @@ use crate::lifecycle::{ended, reason, transition};
 use crate::limits;
 use crate::messages;
 use crate::plan;
-use crate::resume;
+use crate::resume::{self, By};
 use crate::retry;
-use crate::start::{self, NO_USAGE};
+use crate::settle::Step;
+use crate::start;
 use crate::trouble::Trouble;
 use crate::units::{self, Draft};
 use crate::world::World;
@@ -43,6 +46,9 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         .claim_due(limit.min(limits::POLL_JOBS_MAX))
         .map_err(unavailable)?;
     report.claimed = open.len() as u32;
+    // What storage hands out is due by its clock; where this host's is behind, storage's counts.
+    let due = open.iter().filter_map(|claim| claim.job.state.due_at).max();
+    let due = due.unwrap_or(Instant::MIN);
     // Jobs whose slot turned out to have a run already.
     let mut taken = HashSet::new();
     for _ in 0..limits::DECISIONS_MAX {
@@ -50,7 +56,8 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         let mut decided = Vec::with_capacity(open.len());
         let mut requests = Vec::with_capacity(open.len());
         for claim in open.drain(..) {
-            match decide(world, &claim, taken.contains(&claim.job.id)) {
+            let now = world.now().max(due);
+            match decide(world, &claim, taken.contains(&claim.job.id), now) {
                 Ok(Decision { unit, request }) => {
                     deciding.push(claim);
                     decided.push(unit);
@@ -124,16 +131,15 @@ fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageE
     Ok(fresh)
 }
 
-fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decision, Trouble> {
-    let now = world.now();
+fn decide(world: &impl World, claim: &Claim, slot_taken: bool, now: Instant) -> Result<Decision, Trouble> {
     let mut job = claim.job.clone();
     if slot_taken && job.state.status == JobStatus::Active {
-        pass_slot(world, &mut job, now)?;
+        pass_slot(world, &mut job)?;
     }
     let mut unit = Draft::claimed(&job, claim.token);
     if let Some(outcome) = job.state.untold.take() {
         if dependents::tell(world, &job, outcome)? {
-            job.state.due_at = settled_due(&job);
+            job.state.due_at = settled_due(&job, now);
         } else {
             job.state.untold = Some(outcome);
         }
@@ -151,12 +157,12 @@ fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decisio
         JobStatus::Active => fire(world, unit, job, claim.token, now),
         JobStatus::Paused if job.state.resume_at.is_some_and(|at| at <= now) => {
             unit.because("resumed_by_time", "The pause is over.");
-            resume::resume(world, &mut job, now)?;
+            resumes(world, &mut unit, &mut job, now)?;
             Ok(finish(unit, job, claim.token, now))
         }
         JobStatus::Blocked if job.state.due_at.is_some() && blocked_for_budget(&job) => {
             unit.because("budget_renewed", "A new day's budget is there.");
-            resume::resume(world, &mut job, now)?;
+            resumes(world, &mut unit, &mut job, now)?;
             Ok(finish(unit, job, claim.token, now))
         }
         _ => {
@@ -176,13 +182,35 @@ fn decide(world: &impl World, claim: &Claim, slot_taken: bool) -> Result<Decisio
     }
 }
 
+/// Resumes a job by itself.
+fn resumes(world: &impl World, unit: &mut Draft, job: &mut Job, now: Instant) -> Result<(), Trouble> {
+    resume::resume(world, job, now, By::Clock)?;
+    tell_stop(world, unit, job);
+    Ok(())
+}
+
+/// Where a job was brought to its end or left to a person, the person hears of it.
+fn tell_stop(world: &impl World, unit: &mut Draft, job: &Job) {
+    let kind = match job.state.status {
+        JobStatus::Blocked => MessageKind::Incident,
+        JobStatus::Failed => MessageKind::Failure,
+        _ => return,
+    };
+    if let Some(why) = &job.state.status_reason {
+        let fact = format!("stopped:{}", job.revision);
+        unit.push(messages::about(world, job, None, kind, &fact, &why.message));
+    }
+}
+
 /// The slot has a run. A slot of the schedule: on to the next one. A run beside the schedule (a ONE_OFF
 /// that runs again, `run_now`, an answer): it takes the millisecond after the job's latest run.
-fn pass_slot(world: &impl World, job: &mut Job, now: Instant) -> Result<(), Trouble> {
+fn pass_slot(world: &impl World, job: &mut Job) -> Result<(), Trouble> {
+    let Some(taken) = job.state.next_fire else {
+        return Ok(());
+    };
     let schedule = plan::schedule(&job.id, &job.spec).map_err(Trouble::Row)?;
-    let taken = job.state.next_fire.unwrap_or(now);
     job.state.next_fire = if plan::repeats(&job.spec) && schedule.next_after(taken - 1) == Some(taken) {
-        schedule.next_after(now)
+        schedule.next_after(taken)
     } else {
         plan::latest_slot(world, job)?.map(|latest| taken.max(latest + 1))
     };
@@ -197,8 +225,13 @@ fn blocked_for_budget(job: &Job) -> bool {
 }
 
 /// When a job that has told its dependents is due again.
-fn settled_due(job: &Job) -> Option<Instant> {
+fn settled_due(job: &Job, now: Instant) -> Option<Instant> {
+    if job.state.open_run.is_some() {
+        // It was interrupted, too: that comes next.
+        return Some(now);
+    }
     match job.state.status {
+        JobStatus::Active if job.state.hearing.is_some() => Some(now),
         JobStatus::Active => job.state.next_fire,
         JobStatus::Paused => job.state.resume_at,
         _ => None,
@@ -261,7 +294,7 @@ fn take_over(
     if matches!(job.state.status, JobStatus::Paused | JobStatus::Blocked) {
         if job.state.resume_at.is_some_and(|at| at <= now) {
             unit.because("resumed_by_time", "The pause is over.");
-            resume::resume(world, &mut job, now)?;
+            resumes(world, &mut unit, &mut job, now)?;
             return Ok(finish(unit, job, token, now));
         }
         // Interrupted while it was to stop: it waits, and goes on when the job is resumed.
@@ -275,27 +308,17 @@ fn take_over(
             .push(format!("Attempt {} was interrupted.", run.attempt));
         if run.attempt >= retry::max_attempts(&job.spec.retry) {
             let text = format!("Interrupted {} times without an end.", run.attempt);
-            run.status = RunStatus::Failed;
             run.ended_at = Some(now);
-            run.error = Some(crate::bindings::types::RunError {
-                class: crate::bindings::types::ErrorClass::Transient,
+            run.error = Some(RunError {
+                class: ErrorClass::Transient,
                 message: text.clone(),
             });
-            job.state.open_run = None;
-            job.state.last_run = Some(crate::settle::brief(&run));
-            unit.push(messages::about(
+            let mut step = Step {
                 world,
-                &job,
-                Some(&run.id),
-                MessageKind::Failure,
-                "failed",
-                &text,
-            ));
-            if plan::repeats(&job.spec) {
-                plan::rearm(&mut job, now)?;
-            } else {
-                plan::fail(&mut job.state, now, "retries_exhausted", &text)?;
-            }
+                now,
+                unit: &mut unit,
+            };
+            step.fails(&mut job, &mut run, "retries_exhausted", &text)?;
             unit.push(Write::UpdateRun(run));
             return Ok(finish(unit, job, token, now));
         }
@@ -337,11 +360,7 @@ fn block(
 ) -> Result<(), Trouble> {
     transition(&mut job.state, JobStatus::Blocked, reason("budget_spent", text))?;
     job.state.due_at = None;
-    let fact = format!(
-        "budget:{}",
-        run.map_or(job.state.next_fire, |run| Some(run.slot))
-            .unwrap_or_default()
-    );
+    let fact = format!("budget:{}", job.revision);
     let run = run.map(|run| run.id.as_str());
     unit.push(messages::about(
         world,
@@ -371,12 +390,22 @@ fn fire(
         job.state.due_at = Some(slot);
         return Ok(finish(unit, job, token, now));
     }
+    if job.state.unmet > 0 {
+        // Dependencies that it was given while a run executed hold back the next one.
+        let edges = resume::edges_of(world, &job)?;
+        if edges.iter().any(|edge| edge.status == EdgeStatus::Waiting) {
+            resume::wait(&mut job)?;
+            dependents::weigh(&mut job, &edges, now)?;
+            tell_stop(world, &mut unit, &job);
+            return Ok(finish(unit, job, token, now));
+        }
+    }
     if let Some((text, until)) = start::over_budget(&job, now) {
         block(world, &mut unit, &mut job, None, &text)?;
         job.state.due_at = until;
         return Ok(finish(unit, job, token, now));
     }
-    let (run_slot, missed) = match choose_slot(&job, slot, now) {
+    let (mut run_slot, mut missed) = match choose_slot(&job, slot, now) {
         Ok(choice) => choice,
         Err(why) => {
             plan::fail(&mut job.state, now, "schedule_invalid", &why)?;
@@ -391,20 +420,18 @@ fn fire(
             return Ok(finish(unit, job, token, now));
         }
     };
+    let mut done = slot;
+    if missed.is_some()
+        && let Some(newest) = plan::latest_slot(world, &job)?.filter(|newest| *newest >= slot)
+    {
+        // A host whose clock is behind armed a time among those that ran already.
+        (run_slot, missed, done) = (Some(slot), None, newest);
+    }
     if let Some((first, slots)) = missed {
-        let mut run = start::new_run(ids::run(world), &job, first, token, now);
-        run.status = RunStatus::Missed;
-        run.slots = slots;
-        run.attempt = 0;
-        run.started_at = None;
-        run.ended_at = Some(now);
-        run.usage = NO_USAGE;
-        run.reason = Some(format!(
-            "{slots} of its times passed while nothing could run them."
-        ));
+        let run = start::missed_run(ids::run(world), &job, first, slots, token, now);
         unit.push(Write::InsertRun(run));
     }
-    let after = run_slot.or(missed.map(|_| now)).unwrap_or(now);
+    let after = run_slot.or(missed.map(|_| now)).unwrap_or(now).max(done);
     job.state.next_fire = match plan::schedule(&job.id, &job.spec) {
         Ok(schedule) if plan::repeats(&job.spec) => schedule.next_after(after),
         _ => None,
@@ -446,10 +473,10 @@ fn submit(
 }
 
 /// The slot to run, if any, and the stretch of missed ones (first, how many) to record.
-type Choice = (Option<Instant>, Option<(Instant, u32)>);
+pub(crate) type Choice = (Option<Instant>, Option<(Instant, u32)>);
 
 /// Applies the misfire policy to slots from `slot` to `now`.
-fn choose_slot(job: &Job, slot: Instant, now: Instant) -> Result<Choice, String> {
+pub(crate) fn choose_slot(job: &Job, slot: Instant, now: Instant) -> Result<Choice, String> {
     if !plan::repeats(&job.spec) {
         return Ok((Some(slot), None));
     }

@@ -15,6 +15,7 @@ use crate::limits;
 use crate::messages;
 use crate::plan;
 use crate::retry;
+use crate::sabotage::{self, Sabotage};
 use crate::start;
 use crate::trigger::predicate;
 use crate::trouble::Trouble;
@@ -34,7 +35,14 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
     let mut open: Vec<FinishedRun> = Vec::with_capacity(finished.len().min(limits::SETTLE_RUNS_MAX));
     for finished in finished.into_iter().take(limits::SETTLE_RUNS_MAX) {
         if seen
-            .insert((finished.run_id.clone(), finished.token), ())
+            .insert(
+                (
+                    finished.run_id.clone(),
+                    finished.token,
+                    finished.task == Task::Judge,
+                ),
+                (),
+            )
             .is_none()
         {
             open.push(finished);
@@ -130,8 +138,13 @@ pub enum FollowUp {
 
 /// Whether this is the end of the attempt that counts.
 fn is_awaited(job: &Job, run: &Run, finished: &FinishedRun) -> bool {
-    job.state.open_run.as_deref() == Some(run.id.as_str())
-        && matches!(run.status, RunStatus::Executing | RunStatus::Analysing)
+    // A result that comes again while it is being judged is no judgement.
+    let awaited = match finished.task {
+        Task::Execute => run.status == RunStatus::Executing,
+        Task::Judge => run.status == RunStatus::Analysing,
+    };
+    awaited
+        && job.state.open_run.as_deref() == Some(run.id.as_str())
         && run.token == finished.token
         && run.job == job.id
 }
@@ -201,12 +214,13 @@ fn decide(
     spent.cost_usd += outcome.usage.cost_usd.max(0.0);
 
     let mut judgement = None;
-    if job.state.status == JobStatus::InProgress {
-        let step = Step {
-            world,
-            now,
-            unit: &mut unit,
-        };
+    let mut step = Step {
+        world,
+        now,
+        unit: &mut unit,
+    };
+    let unguarded = ended(job.state.status) && sabotage::on(Sabotage::TerminalGuardOff);
+    if job.state.status == JobStatus::InProgress || unguarded {
         judgement = if judged {
             step.judged(&mut job, &mut run, outcome)?;
             None
@@ -215,25 +229,7 @@ fn decide(
         };
     } else {
         // Paused or cancelled meanwhile: that stands, and the result is kept all the same.
-        run.status = match outcome.status {
-            OutcomeStatus::Ok => RunStatus::Succeeded,
-            OutcomeStatus::Failed => RunStatus::Failed,
-            OutcomeStatus::NeedsInput => RunStatus::NeedsInput,
-            OutcomeStatus::Cancelled => RunStatus::Cancelled,
-        };
-        if run.status == RunStatus::Succeeded && job.state.status == JobStatus::Paused {
-            let text = messages::result_text(&run);
-            unit.push(messages::about(
-                world,
-                &job,
-                Some(&run.id),
-                MessageKind::Result,
-                "result",
-                &text,
-            ));
-        }
-        job.state.open_run = None;
-        job.state.last_run = Some(brief(&run));
+        step.stopped(&mut job, &mut run, outcome, judged);
         if job.state.untold.is_none() {
             job.state.due_at = if ended(job.state.status) {
                 None
@@ -254,11 +250,11 @@ fn decide(
     Ok((unit.finish(), follow_up))
 }
 
-/// One run of a job that is IN_PROGRESS.
-struct Step<'a, W: World> {
-    world: &'a W,
-    now: Instant,
-    unit: &'a mut Draft,
+/// The end of one run, and what it does to its job.
+pub(crate) struct Step<'a, W: World> {
+    pub(crate) world: &'a W,
+    pub(crate) now: Instant,
+    pub(crate) unit: &'a mut Draft,
 }
 
 impl<W: World> Step<'_, W> {
@@ -352,24 +348,98 @@ impl<W: World> Step<'_, W> {
             }
             ErrorClass::Transient | ErrorClass::Permanent => {}
         }
+        if error.class == ErrorClass::Transient {
+            let text = format!("Failed after {} attempts: {}", run.attempt, error.message);
+            self.fails(job, run, "retries_exhausted", &text)
+        } else {
+            let text = format!("Failed: {}", error.message);
+            self.fails(job, run, "run_failed", &text)
+        }
+    }
+
+    /// Closes a bad run, tells of it, and moves the job on.
+    pub(crate) fn fails(
+        &mut self,
+        job: &mut Job,
+        run: &mut Run,
+        code: &str,
+        text: &str,
+    ) -> Result<(), Trouble> {
         run.status = RunStatus::Failed;
         self.close(job, run);
-        let exhausted = error.class == ErrorClass::Transient;
-        let text = if exhausted {
-            format!("Failed after {} attempts: {}", run.attempt, error.message)
-        } else {
-            format!("Failed: {}", error.message)
+        self.tell(job, run, MessageKind::Failure, "failed", text);
+        self.after_failure(job, code, text)
+    }
+
+    /// The job was paused or cancelled while the run executed: that stands. After a pause the
+    /// result is counted and told as ever; who cancels has heard enough.
+    fn stopped(&mut self, job: &mut Job, run: &mut Run, outcome: &Outcome, judged: bool) {
+        let paused = !ended(job.state.status);
+        let verdict = run.report.as_ref().map(|report| report.verdict);
+        if paused && !judged && outcome.status == OutcomeStatus::Cancelled {
+            // Its host stopped: the slot is not done, and goes on when the job is resumed.
+            run.status = RunStatus::Waiting;
+            run.ended_at = None;
+            run.journal
+                .push(format!("Attempt {} was stopped by its host.", run.attempt));
+            return;
+        }
+        run.status = match (&outcome.status, verdict) {
+            // What is judged was good, whatever became of the judgement.
+            _ if judged => RunStatus::Succeeded,
+            (OutcomeStatus::Ok, Some(Verdict::Failed)) => RunStatus::Failed,
+            (OutcomeStatus::Ok, Some(Verdict::Blocked)) => RunStatus::NeedsInput,
+            (OutcomeStatus::Ok, _) => RunStatus::Succeeded,
+            (OutcomeStatus::Failed, _) => RunStatus::Failed,
+            (OutcomeStatus::NeedsInput, _) => RunStatus::NeedsInput,
+            (OutcomeStatus::Cancelled, _) => RunStatus::Cancelled,
         };
-        self.tell(job, run, MessageKind::Failure, "failed", &text);
-        self.after_failure(
-            job,
-            if exhausted {
-                "retries_exhausted"
-            } else {
-                "run_failed"
-            },
-            &text,
-        )
+        self.close(job, run);
+        if !paused {
+            return;
+        }
+        let text = messages::result_text(run);
+        match run.status {
+            RunStatus::Succeeded => {
+                job.state.failure_streak = 0;
+                job.state.failed_runs = 0;
+                let (tells, digest) = messages::tells(job, run);
+                if tells {
+                    self.tell(job, run, MessageKind::Result, "result", &text);
+                    job.state.told_digest = digest;
+                }
+            }
+            RunStatus::NeedsInput => self.tell(job, run, MessageKind::Question, "question", &text),
+            _ => {
+                job.state.failure_streak += 1;
+                let why = match (&run.error, &run.report) {
+                    (Some(error), _) => error.message.clone(),
+                    (None, Some(report)) => report.summary.clone(),
+                    (None, None) => "The run failed without saying why.".into(),
+                };
+                self.tell(
+                    job,
+                    run,
+                    MessageKind::Failure,
+                    "failed",
+                    &format!("Failed: {why}"),
+                );
+            }
+        }
+        if job.spec.job_type == JobType::Ongoing && run.status != RunStatus::NeedsInput {
+            job.state.iteration += 1;
+        }
+        if matches!(job.spec.job_type, JobType::Scheduled | JobType::Recurring) {
+            match run.status {
+                RunStatus::Succeeded => {
+                    plan::tell_dependents(&mut job.state, DependencyOutcome::Success, self.now);
+                }
+                RunStatus::Failed => {
+                    plan::tell_dependents(&mut job.state, DependencyOutcome::Failure, self.now);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// One bad run does not end a repeating job; several in a row pause it.
@@ -446,7 +516,7 @@ impl<W: World> Step<'_, W> {
                 self.tell(job, run, MessageKind::Failure, "failed", &text);
                 job.state.failure_streak += 1;
                 if job.spec.job_type == JobType::Ongoing {
-                    job.state.iteration += 1;
+                    // Not counted as an iteration: a retry makes the same one again.
                     plan::fail(&mut job.state, self.now, "reported_failed", &text)?;
                 } else {
                     self.after_failure(job, "reported_failed", &text)?;

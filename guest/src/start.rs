@@ -39,6 +39,21 @@ pub fn new_run(id: String, job: &Job, slot: Instant, token: u64, now: Instant) -
     }
 }
 
+/// A row for a stretch of `slots` slots that nothing ran, from `first` on.
+pub fn missed_run(id: String, job: &Job, first: Instant, slots: u32, token: u64, now: Instant) -> Run {
+    Run {
+        slots,
+        status: RunStatus::Missed,
+        attempt: 0,
+        started_at: None,
+        ended_at: Some(now),
+        reason: Some(format!(
+            "{slots} of its times passed while nothing could run them."
+        )),
+        ..new_run(id, job, first, token, now)
+    }
+}
+
 /// Counts a run on the job.
 pub fn count(job: &mut Job, now: Instant) {
     let today = local_day(now, plan::zone(&job.spec));

@@ -8,6 +8,7 @@ use crate::lifecycle::{ended, name, reason, transition};
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::is_own;
+use crate::sabotage::{self, Sabotage};
 use crate::trigger::{format_instant, parse_time};
 use crate::units::{self, Draft};
 use crate::views;
@@ -84,16 +85,18 @@ pub fn suspend(
             name(job.state.status)
         )));
     }
+    if sabotage::on(Sabotage::PauseIgnored) {
+        return Ok(());
+    }
     let why = note.unwrap_or("Paused by the user.");
-    let executing = job.state.status == JobStatus::InProgress;
     if job.state.status == JobStatus::Paused {
         job.state.status_reason = reason("paused_by_user", why);
     } else {
         transition(&mut job.state, JobStatus::Paused, reason("paused_by_user", why))?;
     }
     job.state.resume_at = until;
-    // While a run executes the row has to stay due: should its host die, someone must notice.
-    job.state.due_at = if executing || job.state.untold.is_some() {
+    // While a run is open the row has to stay due: should its host die, someone must notice.
+    job.state.due_at = if job.state.open_run.is_some() || job.state.untold.is_some() {
         Some(now)
     } else {
         until

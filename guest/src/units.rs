@@ -110,12 +110,17 @@ pub fn at_revision(job: &Job) -> Guard {
     })
 }
 
-/// Writes the job's state, and its spec where that changed.
+/// Writes the job's state, and its spec where that changed. Whatever else happens to a job that
+/// has still to tell its dependents of an end, it stays due for that.
 pub fn update(job: &Job, spec: Option<JobSpec>, now: Instant) -> Write {
+    let mut state = job.state.clone();
+    if state.untold.is_some() {
+        state.due_at = Some(state.due_at.map_or(now, |due| due.min(now)));
+    }
     Write::UpdateJob(JobUpdate {
         id: job.id.clone(),
         spec,
-        state: job.state.clone(),
+        state,
         updated_at: now,
     })
 }

@@ -6,12 +6,15 @@ use crate::bindings::types::{Caller, Edge, Instant, Job, JobStatus};
 use crate::create::sentence;
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
+use crate::ids;
 use crate::lifecycle::{ended, name, transition};
 use crate::limits;
 use crate::plan;
 use crate::policies;
+use crate::poll;
 use crate::prerequisites;
-use crate::resume;
+use crate::resume::{self, By};
+use crate::start;
 use crate::stop;
 use crate::trigger::{Context, merge, normalise};
 use crate::units::{self, Draft, at_revision};
@@ -25,6 +28,7 @@ pub fn update(
     request: &JobUpdateRequest,
 ) -> Result<JobUpdateAnswer, ToolError> {
     check_texts(request)?;
+    let mut slot_taken = false;
     for _ in 0..limits::DECISIONS_MAX {
         let job = stop::load(world, caller, &request.job_id)?;
         if let Some(revision) = request.revision
@@ -39,7 +43,7 @@ pub fn update(
                 ..conflict(message)
             });
         }
-        let mut change = Change::new(world, caller, job);
+        let mut change = Change::new(world, caller, job, slot_taken);
         change.apply(request)?;
         if change.fields.is_empty() {
             return Err(error(
@@ -75,6 +79,7 @@ pub fn update(
                 });
             }
             Err(Rejection::Forbidden(why)) => return Err(error(ErrorCode::Forbidden, why)),
+            Err(Rejection::DuplicateSlot) => slot_taken = true,
             Err(_) => {}
         }
     }
@@ -112,21 +117,27 @@ struct Change<'a, W: World> {
     world: &'a W,
     caller: &'a Caller,
     now: Instant,
+    /// As it was read.
+    before: Job,
     job: Job,
     unit: Draft,
     fields: Vec<String>,
+    /// The slot that is due turned out to have a run already.
+    slot_taken: bool,
     /// The run that has to be stopped.
     stop: Option<String>,
 }
 
 impl<'a, W: World> Change<'a, W> {
-    fn new(world: &'a W, caller: &'a Caller, job: Job) -> Self {
+    fn new(world: &'a W, caller: &'a Caller, job: Job, slot_taken: bool) -> Self {
         let unit = Draft::guarded(&job, units::actor(caller));
         Self {
             world,
             caller,
             now: world.now(),
+            before: job.clone(),
             job,
+            slot_taken,
             unit,
             fields: Vec::new(),
             stop: None,
@@ -296,6 +307,10 @@ impl<'a, W: World> Change<'a, W> {
     /// Brings a job that has not started in line with its new dependencies.
     fn edges_now(&mut self, edges: &[Edge]) -> Result<(), ToolError> {
         let status = self.job.state.status;
+        if status == JobStatus::Active && plan::free(&self.job.spec, edges, self.now) {
+            // Nothing holds it back: its schedule goes on, with what is due at this moment.
+            return Ok(());
+        }
         let idle = matches!(
             status,
             JobStatus::Active | JobStatus::Pending | JobStatus::Blocked
@@ -303,6 +318,7 @@ impl<'a, W: World> Change<'a, W> {
         if idle && self.job.state.open_run.is_none() {
             self.unit
                 .because("dependencies_changed", "It waits for other jobs now.");
+            self.pass_over()?;
             resume::wait(&mut self.job)?;
             dependents::weigh(&mut self.job, edges, self.now)?;
         }
@@ -325,7 +341,7 @@ impl<'a, W: World> Change<'a, W> {
                     self.job.state.due_at = Some(self.now);
                 }
                 JobStatus::Paused | JobStatus::Blocked | JobStatus::Failed => {
-                    resume::resume(self.world, &mut self.job, self.now)?;
+                    resume::resume(self.world, &mut self.job, self.now, By::Person)?;
                 }
                 _ => transition(&mut self.job.state, status, None)?,
             },
@@ -379,9 +395,20 @@ impl<'a, W: World> Change<'a, W> {
             return Ok(());
         }
         let status = self.job.state.status;
-        if !matches!(status, JobStatus::Active | JobStatus::InProgress) {
+        let running = self.job.state.open_run.is_some();
+        // Without an open run, resuming arms a stopped job.
+        let armed = matches!(status, JobStatus::Active | JobStatus::InProgress);
+        if !armed && !running {
             return Ok(());
         }
+        let (before, spec) = (&self.before.spec, &self.job.spec);
+        let same = before.job_type == spec.job_type
+            && before.trigger == spec.trigger
+            && before.anchor == spec.anchor;
+        if same {
+            return Ok(());
+        }
+        self.pass_over()?;
         let slot = plan::first_slot(&self.job.id, &self.job.spec, self.now)
             .map_err(|why| invalid("trigger_config", why))?;
         let Some(slot) = slot else {
@@ -390,7 +417,6 @@ impl<'a, W: World> Change<'a, W> {
                 "With this change the job would never fire again. Cancel it instead.",
             ));
         };
-        let running = self.job.state.open_run.is_some();
         self.job.state.next_fire = Some(slot).filter(|_| !running || plan::repeats(&self.job.spec));
         if !running {
             self.job.state.due_at = Some(slot);
@@ -398,13 +424,49 @@ impl<'a, W: World> Change<'a, W> {
         Ok(())
     }
 
+    /// Slots that are due and were not started: recorded as missed, since what comes now counts
+    /// from the present.
+    fn pass_over(&mut self) -> Result<(), ToolError> {
+        let (spec, now) = (&self.before.spec, self.now);
+        let armed = matches!(
+            self.before.state.status,
+            JobStatus::Active | JobStatus::InProgress
+        );
+        let slot = self.before.state.next_fire.filter(|slot| *slot <= now);
+        let Some(slot) = slot.filter(|_| armed && plan::repeats(spec) && !self.slot_taken) else {
+            return Ok(());
+        };
+        let schedule = plan::schedule(&self.job.id, spec).map_err(|why| invalid("trigger_config", why))?;
+        let more = schedule.missed_between(slot, now).map_or(0, |(_, count)| count);
+        let id = ids::run(self.world);
+        let run = start::missed_run(id, &self.before, slot, more.saturating_add(1), 0, now);
+        self.unit.push(Write::InsertRun(run));
+        Ok(())
+    }
+
+    /// Arms the present. A slot that is due is not lost by it: it is the run that is asked for, or
+    /// it is recorded as missed where it is too late to run.
+    fn fire_now(&mut self) -> Result<(), ToolError> {
+        let now = self.now;
+        if plan::repeats(&self.job.spec)
+            && let Some(slot) = self.job.state.next_fire.filter(|slot| *slot <= now)
+        {
+            let choice = poll::choose_slot(&self.job, slot, now);
+            if let (None, _) = choice.map_err(|why| invalid("trigger_config", why))? {
+                self.pass_over()?;
+                self.job.state.next_fire = None;
+            }
+        }
+        plan::fire_now(self.world, &mut self.job, now)?;
+        Ok(())
+    }
+
     fn run_now(&mut self) -> Result<(), ToolError> {
         match self.job.state.status {
             JobStatus::Active => {
-                if self.job.state.open_run.is_some() {
-                    self.job.state.due_at = Some(self.now);
-                } else {
-                    plan::fire_now(self.world, &mut self.job, self.now)?;
+                self.job.state.due_at = Some(self.now);
+                if self.job.state.open_run.is_none() {
+                    self.fire_now()?;
                 }
             }
             JobStatus::InProgress => {

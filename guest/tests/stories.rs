@@ -8,7 +8,7 @@ use meanwhile_guest::bindings::tools::{
     Dependency, ErrorCode, JobCreateRequest, JobPauseRequest, JobUpdateRequest, TriggerPatch,
 };
 use meanwhile_guest::bindings::types::{
-    Budget, DependencyFailurePolicy, ErrorClass, JobStatus, MessageKind, NotifyPolicy, RunStatus,
+    Budget, DependencyFailurePolicy, ErrorClass, JobStatus, JobType, MessageKind, NotifyPolicy, RunStatus,
     TriggerConfig, Verdict,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
@@ -791,4 +791,374 @@ fn a_job_that_crashes_its_host_again_and_again_is_given_up() {
     assert!(world.poll().is_empty());
     assert_eq!(world.status(&job), JobStatus::Failed);
     assert_eq!(world.messages(&job).len(), 1);
+}
+
+const NO_PATCH: TriggerPatch = TriggerPatch {
+    timezone: None,
+    when: None,
+    run_at: None,
+    cron: None,
+    every: None,
+    interval_seconds: None,
+    start_at: None,
+    end_at: None,
+    end_condition: None,
+    max_iterations: None,
+    misfire: None,
+    dst: None,
+    jitter_seconds: None,
+};
+
+fn rerun(world: &Model, job_id: &str) {
+    let now = JobUpdateRequest {
+        run_now: Some(true),
+        ..change(job_id)
+    };
+    update::update(world, &caller(), &now).unwrap();
+}
+
+fn reschedule(world: &Model, job_id: &str, seconds: i64) {
+    let patch = TriggerPatch {
+        interval_seconds: Some(Some(seconds as u32)),
+        ..NO_PATCH
+    };
+    let request = JobUpdateRequest {
+        trigger_config: Some(patch),
+        ..change(job_id)
+    };
+    update::update(world, &caller(), &request).unwrap();
+}
+
+fn wait_for(world: &Model, job_id: &str, prerequisites: &[&str]) {
+    let depends_on = prerequisites
+        .iter()
+        .map(|job| Dependency {
+            job: (*job).into(),
+            on: None,
+            delay_seconds: None,
+        })
+        .collect();
+    let request = JobUpdateRequest {
+        depends_on: Some(depends_on),
+        ..change(job_id)
+    };
+    update::update(world, &caller(), &request).unwrap();
+}
+
+fn told(world: &Model, job: &str, kind: MessageKind) -> usize {
+    let messages = world.messages(job);
+    messages.iter().filter(|message| message.kind == kind).count()
+}
+
+#[test]
+fn a_host_whose_clock_is_behind_runs_what_storage_says_is_due() {
+    let world = Model::new();
+    made(&world, &every("Watch", HOUR));
+    world.behind.set(2_000);
+    world.pass(HOUR);
+    assert_eq!(
+        world.poll().len(),
+        1,
+        "no claims again and again until its clock gets there"
+    );
+}
+
+#[test]
+fn a_slot_that_ran_is_passed_without_losing_those_behind_it() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    assert_eq!(world.live(HOUR, |_| ok("")).len(), 1);
+    let first = world.runs(&job)[0].slot;
+    // Paused and resumed on a host whose clock is behind: the slot that just ran is armed again.
+    world.behind.set(5_000);
+    pause(&world, &job).unwrap();
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(world.job(&job).state.next_fire, Some(first));
+    world.pass(3 * HOUR);
+    world.live(0, |_| ok(""));
+    let counted: u32 = world.runs(&job).iter().map(|run| run.slots).sum();
+    assert_eq!(counted, 4, "every slot is a run or recorded as missed, once");
+}
+
+#[test]
+fn runs_that_are_interrupted_for_good_count_like_other_failures() {
+    let world = Model::new();
+    let mut watch = every("Watch", HOUR);
+    watch.job_type = Some(JobType::Ongoing);
+    watch.trigger_config.as_mut().unwrap().max_iterations = Some(2);
+    watch.retry = Some(meanwhile_guest::bindings::types::RetryPolicy {
+        max_attempts: Some(1),
+        initial_seconds: None,
+        factor: None,
+        max_seconds: None,
+    });
+    let job = made(&world, &watch);
+    for _ in 0..2 {
+        world.pass(HOUR);
+        assert_eq!(world.poll().len(), 1);
+        // Its host dies: the lease lapses.
+        world.pass(MINUTE);
+        assert!(world.poll().is_empty());
+    }
+    assert_eq!(world.status(&job), JobStatus::Completed);
+    assert_eq!(told(&world, &job, MessageKind::Failure), 2);
+}
+
+#[test]
+fn a_run_that_ends_badly_while_its_job_is_paused_is_told() {
+    for outcome in [
+        failed(ErrorClass::Permanent, "no such page"),
+        reported(Verdict::Failed, "it cannot be done", true),
+    ] {
+        let world = Model::new();
+        let job = made(&world, &every("Watch", HOUR));
+        world.pass(HOUR);
+        let run = world.poll().remove(0);
+        pause(&world, &job).unwrap();
+        world.settle(&run, outcome);
+        assert_eq!(world.runs(&job)[0].status, RunStatus::Failed);
+        assert_eq!(told(&world, &job, MessageKind::Failure), 1);
+    }
+}
+
+#[test]
+fn a_good_run_that_ends_while_its_job_is_paused_is_told_by_the_jobs_policy() {
+    let world = Model::new();
+    let mut quiet = every("Watch", HOUR);
+    quiet.notify = Some(NotifyPolicy::OnFailure);
+    let job = made(&world, &quiet);
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, ok("fine"));
+    assert!(world.messages(&job).is_empty());
+}
+
+#[test]
+fn a_once_off_job_that_succeeded_while_it_was_paused_does_not_run_again() {
+    let world = Model::new();
+    let job = made(&world, &once("Send"));
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, ok("sent"));
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(world.status(&job), JobStatus::Completed);
+    assert!(world.live(DAY, |_| ok("sent twice")).is_empty());
+}
+
+#[test]
+fn runs_during_a_pause_count_as_iterations() {
+    let world = Model::new();
+    let mut watch = every("Watch", HOUR);
+    watch.job_type = Some(JobType::Ongoing);
+    watch.trigger_config.as_mut().unwrap().max_iterations = Some(1);
+    let job = made(&world, &watch);
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, ok("looked"));
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(world.status(&job), JobStatus::Completed);
+}
+
+#[test]
+fn retrying_an_ongoing_job_that_gave_up_makes_the_same_iteration_again() {
+    let world = Model::new();
+    let mut watch = every("Watch", HOUR);
+    watch.job_type = Some(JobType::Ongoing);
+    watch.trigger_config.as_mut().unwrap().max_iterations = Some(1);
+    let job = made(&world, &watch);
+    world.live(HOUR, |_| reported(Verdict::Failed, "no way", true));
+    assert_eq!(world.status(&job), JobStatus::Failed);
+    set(&world, &job, JobStatus::Active).unwrap();
+    world.live(HOUR, |_| ok("a way"));
+    assert_eq!(world.status(&job), JobStatus::Completed);
+    assert_eq!(world.job(&job).state.iteration, 1);
+}
+
+#[test]
+fn a_pause_that_ends_by_itself_at_a_broken_dependency_is_told() {
+    let world = Model::new();
+    let first = made(&world, &once("First"));
+    let second = made(&world, &after("Second", &first, 0));
+    let until = JobPauseRequest {
+        job_id: second.clone(),
+        note: None,
+        until: Some("2026-06-01T12:00:00".into()),
+    };
+    stop::pause(&world, &caller(), &until).unwrap();
+    world.live(DAY, |_| failed(ErrorClass::Permanent, "broken"));
+    assert_eq!(world.status(&second), JobStatus::Blocked);
+    assert_eq!(told(&world, &second, MessageKind::Incident), 1);
+}
+
+#[test]
+fn a_job_that_is_resumed_into_a_spent_budget_says_so_again() {
+    let world = Model::new();
+    let mut limited = every("Watch", HOUR);
+    limited.budget = Some(meanwhile_guest::bindings::types::Budget {
+        max_runs: None,
+        max_runs_per_day: Some(1),
+        max_tokens: None,
+        max_cost_usd: None,
+    });
+    let job = made(&world, &limited);
+    world.live(2 * HOUR, |_| ok(""));
+    assert_eq!(told(&world, &job, MessageKind::Incident), 1);
+    // A host whose clock is behind arms the same slot once more.
+    world.behind.set(2_000);
+    set(&world, &job, JobStatus::Active).unwrap();
+    world.poll();
+    assert_eq!(world.status(&job), JobStatus::Blocked);
+    assert_eq!(told(&world, &job, MessageKind::Incident), 2);
+}
+
+#[test]
+fn an_end_that_dependents_have_not_heard_of_survives_a_change_of_the_job() {
+    let world = Model::new();
+    let other = made(&world, &every("Other", DAY));
+    let first = made(&world, &every("First", HOUR));
+    let second = made(&world, &after("Second", &first, 0));
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    world.settle(&run, ok("done"));
+    wait_for(&world, &first, &[&other]);
+    assert_eq!(world.live(0, |_| ok("")).len(), 1);
+    assert_eq!(world.status(&second), JobStatus::Completed);
+}
+
+#[test]
+fn a_change_of_dependencies_that_hold_nothing_back_loses_no_slot() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.pass(HOUR + 1);
+    wait_for(&world, &job, &[]);
+    assert_eq!(world.poll().len(), 1, "the slot that was due runs");
+}
+
+#[test]
+fn a_change_of_schedule_records_the_slot_that_was_due() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.pass(2 * HOUR + MINUTE);
+    reschedule(&world, &job, 2 * HOUR);
+    let runs = world.runs(&job);
+    assert_eq!((runs[0].status, runs[0].slots), (RunStatus::Missed, 2));
+    assert!(world.poll().is_empty());
+}
+
+#[test]
+fn a_change_of_schedule_to_what_it_is_changes_nothing() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.pass(HOUR + 1);
+    reschedule(&world, &job, HOUR);
+    assert_eq!(world.poll().len(), 1, "the slot that was due runs");
+}
+
+#[test]
+fn a_change_of_schedule_reaches_a_job_that_is_paused_with_an_open_run() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.live(HOUR, |_| failed(ErrorClass::Quota, "used up"));
+    assert_eq!(world.status(&job), JobStatus::Paused);
+    world.pass(10 * HOUR);
+    reschedule(&world, &job, 2 * HOUR);
+    set(&world, &job, JobStatus::Active).unwrap();
+    world.live(0, |_| ok(""));
+    assert_eq!(
+        world.runs(&job).len(),
+        1,
+        "no slots of the schedule that was replaced"
+    );
+}
+
+#[test]
+fn run_now_is_the_slot_that_is_due() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.pass(HOUR + 1);
+    rerun(&world, &job);
+    world.live(0, |_| ok(""));
+    let runs = world.runs(&job);
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].slot, world.job(&job).spec.anchor + HOUR * 1_000);
+}
+
+#[test]
+fn a_second_pause_during_a_run_still_notices_the_death_of_its_host() {
+    let world = Model::new();
+    let job = made(&world, &once("Send"));
+    world.poll();
+    pause(&world, &job).unwrap();
+    pause(&world, &job).unwrap();
+    world.pass(MINUTE);
+    world.poll();
+    assert_eq!(world.runs(&job)[0].status, RunStatus::Waiting);
+}
+
+#[test]
+fn the_run_of_a_cancelled_prerequisite_is_closed_after_its_dependents_were_told() {
+    let world = Model::new();
+    let first = made(&world, &once("First"));
+    made(&world, &after("Second", &first, 0));
+    world.poll();
+    cancel(&world, &first).unwrap();
+    // The host that executes it is dead.
+    world.pass(MINUTE);
+    world.poll();
+    assert_eq!(world.runs(&first)[0].status, RunStatus::Cancelled);
+    assert_eq!(world.job(&first).state.open_run, None);
+}
+
+#[test]
+fn a_result_that_comes_again_while_it_is_judged_is_no_judgement() {
+    let world = Model::new();
+    world.judges.set(true);
+    let mut watch = every("Watch", HOUR);
+    watch.job_type = Some(JobType::Ongoing);
+    watch.trigger_config.as_mut().unwrap().end_condition = Some("the page says so".into());
+    let job = made(&world, &watch);
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    assert_eq!(world.settle(&run, ok("it says so")), (1, 0));
+    let judgement = world.submitted_now().remove(0);
+    assert_eq!(world.settle(&run, ok("it says so")), (0, 1));
+    assert_eq!(
+        world.settle(&judgement, reported(Verdict::Done, "it says so", false)),
+        (1, 0)
+    );
+    assert_eq!(world.status(&job), JobStatus::Completed);
+}
+
+#[test]
+fn a_judgement_that_fails_during_a_pause_leaves_the_run_good() {
+    let world = Model::new();
+    world.judges.set(true);
+    let mut watch = every("Watch", HOUR);
+    watch.job_type = Some(JobType::Ongoing);
+    watch.trigger_config.as_mut().unwrap().end_condition = Some("the page says so".into());
+    let job = made(&world, &watch);
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    world.settle(&run, ok("it says so"));
+    let judgement = world.submitted_now().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&judgement, failed(ErrorClass::Transient, "the judge is away"));
+    assert_eq!(world.runs(&job)[0].status, RunStatus::Succeeded);
+}
+
+#[test]
+fn dependencies_that_come_during_a_run_hold_back_the_next_one() {
+    let world = Model::new();
+    let other = made(&world, &every("Other", DAY));
+    let job = made(&world, &every("Watch", HOUR));
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    wait_for(&world, &job, &[&other]);
+    world.settle(&run, ok("done"));
+    assert!(world.live(HOUR, |_| ok("")).is_empty());
+    assert_eq!(world.status(&job), JobStatus::Pending);
+    assert!(!world.live(DAY, |_| ok("")).is_empty());
+    assert_eq!(world.status(&job), JobStatus::Active);
 }

@@ -14,7 +14,7 @@ use crate::ids;
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::{is_own, own, page};
-use crate::resume;
+use crate::resume::{self, By};
 use crate::stop;
 use crate::trouble::Trouble;
 use crate::units::{self, Draft};
@@ -157,7 +157,7 @@ fn answer(world: &impl World, caller: &Caller, question: &Message, text: &str) -
             delivery: DeliveryStatus::Read,
         }));
         draft.because("answered", "Its question was answered.");
-        resume::resume(world, job, now)?;
+        resume::resume(world, job, now, By::Person)?;
         if job.state.status == JobStatus::Active {
             // The answer is worth a run at once, also where the schedule would wait.
             plan::fire_now(world, job, now)?;
@@ -250,7 +250,7 @@ fn release(world: &impl World, caller: &Caller, speech: &Speech, focus: Option<&
             return Ok(None);
         }
         draft.because("released_in_chat", "Released in the chat.");
-        resume::resume(world, job, now)?;
+        resume::resume(world, job, now, By::Person)?;
         let message = format!("“{}” goes on.", job.spec.title);
         Ok(Some((effect(job, EffectKind::Released, message), None)))
     })?;

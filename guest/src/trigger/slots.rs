@@ -8,6 +8,7 @@ use super::cron::Pattern;
 use super::limits::{COUNT_MAX, REJECTED_SLOTS_MAX};
 use super::zone::{self, Place};
 use crate::bindings::types::{DstGap, DstOverlap, Instant, JobType, TriggerConfig};
+use crate::sabotage::{self, Sabotage};
 
 #[derive(Clone, Debug)]
 enum Rule {
@@ -195,9 +196,12 @@ impl Local {
     /// Where a local time fires: at most twice.
     fn fires(&self, place: Place) -> [Option<Instant>; 2] {
         let goes_on = self.pattern.every_hour();
+        let doubled = sabotage::on(Sabotage::FoldDoubled);
         match place {
             Place::Once(at) => [Some(at), None],
-            Place::Twice(a, b) if goes_on || self.overlap == DstOverlap::Both => [Some(a), Some(b)],
+            Place::Twice(a, b) if goes_on || self.overlap == DstOverlap::Both || doubled => {
+                [Some(a), Some(b)]
+            }
             Place::Twice(a, _) => [Some(a), None],
             Place::Gap { instant, .. } if !goes_on && self.gap == DstGap::Shift => [Some(instant), None],
             Place::Gap { .. } => [None, None],

@@ -38,6 +38,8 @@ type Meddler = Box<dyn Fn(&Model)>;
 pub struct Model {
     pub rows: RefCell<Rows>,
     now: Cell<Instant>,
+    /// How far this host's clock is behind storage's, in milliseconds.
+    pub behind: Cell<i64>,
     random: Cell<u64>,
     submitted: RefCell<Vec<RunRequest>>,
     pub cancelled: RefCell<Vec<String>>,
@@ -103,6 +105,7 @@ impl Model {
         Self {
             rows: RefCell::default(),
             now: Cell::new(1_780_300_800_000),
+            behind: Cell::new(0),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
             submitted: RefCell::default(),
             cancelled: RefCell::default(),
@@ -198,6 +201,7 @@ pub fn finished(request: &RunRequest, outcome: Outcome) -> FinishedRun {
         run_id: request.run_id.clone(),
         job_id: request.job_id.clone(),
         token: request.token,
+        task: request.task,
         outcome,
     }
 }
@@ -312,7 +316,7 @@ impl Rows {
 
 impl World for Model {
     fn now(&self) -> Instant {
-        self.now.get()
+        self.now.get() - self.behind.get()
     }
 
     fn random(&self) -> u64 {
@@ -453,7 +457,7 @@ impl World for Model {
             .jobs
             .values()
             .filter_map(|job| rows.available(job).map(|at| (at, job.id.clone())))
-            .filter(|(at, _)| *at <= self.now())
+            .filter(|(at, _)| *at <= self.now.get())
             .collect();
         due.sort();
         due.truncate(limit as usize);
@@ -461,7 +465,7 @@ impl World for Model {
             .into_iter()
             .map(|(_, id)| {
                 let token = rows.leases.get(&id).map_or(0, |(token, _)| *token) + 1;
-                let lease_until = self.now() + LEASE_MS;
+                let lease_until = self.now.get() + LEASE_MS;
                 rows.leases.insert(id.clone(), (token, lease_until));
                 let job = rows.jobs[&id].clone();
                 let open_run = job

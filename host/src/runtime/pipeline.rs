@@ -229,13 +229,15 @@ impl Pipeline {
         drop(live);
         let pipeline = self.clone();
         tokio::spawn(async move {
-            let (run_id, job_id, token) = (request.run_id.clone(), request.job_id.clone(), request.token);
+            let (run_id, job_id) = (request.run_id.clone(), request.job_id.clone());
+            let (token, task) = (request.token, request.task);
             let shared = &pipeline.0;
             let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, request, stop).await;
             pipeline.ended(FinishedRun {
                 run_id,
                 job_id,
                 token,
+                task,
                 outcome,
             });
         });
