@@ -11,7 +11,7 @@ WASM := $(TARGET_DIR)/wasm32-unknown-unknown/component/meanwhile_guest.wasm
 export RUSTUP_AUTO_INSTALL ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build guest toolchain test lint bench clean
+.PHONY: help run build guest toolchain test lint bench sim clean
 
 help: ## Show what can be done here
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ lint: guest ## Formatting, clippy with warnings as errors, licences and advisori
 
 bench: build ## Measure and print the figures that README.md quotes
 	cargo run --locked --release -p meanwhile-tests --bin bench -- $(BENCH)
+
+sim: guest ## Simulate 10,000 worlds natively and 500 with the component (or one: make sim SEED=7)
+	cargo run --locked --release -p meanwhile-tests --bin sim -- $(if $(SEED),--seed $(SEED)) $(SIM)
 
 clean: ## Remove what was built (not ./data)
 	cargo clean

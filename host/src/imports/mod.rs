@@ -2,7 +2,7 @@
 //! that no signature has to name it.
 
 mod agent_pipeline;
-mod random;
+pub mod random;
 mod storage;
 mod timers;
 mod wall_clock;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasSelf, Linker};
 
+use self::random::Random;
 use crate::clock::Clock;
 use crate::limits;
 use crate::storage::Storage;
@@ -39,6 +40,8 @@ pub struct TenantContext {
     pub storage: Arc<dyn Storage>,
     pub clock: Arc<dyn Clock>,
     pub outlet: Arc<dyn Outlet>,
+    /// What `wasi:random` answers.
+    pub random: Arc<dyn Random>,
 }
 
 /// A limit of the sandbox that a call ran into.

@@ -28,6 +28,7 @@ use crate::agent::Agent;
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::imports::TenantContext;
+use crate::imports::random::SystemRandom;
 use crate::limits;
 use crate::storage::Storage;
 use crate::wit::runner::FinishedRun;
@@ -96,6 +97,7 @@ impl Runtime {
             storage: parts.storage,
             clock: parts.clock,
             outlet: Arc::new(pipeline.clone()),
+            random: Arc::new(SystemRandom),
         });
         Arc::new(Self {
             component: parts.component,

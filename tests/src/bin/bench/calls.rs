@@ -6,6 +6,7 @@ use std::time::Instant as Timer;
 use meanwhile::clock::SystemClock;
 use meanwhile::component::Component;
 use meanwhile::host::LOCAL_TENANT;
+use meanwhile::imports::random::SystemRandom;
 use meanwhile::imports::{Outlet, TenantContext};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::RunRequest;
@@ -39,6 +40,7 @@ pub(crate) async fn measure() {
         storage: Arc::new(MemoryStorage::default()),
         clock: Arc::new(SystemClock),
         outlet: Arc::new(Nowhere),
+        random: Arc::new(SystemRandom),
     });
     for (what, limit, bound) in [
         ("instantiate + call + drop", 0, "p50 30 µs"),
