@@ -104,7 +104,7 @@ impl World for Call {
     }
 
     fn random(&self) -> u64 {
-        self.sim.state().guest_random.next()
+        self.sim.state().guest_random.draw()
     }
 
     fn get_jobs(&self, ids: &[String]) -> Result<Vec<Option<Job>>, StorageError> {

@@ -33,7 +33,7 @@ pub fn draw(random: &mut Random, weather: Weather, depth: u8) -> Strike {
         Weather::Normal => [60, 4, 4, 4, 2, 2],
         Weather::Rough => [90, 12, 15, 15, 8, 8],
     };
-    let mut at = (random.next() % 1_000) as u32;
+    let mut at = (random.draw() % 1_000) as u32;
     let mut kind = odds.len();
     for (index, odd) in odds.iter().enumerate() {
         if at < *odd {

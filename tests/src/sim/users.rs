@@ -21,6 +21,10 @@ pub struct Deed {
     pub began: Instant,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one lives at a time, for the length of a call"
+)]
 #[derive(Clone, Debug)]
 pub enum What {
     Tool(Tool),

@@ -124,7 +124,7 @@ struct Total {
     starts: u64,
     steps: u64,
     imports: u64,
-    findings: Vec<Box<Finding>>,
+    findings: Vec<Finding>,
 }
 
 impl Total {
@@ -136,7 +136,7 @@ impl Total {
                 self.steps += summary.steps;
                 self.imports += summary.imports;
             }
-            Err(finding) => self.findings.push(finding),
+            Err(finding) => self.findings.push(*finding),
         }
     }
 }
