@@ -42,7 +42,6 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
                 when: None,
                 run_at: None,
                 cron: None,
-                every: None,
                 interval_seconds: Some(60),
                 every: None,
                 start_at: None,

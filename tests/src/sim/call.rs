@@ -7,7 +7,7 @@ use meanwhile_guest::bindings::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter, SearchQuery,
     StorageError, Unit,
 };
-use meanwhile_guest::bindings::types::{Edge, Instant, Job, Message, Run};
+use meanwhile_guest::bindings::types::{Edge, Instant, Job, Message, Run, StatusChange};
 use meanwhile_guest::world::World;
 
 use super::faults::{self, Strike};
@@ -129,6 +129,10 @@ impl World for Call {
 
     fn find_messages(&self, filter: &MessageFilter) -> Result<Vec<Message>, StorageError> {
         self.import("find-messages", |state| state.store.find_messages(filter))
+    }
+
+    fn find_changes(&self, job: &str, limit: u32) -> Result<Vec<StatusChange>, StorageError> {
+        self.import("find-changes", |state| state.store.find_changes(job, limit))
     }
 
     fn search_jobs(&self, query: &SearchQuery) -> Result<HitPage, StorageError> {

@@ -18,7 +18,7 @@ use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
 };
-use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run};
+use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
 use meanwhile::{contract, engine};
 use meanwhile_guest::bindings as guest;
 use meanwhile_guest::world::World;
@@ -279,6 +279,15 @@ impl Storage for Imports {
         filter: MessageFilter,
     ) -> Result<Vec<Message>, StorageError> {
         answer(World::find_messages(&*self.0, &same(&filter)))
+    }
+
+    async fn find_changes(
+        &self,
+        _tenant: &Tenant,
+        job: String,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StorageError> {
+        answer(World::find_changes(&*self.0, &job, limit))
     }
 
     async fn search_jobs(&self, _tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {

@@ -40,6 +40,7 @@ invariants! {
     GROWING "growing" "Revisions and tokens only grow.";
     LIFECYCLE "lifecycle" "Every change of status is in the table, and what ended stays ended.";
     TOLD "told" "Every ended run told what its job's policy promises, once.";
+    HISTORY "history" "Every change of status is in the history of its job, or told by its run.";
     SUBMITTED "submitted" "A run is submitted once an attempt, after the commit that recorded it.";
     OPEN_RUN "open-run" "A job's open run is its one run that is not final.";
     AWAKE "awake" "A live job has something due, or a reason to wait.";
@@ -175,6 +176,8 @@ pub fn applied(state: &mut State, call: &Call, unit: &Unit, changes: Vec<Change>
                 let job = state.store.job_index(&message.job);
                 state.log(job, said);
             }
+            // Read together with the write of its job.
+            Change::StatusChange(_) => {}
         }
     }
     told::unit(state, call, &before, &changes);

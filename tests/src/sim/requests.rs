@@ -234,6 +234,7 @@ const NO_PATCH: TriggerPatch = TriggerPatch {
     run_at: None,
     cron: None,
     interval_seconds: None,
+    every: None,
     start_at: None,
     end_at: None,
     end_condition: None,

@@ -3,7 +3,7 @@
 use meanwhile_guest::bindings::types::{JobState, JobStatus, MessageKind, Run, RunStatus};
 
 use super::call::{Actor, Call};
-use super::invariants::{TOLD, check, ended, is_final};
+use super::invariants::{HISTORY, TOLD, check, ended, is_final};
 use super::store::Change;
 use super::world::State;
 
@@ -17,11 +17,37 @@ pub fn unit(state: &mut State, call: &Call, before: &[(usize, &JobState)], chang
             }
         }
     }
+    for (job, before) in before {
+        in_history(state, *job, before, changes);
+    }
     if call.actor != Actor::Person {
         for (job, before) in before {
             moved(state, *job, before, changes);
         }
     }
+}
+
+/// A change of status stands in the job's history, unless a run's own row tells it.
+fn in_history(state: &mut State, job: usize, before: &JobState, changes: &[Change]) {
+    use JobStatus::{Active, Completed, InProgress};
+    let row = &state.store.jobs[job].job;
+    let (from, to) = (before.status, row.state.status);
+    let code = row.state.status_reason.as_ref().map(|why| why.code.as_str());
+    let by_its_run = match (from, to) {
+        (Active, InProgress) | (InProgress, Active) => true,
+        (InProgress, Completed) => code == Some("run_succeeded"),
+        _ => from == to,
+    };
+    let told = changes.iter().any(|change| match change {
+        Change::StatusChange(change) => {
+            let change = &state.store.changes[*change];
+            (&change.job, change.from, change.to) == (&row.id, from, to) && !change.by.is_empty()
+        }
+        _ => false,
+    });
+    check(state, by_its_run || told, &HISTORY, job, || {
+        format!("it went from {from:?} to {to:?}, and its history does not say so")
+    });
 }
 
 fn count(state: &State, job: usize, run: &Run, kind: MessageKind) -> usize {

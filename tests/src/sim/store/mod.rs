@@ -7,7 +7,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use meanwhile_guest::bindings::storage::Claim;
-use meanwhile_guest::bindings::types::{Edge, Instant, Job, Message, Run};
+use meanwhile_guest::bindings::types::{Edge, Instant, Job, Message, Run, StatusChange};
 
 pub use write::Change;
 
@@ -54,6 +54,8 @@ pub struct Store {
     pub jobs: Vec<JobRow>,
     pub runs: Vec<Run>,
     pub messages: Vec<Message>,
+    /// The history of all jobs, oldest first.
+    pub changes: Vec<StatusChange>,
     /// By (dependent, prerequisite).
     pub edges: BTreeMap<(usize, usize), Edge>,
     job_ids: HashMap<String, usize>,

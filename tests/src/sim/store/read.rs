@@ -1,9 +1,11 @@
 //! Reads: every committed unit is seen.
 
+use std::collections::BTreeSet;
+
 use meanwhile_guest::bindings::storage::{
     EdgeFilter, Hit, HitPage, JobFilter, JobPage, MessageFilter, Page, RunFilter, SearchMode, SearchQuery,
 };
-use meanwhile_guest::bindings::types::{Edge, Job, JobStatus, Message, Run};
+use meanwhile_guest::bindings::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
 
 use super::Store;
 
@@ -66,6 +68,20 @@ impl Store {
                 .filter_map(|id| self.job_index(id))
                 .flat_map(|job| self.edges_of(job).map(|(_, edge)| edge.clone()))
                 .collect(),
+            EdgeFilter::Ancestors(of) => {
+                let mut seen = BTreeSet::new();
+                let mut above = Vec::new();
+                let mut front: Vec<usize> =
+                    of.dependents.iter().filter_map(|id| self.job_index(id)).collect();
+                while let Some(job) = front.pop().filter(|_| above.len() < of.limit as usize) {
+                    if seen.insert(job) {
+                        front.extend(self.edges_of(job).map(|(prerequisite, _)| prerequisite));
+                        above.extend(self.edges_of(job).map(|(_, edge)| edge.clone()));
+                    }
+                }
+                above.truncate(of.limit as usize);
+                above
+            }
             EdgeFilter::OfPrerequisite(of) => {
                 let mut edges: Vec<Edge> = self
                     .edges
@@ -96,6 +112,11 @@ impl Store {
             Some(Some(job)) => self.messages_of(job).filter(fits).take(limit).cloned().collect(),
             None => self.messages.iter().filter(fits).take(limit).cloned().collect(),
         }
+    }
+
+    pub fn find_changes(&self, job: &str, limit: u32) -> Vec<StatusChange> {
+        let of_job = self.changes.iter().rev().filter(|change| change.job == job);
+        of_job.take(limit as usize).cloned().collect()
     }
 
     pub fn search_jobs(&self, query: &SearchQuery) -> HitPage {

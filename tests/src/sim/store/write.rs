@@ -24,6 +24,8 @@ pub enum Change {
         dependent: usize,
     },
     MessageInserted(usize),
+    /// Into the history, at this place.
+    StatusChange(usize),
 }
 
 /// Whether an ended job may be moved on, as `may_move` of the host's storages: only to the
@@ -112,6 +114,7 @@ impl Store {
             | Write::DeleteEdge(_)
             | Write::InsertMessage(_)
             | Write::UpdateMessage(_)
+            | Write::InsertChange(_)
             | Write::Release(_) => {}
         }
         Ok(())
@@ -208,6 +211,10 @@ impl Store {
                         message.delivery = update.delivery;
                     }
                 }
+            }
+            Write::InsertChange(change) => {
+                changes.push(Change::StatusChange(self.changes.len()));
+                self.changes.push(change.clone());
             }
             Write::Release(at) => {
                 if let Some(job) = self.job_index(&at.job) {
