@@ -28,6 +28,9 @@ pub const TOKENS_AN_ATTEMPT: u64 = 2;
 /// Starts a run as the host's pipeline does: the same attempt twice is one, a newer attempt
 /// replaces an older one.
 pub fn start(state: &mut State, host: usize, request: &RunRequest) {
+    if hears(state, host, request) {
+        return;
+    }
     invariants::submitted(state, request);
     let Some((run, job)) = state
         .store
@@ -90,6 +93,47 @@ pub fn start(state: &mut State, host: usize, request: &RunRequest) {
         let at = state.now + state.random.between(0, length.max(1));
         state.schedule(at, Event::Unrenewed { host, life, number });
     }
+}
+
+/// A sentence of a person that is to be judged: it has no run. The verdict comes soon, now and then
+/// twice, or never.
+fn hears(state: &mut State, host: usize, request: &RunRequest) -> bool {
+    let Some(job) = state.store.job_index(&request.job_id) else {
+        return false;
+    };
+    if state.store.jobs[job].job.state.hearing.as_ref() != Some(&request.run_id) {
+        return false;
+    }
+    state.log(Some(job), format!("host {host}: judges what was said"));
+    let free = Usage {
+        tokens_in: 0,
+        tokens_out: 0,
+        cost_usd: 0.0,
+        tool_calls: 0,
+        seconds: 0.0,
+    };
+    let finished = FinishedRun {
+        run_id: request.run_id.clone(),
+        job_id: request.job_id.clone(),
+        token: request.token,
+        task: request.task,
+        outcome: Outcome {
+            usage: free,
+            ..judged(&mut state.random, request)
+        },
+    };
+    if state.weather().is_some() && state.random.one_in(10) {
+        return true;
+    }
+    if state.weather().is_some() && state.random.one_in(10) {
+        let after = state.random.between(0, 2 * MINUTE);
+        state.schedule(state.now + after, Event::ComesAgain(Box::new(finished.clone())));
+    }
+    state.hosts[host].ended.push(finished);
+    let life = state.hosts[host].life;
+    let after = state.random.between(1, 20 * SECOND);
+    state.schedule(state.now + after, Event::Settle { host, life });
+    true
 }
 
 /// Tells a run to stop, where it executes here.
