@@ -9,7 +9,7 @@ use crate::bindings::{
     agent_pipeline, conversation, directory, runner, schedule, storage, timers, tools, types,
 };
 use crate::world::World;
-use crate::{chat, create, cure, poll, retrieve, settle, stop, trigger, update};
+use crate::{chat, create, cure, intake, poll, retrieve, settle, stop, trigger, update};
 
 struct Imports;
 
@@ -147,6 +147,10 @@ impl exported::schedule::Guest for Component {
     fn preview(request: schedule::PreviewRequest) -> Result<schedule::PreviewAnswer, tools::ToolError> {
         let now = request.at.unwrap_or_else(|| Imports.now());
         trigger::preview(&request, now)
+    }
+    fn plan(request: schedule::PlanRequest) -> Result<schedule::PlanAnswer, tools::ToolError> {
+        let now = request.at.unwrap_or_else(|| Imports.now());
+        intake::plan(&request, now)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod errors;
 #[cfg(target_arch = "wasm32")]
 mod glue;
 pub mod ids;
+pub mod intake;
 pub mod lifecycle;
 pub mod limits;
 pub mod messages;

@@ -89,3 +89,15 @@ pub const CURE_JOBS_MAX: u32 = 10_000;
 
 pub const BUDGET_RUNS_MAX: u32 = 1_000_000_000;
 pub const BUDGET_RUNS_PER_DAY_MAX: u32 = 100_000;
+
+/// A sentence that asks for work, and jobs it may make.
+pub const PLAN_TEXT_CHARS_MAX: usize = 2_000;
+pub const PLAN_JOBS_MAX: usize = 20;
+/// Longest title that is made from a sentence.
+pub const PLAN_TITLE_CHARS_MAX: usize = 80;
+/// Words of the longest phrase that is tried as a time.
+pub const PLAN_TIME_WORDS_MAX: usize = 16;
+/// How often a page is watched when nothing else is said.
+pub const WATCH_SECONDS_DEFAULT: u32 = 3_600;
+/// Runs towards a goal in words when no other end is said: three weeks of every hour.
+pub const GOAL_ITERATIONS_DEFAULT: u32 = 500;

@@ -83,6 +83,11 @@ pub fn summary(job_type: JobType, trigger: &TriggerConfig) -> String {
     sentence::summary(job_type, trigger)
 }
 
+/// A length of time in words: `2 hours`, `90 minutes`, `3 days`; one of a unit without its number.
+pub fn length(seconds: u32) -> String {
+    sentence::length(seconds)
+}
+
 /// RFC 3339 in a zone, seconds precision: `2026-06-01T09:00:00+02:00`. An unknown zone: UTC.
 pub fn format_instant(instant: Instant, zone: &str) -> String {
     zone::format(zone::or_utc(zone), instant)
@@ -102,6 +107,11 @@ pub fn check_zone(name: &str) -> Result<(), String> {
 /// Days since 1970-01-01 of the local date in a zone: the day that `runs-today` counts.
 pub fn local_day(instant: Instant, zone: &str) -> i32 {
     zone::local_day(zone::or_utc(zone), instant)
+}
+
+/// Whether `when` takes these words. What they mean, `normalise` tells.
+pub fn understands(words: &str, now: Instant, zone: &str) -> bool {
+    words::read(words, zone::local(zone::or_utc(zone), now)).is_ok()
 }
 
 /// `schedule.preview`.

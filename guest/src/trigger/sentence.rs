@@ -100,7 +100,7 @@ fn distance(seconds: u32) -> String {
 }
 
 /// `2 hours`, `90 minutes`: the largest unit that divides.
-fn length(seconds: u32) -> String {
+pub(super) fn length(seconds: u32) -> String {
     let (count, unit) = [
         (604_800, "week"),
         (86_400, "day"),
