@@ -36,7 +36,7 @@ const DYNAMIC: [(&str, &[&str]); 3] = [
         ],
     ),
     ("directory", &["jobs", "runs", "run"]),
-    ("schedule", &["preview"]),
+    ("schedule", &["preview", "plan"]),
 ];
 
 /// Why a component is not taken.

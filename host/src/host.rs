@@ -161,6 +161,18 @@ impl Host {
         &self.runtime.component
     }
 
+    /// Calls a function of `schedule`: it reads no rows, so it needs no caller.
+    async fn schedule(&self, function: &str, request: Value) -> Result<Value, CallError> {
+        let typed = contract::function("schedule", function).ok_or_else(|| unknown("schedule", function))?;
+        let request = contract::arguments_to_val(&typed, request)?;
+        let runtime = &self.runtime;
+        let result = runtime
+            .component
+            .call_dynamic(&runtime.context, "schedule", function, &[request])
+            .await;
+        contract::result_to_json(&typed, result.map_err(failed)?)
+    }
+
     /// Another tenant has no rows here: to it the host is not there.
     fn check(&self, session: &Session) -> Result<(), CallError> {
         if session.tenant == self.runtime.context.tenant {
@@ -226,15 +238,11 @@ impl Service for Host {
     }
 
     async fn preview(&self, request: Value) -> Result<Value, CallError> {
-        let typed =
-            contract::function("schedule", "preview").ok_or_else(|| unknown("schedule", "preview"))?;
-        let request = contract::arguments_to_val(&typed, request)?;
-        let runtime = &self.runtime;
-        let result = runtime
-            .component
-            .call_dynamic(&runtime.context, "schedule", "preview", &[request])
-            .await;
-        contract::result_to_json(&typed, result.map_err(failed)?)
+        self.schedule("preview", request).await
+    }
+
+    async fn plan(&self, request: Value) -> Result<Value, CallError> {
+        self.schedule("plan", request).await
     }
 
     async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError> {

@@ -61,6 +61,9 @@ pub trait Service: Send + Sync + 'static {
     /// `schedule.preview`, as JSON to JSON.
     async fn preview(&self, request: Value) -> Result<Value, CallError>;
 
+    /// `schedule.plan`, as JSON to JSON. Creates nothing.
+    async fn plan(&self, request: Value) -> Result<Value, CallError>;
+
     /// `conversation.heard`: the effects as JSON.
     async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError>;
 

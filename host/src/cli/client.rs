@@ -4,6 +4,11 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::Value;
 
+/// An error that the host answered: `{code, field?, message, …}`.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.get("message").and_then(Value::as_str).unwrap_or("the host refused"))]
+pub(super) struct Refused(pub(super) Value);
+
 /// A host's HTTP interface.
 pub(super) struct Client {
     base: String,
@@ -21,7 +26,7 @@ impl Client {
         })
     }
 
-    /// One request; an error answer becomes an error with the host's own words.
+    /// One request; an error answer becomes [`Refused`], with the host's own words.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method, &url);
@@ -35,16 +40,16 @@ impl Client {
             )
         })?;
         let status = response.status();
-        let answer: Value = response
+        let mut answer: Value = response
             .json()
             .await
             .with_context(|| format!("{url} answered no JSON"))?;
         if status.is_success() {
             return Ok(answer);
         }
-        match answer.pointer("/error/message").and_then(Value::as_str) {
-            Some(message) => bail!("{message}"),
-            None => bail!("{url} answered {status}"),
+        match answer.get_mut("error").map(Value::take) {
+            Some(error) if error.get("message").is_some_and(Value::is_string) => Err(Refused(error).into()),
+            _ => bail!("{url} answered {status}"),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The command line. What it prints is its interface, so here `print` is allowed.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod add;
 mod client;
 mod component;
+mod create;
 mod remote;
+mod schedule;
 // Switched on together with storage and MCP, on which it stands.
 mod serve;
 mod table;
@@ -29,7 +32,9 @@ enum Command {
     /// Check store, clock, component and agent, and say what to do
     Doctor(crate::config::ServeArgs),
     /// Say what a cron expression or words mean; needs no host
-    Preview(serve::PreviewArgs),
+    Preview(schedule::PreviewArgs),
+    /// Create jobs from a sentence, and say what was understood
+    Add(add::AddArgs),
     #[command(flatten)]
     Remote(remote::Remote),
     /// The embedded component: digest, imports, exports
@@ -55,7 +60,8 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Serve(args) => serve::serve(args).await,
             Command::Mcp(args) => serve::mcp(args).await,
             Command::Doctor(args) => serve::doctor(args).await,
-            Command::Preview(args) => serve::preview(args).await,
+            Command::Preview(args) => schedule::preview(args).await,
+            Command::Add(args) => add::add(args).await,
             Command::Remote(command) => remote::run(command).await,
             Command::Component { wit } => component::show(wit),
         }

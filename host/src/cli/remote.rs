@@ -17,10 +17,10 @@ const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Target {
     /// The host to ask
     #[arg(long, env = "MEANWHILE_URL", default_value = "http://127.0.0.1:7803")]
-    url: String,
+    pub(super) url: String,
     /// The answer as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +169,7 @@ fn show(target: &Target, answer: &Value, tidy: impl Fn(&Value) -> String) {
 }
 
 /// The text at a pointer; nothing where there is none.
-fn text(value: &Value, pointer: &str) -> String {
+pub(super) fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -177,7 +177,8 @@ fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+/// The list at a pointer; empty where there is none.
+pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value
         .pointer(pointer)
         .and_then(Value::as_array)

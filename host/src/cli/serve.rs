@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::agent::{self, noop::Noop};
+use crate::agent;
 use crate::config::{ServeArgs, ServeSettings, Store};
 use crate::host::{Host, LOCAL_TENANT};
 use crate::service::{Service, Session};
@@ -23,23 +22,6 @@ const LOG_DEFAULT: &str = "info,rmcp=warn";
 
 /// Who calls where there is no authentication.
 const LOCAL_CALLER: &str = "local";
-
-#[derive(Debug, clap::Args)]
-pub(super) struct PreviewArgs {
-    /// A cron expression, or words such as "every weekday at 9am"
-    text: String,
-    /// IANA zone
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    tz: String,
-    /// Fires to show
-    #[arg(short, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
-    n: u32,
-    /// The present as it shall be taken (RFC 3339)
-    #[arg(long, value_name = "INSTANT")]
-    at: Option<String>,
-    #[arg(long)]
-    json: bool,
-}
 
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUST_LOG")
@@ -196,67 +178,4 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
-    let mut request = Map::new();
-    request.insert("text".into(), args.text.clone().into());
-    request.insert("timezone".into(), args.tz.clone().into());
-    request.insert("count".into(), args.n.into());
-    if let Some(at) = &args.at {
-        let at = chrono::DateTime::parse_from_rfc3339(at)
-            .context("--at is no instant such as 2026-06-01T09:00:00Z")?;
-        request.insert("at".into(), at.timestamp_millis().into());
-    }
-    let host = Host::builder()
-        .storage(Arc::new(MemoryStorage::default()))
-        .agent(Arc::new(Noop))
-        .component(crate::COMPONENT)
-        .build()
-        .await?;
-    match host.preview(Value::Object(request)).await {
-        Err(error) => {
-            if args.json {
-                println!("{:#}", json!({ "error": error.0 }));
-            } else {
-                eprintln!(
-                    "{}",
-                    error
-                        .0
-                        .get("message")
-                        .and_then(Value::as_str)
-                        .unwrap_or("not understood")
-                );
-            }
-            Ok(ExitCode::from(2))
-        }
-        Ok(answer) => {
-            if args.json {
-                println!("{answer:#}");
-                return Ok(ExitCode::SUCCESS);
-            }
-            println!(
-                "{}",
-                answer.get("summary").and_then(Value::as_str).unwrap_or_default()
-            );
-            let list = |name: &str| {
-                answer
-                    .get(name)
-                    .and_then(Value::as_array)
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            for next in list("next_runs") {
-                println!("  {}", next.as_str().unwrap_or_default());
-            }
-            for warning in list("warnings") {
-                println!("note: {}", warning.as_str().unwrap_or_default());
-            }
-            for change in list("clock_changes") {
-                let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
-                println!("clocks change {}: {}", text("at"), text("effect"));
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-    }
 }

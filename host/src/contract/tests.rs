@@ -373,6 +373,7 @@ fn what_is_not_in_the_contract_is_not_found() {
         ("directory", "jobs"),
         ("directory", "run"),
         ("schedule", "preview"),
+        ("schedule", "plan"),
     ] {
         assert!(function(interface, name).is_some());
     }

@@ -75,6 +75,15 @@ pub(super) async fn create(State(edge): State<Edge>, body: Bytes) -> Answer {
     tool(&edge, "job-create", Value::Object(object(&body)?)).await
 }
 
+/// What a sentence asks for, read in the caller's zone unless the request names one.
+pub(super) async fn plan(State(edge): State<Edge>, body: Bytes) -> Answer {
+    let mut request = object(&body)?;
+    if let Some(zone) = &edge.session.caller.time_zone {
+        request.entry("timezone").or_insert_with(|| zone.as_str().into());
+    }
+    Ok(Json(edge.service.plan(Value::Object(request)).await?))
+}
+
 pub(super) async fn show(
     State(edge): State<Edge>,
     Path(id): Path<String>,

@@ -29,6 +29,7 @@ pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(status::ready))
         .route("/metrics", get(status::metrics))
+        .route("/api/plan", post(jobs::plan))
         .route("/api/jobs", get(jobs::list).post(jobs::create))
         .route("/api/jobs/{id}", get(jobs::show).patch(jobs::update))
         .route("/api/jobs/{id}/pause", post(jobs::pause))

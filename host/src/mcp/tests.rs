@@ -31,6 +31,10 @@ impl Service for Echo {
         Ok(Value::Null)
     }
 
+    async fn plan(&self, _request: Value) -> Result<Value, CallError> {
+        Ok(Value::Null)
+    }
+
     async fn heard(&self, _session: &Session, _utterance: Value) -> Result<Value, CallError> {
         Ok(Value::Null)
     }
