@@ -882,7 +882,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("Remind me every full moon to dance", "“every full moon”"),
     ("Send me the report every payday", "“every payday”"),
     ("Every payday, send me the balance", "“Every payday”"),
-    ("Remind me at 25:00 to sleep", "“at 25:00”"),
+    ("Remind me at 25:00 to sleep", "25:00 is no time of day"),
     ("Call me on the 32nd", "“on the 32nd”"),
     ("Call Bob tomorrow at 9 or 10", "“tomorrow at 9 or 10”"),
     ("Order flowers for 2026-06-20 at 10", "“for 2026-06-20 at 10”"),
@@ -931,7 +931,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("tomorrow at 9", "does not say what to do"),
     ("then", "does not say what to do"),
     ("!!!", "does not say what to do"),
-    ("Remind me on 2020-01-01 to call Bob", "in the past"),
+    ("Remind me on 2020-01-01 to call Bob", "is past"),
     ("Call Bob today at 9", "in the past"),
     ("Remind me every second to blink", "10 to"),
     (
@@ -958,7 +958,10 @@ fn what_is_not_understood_is_an_error_that_says_which_part() {
             Err(error) => {
                 assert_eq!(error.code, ErrorCode::InvalidArgument, "{text}");
                 assert_eq!(error.field.as_deref(), Some("text"), "{text}: {}", error.message);
-                assert!(error.message.contains(words), "{text}: {}", error.message);
+                // The reader of words quotes otherwise.
+                let plain = |text: &str| text.replace(['“', '”'], "`");
+                let told = plain(&error.message);
+                assert!(told.contains(&plain(words)), "{text}: {told}");
             }
         }
     }
@@ -1067,7 +1070,7 @@ fn what_is_taken_for_granted_is_said() {
     );
     assert_eq!(
         summary("Remind me tomorrow at 9 to call Bob"),
-        "Once, on 2026-06-02 09:00 (Europe/Berlin)."
+        "Once, on Tuesday 2026-06-02 at 09:00 (Europe/Berlin)."
     );
 }
 

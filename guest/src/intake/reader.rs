@@ -40,6 +40,11 @@ impl Reader {
         trigger::understands(words, self.now, self.zone.as_deref().unwrap_or("UTC"))
     }
 
+    /// Why words are no time that can be kept, where they are read at all.
+    pub(super) fn objection(&self, words: &str) -> Option<String> {
+        trigger::objection(words, self.now, self.zone.as_deref().unwrap_or("UTC"))
+    }
+
     /// Checks and completes a trigger. Errors are about the text, but for a missing zone.
     pub(super) fn complete(
         &self,
@@ -49,6 +54,7 @@ impl Reader {
         let context = Context {
             now: self.now,
             caller_zone: self.zone.as_deref(),
+            stored: None,
         };
         trigger::normalise(trigger, job_type, &context).map_err(|error| {
             let phrase = trigger.when.as_deref().unwrap_or_default();

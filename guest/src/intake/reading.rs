@@ -126,7 +126,10 @@ pub(super) fn read(words: &[Word], reader: &Reader, later: bool) -> Result<Readi
         clause.take(*from, *to);
     }
     if let Some(said) = leftovers::find(&clause) {
-        return Err(trouble::time(&said));
+        return Err(match reader.objection(&said) {
+            Some(why) => trouble::text(why),
+            None => trouble::time(&said),
+        });
     }
     for (from, to) in kept {
         clause.free[from..to].fill(true);

@@ -129,7 +129,9 @@ fn is_trap(words: &[Word], span: &Span) -> bool {
         }
     }
     // "look at 5 companies", "call every second customer", "in 3 minutes".
-    let open_ended = is_number(&last.lower) || span.to - span.from == 2 && last.is(&["second"]);
+    // "on the 2nd floor".
+    let open_ended =
+        is_number(&last.lower) || is_ordinal(&last.lower) || span.to - span.from == 2 && last.is(&["second"]);
     if open_ended && !edge {
         return true;
     }
@@ -142,6 +144,14 @@ fn is_trap(words: &[Word], span: &Span) -> bool {
     }
     // "weekly on Friday" is a time, "weekly report on Friday" was none to begin with.
     false
+}
+
+/// "2nd", "15th".
+fn is_ordinal(word: &str) -> bool {
+    let digits = ["st", "nd", "rd", "th"]
+        .iter()
+        .find_map(|end| word.strip_suffix(end));
+    digits.is_some_and(is_number)
 }
 
 /// `for` names a time where something is set for it: "set a reminder for 5pm".

@@ -114,6 +114,13 @@ pub fn understands(words: &str, now: Instant, zone: &str) -> bool {
     words::read(words, zone::local(zone::or_utc(zone), now)).is_ok()
 }
 
+/// Why `when` takes no words that it reads: they are past, or contradict each other. None: they are
+/// no words of time to it, or it takes them.
+pub fn objection(words: &str, now: Instant, zone: &str) -> Option<String> {
+    let refusal = words::read(words, zone::local(zone::or_utc(zone), now)).err()?;
+    (!refusal.contains("is not understood")).then_some(refusal)
+}
+
 /// `schedule.preview`.
 pub fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewAnswer, ToolError> {
     preview::preview(request, now)

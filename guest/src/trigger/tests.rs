@@ -466,7 +466,10 @@ fn the_summary_is_a_sentence() {
         ),
         ("every 15 minutes", "Every 15 minutes."),
         ("*/15 * * * *", "Every 15 minutes (Europe/Berlin)."),
-        ("tomorrow at 9", "Once, on 2026-06-02 09:00 (Europe/Berlin)."),
+        (
+            "tomorrow at 9",
+            "Once, on Tuesday 2026-06-02 at 09:00 (Europe/Berlin).",
+        ),
     ] {
         assert_eq!(
             fires(text, "Europe/Berlin", "2026-06-01T10:00Z", 1)
