@@ -313,9 +313,15 @@ impl<W: World> Step<'_, W> {
     fn failed(&mut self, job: &mut Job, run: &mut Run, error: RunError) -> Result<(), Trouble> {
         run.error = Some(error.clone());
         job.state.failure_streak += 1;
+        let retry_at = self.now + retry::delay_ms(&job.spec.retry, run.attempt, self.world.random());
+        // Nothing begins after the horizon, a retry as little as a slot.
+        let horizon = plan::schedule(&job.id, &job.spec)
+            .ok()
+            .and_then(|schedule| schedule.end());
+        let retries = run.attempt < retry::max_attempts(&job.spec.retry)
+            && horizon.is_none_or(|horizon| retry_at <= horizon);
         match error.class {
-            ErrorClass::Transient if run.attempt < retry::max_attempts(&job.spec.retry) => {
-                let wait = retry::delay_ms(&job.spec.retry, run.attempt, self.world.random());
+            ErrorClass::Transient if retries => {
                 run.status = RunStatus::Waiting;
                 run.journal
                     .push(format!("Attempt {} failed: {}", run.attempt, error.message));
@@ -325,7 +331,7 @@ impl<W: World> Step<'_, W> {
                     run.attempt, error.message
                 );
                 transition(&mut job.state, JobStatus::Active, reason("retry_waiting", why))?;
-                job.state.due_at = Some(self.now + wait);
+                job.state.due_at = Some(retry_at);
                 return Ok(());
             }
             ErrorClass::Quota | ErrorClass::Auth => {

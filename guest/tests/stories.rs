@@ -781,6 +781,27 @@ fn a_horizon_completes_the_job() {
 }
 
 #[test]
+fn nothing_is_retried_after_the_horizon() {
+    let world = Model::new();
+    let trigger = TriggerConfig {
+        interval_seconds: Some(3_600),
+        end_at: Some("2026-06-01T11:10:00".into()),
+        ..EMPTY_TRIGGER
+    };
+    let job = made(&world, &request("One hour", trigger));
+    let runs = world.live(DAY, |_| failed(ErrorClass::Transient, "time-out"));
+    // 11:00, and a good 1, 3 and 7 minutes later; the next would be at 11:15.
+    assert_eq!(runs.len(), 4);
+    assert_eq!(
+        world.job(&job).state.status_reason.unwrap().code,
+        "horizon_reached"
+    );
+    assert_eq!(world.runs(&job)[0].status, RunStatus::Failed);
+    let told: Vec<MessageKind> = world.messages(&job).iter().map(|message| message.kind).collect();
+    assert_eq!(told, [MessageKind::Failure]);
+}
+
+#[test]
 fn a_job_that_crashes_its_host_again_and_again_is_given_up() {
     let world = Model::new();
     let job = made(&world, &once("Poison"));

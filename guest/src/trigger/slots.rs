@@ -110,6 +110,11 @@ impl Schedule {
         })
     }
 
+    /// The horizon: nothing begins after it. None for ONE_OFF.
+    pub fn end(&self) -> Option<Instant> {
+        self.end
+    }
+
     /// The first slot strictly after `after`, within start and horizon. ONE_OFF: `run_at` if it is
     /// after; none without a `run_at`.
     pub fn next_after(&self, after: Instant) -> Option<Instant> {
