@@ -8,7 +8,8 @@ use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::{OpenError, SqliteStorage};
 use meanwhile::wit::storage::{
-    EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, Unit, Write,
+    Claim, EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, SearchMode, SearchQuery, Unit,
+    Write,
 };
 use meanwhile::wit::types::{JobStatus, Run, RunStatus};
 use meanwhile_tests::storage_suite::{
@@ -57,6 +58,68 @@ mod sqlite {
                 .is_empty()
         );
         assert!(store.claim_due(TENANT, "p", 110, 210, 1).await.unwrap()[0].token > token);
+    }
+
+    /// Neither claims, nor pages, nor reads by id fail because of a neighbour.
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_holds_nothing_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = SqliteStorage::open(&path).unwrap();
+        let mut running = job("running", Some(10));
+        running.state.open_run = Some("r".into());
+        let writes = vec![
+            Write::InsertJob(job("spec", Some(10))),
+            Write::InsertJob(job("state", Some(10))),
+            Write::InsertJob(running),
+            Write::InsertRun(run("r", "running", 10)),
+            Write::InsertJob(job("good", Some(10))),
+        ];
+        assert_eq!(
+            store.commit(TENANT, vec![unit(vec![], writes)]).await.unwrap(),
+            vec![Ok(())]
+        );
+        store.close().await;
+        drop(store);
+        let file = rusqlite::Connection::open(&path).unwrap();
+        file.execute_batch(
+            "UPDATE jobs SET spec = '{' WHERE id = 'spec'; UPDATE jobs SET state = 'null' WHERE id = 'state'; \
+             UPDATE runs SET body = '[]'",
+        )
+        .unwrap();
+        drop(file);
+
+        let store = SqliteStorage::open(&path).unwrap();
+        let claimed = |claims: Vec<Claim>| claims.into_iter().map(|claim| claim.job.id).collect::<Vec<_>>();
+        let claims = store.claim_due(TENANT, "o", 10, 110, 9).await.unwrap();
+        assert_eq!(claimed(claims), ["good"]);
+        // The others rest until their leases lapse, rather than being tried in a hot loop.
+        assert_eq!(store.next_due(TENANT).await.unwrap(), Some(110));
+        let page = Page {
+            limit: 9,
+            cursor: None,
+            count: true,
+        };
+        let found = store.find_jobs(TENANT, any_job(), page.clone()).await.unwrap();
+        let ids: Vec<String> = found.jobs.into_iter().map(|job| job.id).collect();
+        assert_eq!(ids, ["good", "running"]);
+        let ids = ["spec", "good"].map(String::from).to_vec();
+        let got = store.get_jobs(TENANT, ids).await.unwrap();
+        assert_eq!((got[0].is_none(), got[1].is_some()), (true, true));
+        let filter = RunFilter {
+            job: "running".into(),
+            statuses: vec![],
+            before: None,
+            limit: 9,
+        };
+        assert!(store.find_runs(TENANT, filter).await.unwrap().is_empty());
+        let query = SearchQuery {
+            terms: vec![job("good", None).spec.title],
+            mode: SearchMode::AnyTerm,
+            filter: any_job(),
+            page,
+        };
+        assert_eq!(store.search_jobs(TENANT, query).await.unwrap().hits.len(), 2);
     }
 
     #[tokio::test]

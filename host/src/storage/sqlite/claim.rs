@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::codec::{self, JOB};
 use super::commit::counter;
 use crate::wit::storage::{Claim, JobToken};
-use crate::wit::types::Instant;
+use crate::wit::types::{Instant, Job};
 
 /// Takes what is due in one statement: lease and token are set where the row is found.
 pub(super) fn due(
@@ -24,21 +24,32 @@ pub(super) fn due(
          RETURNING {JOB}, lease_token"
     ))?;
     let rows = claim.query_map(params![tenant, owner, now, lease_until, limit], |row| {
-        Ok(Claim {
-            job: codec::job(row)?,
-            token: row.get(9)?,
-            lease_until,
-            open_run: None,
-        })
+        Ok((codec::readable_job(row)?, row.get(9)?))
     })?;
-    let mut claims = rows.collect::<rusqlite::Result<Vec<Claim>>>()?;
-    claims.sort_by_key(|claim| claim.job.state.due_at);
-    let mut run = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
-    for claim in &mut claims {
-        if let Some(open) = &claim.job.state.open_run {
-            claim.open_run = run.query_row(params![tenant, open], codec::run).optional()?;
+    let rows = rows.collect::<rusqlite::Result<Vec<(Option<Job>, u64)>>>()?;
+    let mut get = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
+    let mut claims = Vec::with_capacity(rows.len());
+    for (job, token) in rows {
+        // What cannot be read keeps its lease: it is looked at again when that lapses.
+        let Some(job) = job else { continue };
+        let mut open_run = None;
+        if let Some(open) = &job.state.open_run {
+            match get
+                .query_row(params![tenant, open], codec::readable_run)
+                .optional()?
+            {
+                Some(None) => continue,
+                run => open_run = run.flatten(),
+            }
         }
+        claims.push(Claim {
+            job,
+            token,
+            lease_until,
+            open_run,
+        });
     }
+    claims.sort_by_key(|claim| claim.job.state.due_at);
     Ok(claims)
 }
 

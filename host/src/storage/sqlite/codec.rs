@@ -58,6 +58,31 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     })
 }
 
+/// The job of a row, or none where the row cannot be read: a bad row stops nothing but itself.
+pub(super) fn readable_job(row: &Row<'_>) -> rusqlite::Result<Option<Job>> {
+    readable(job(row), || format!("job {:?}", row.get_ref(0)))
+}
+
+/// The run of a row, or none where the row cannot be read.
+pub(super) fn readable_run(row: &Row<'_>) -> rusqlite::Result<Option<Run>> {
+    readable(run(row), || "a run".to_owned())
+}
+
+fn readable<T>(record: rusqlite::Result<T>, name: impl FnOnce() -> String) -> rusqlite::Result<Option<T>> {
+    match record {
+        Ok(record) => Ok(Some(record)),
+        Err(
+            error @ (rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)),
+        ) => {
+            tracing::warn!(row = name(), %error, "a row cannot be read: it is passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// A run, from its `body` alone.
 pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     document(row, 0)

@@ -20,7 +20,10 @@ pub(super) fn jobs(
     let mut get =
         connection.prepare_cached(&format!("SELECT {JOB} FROM jobs WHERE tenant = ?1 AND id = ?2"))?;
     ids.iter()
-        .map(|id| get.query_row(params![tenant, id], codec::job).optional())
+        .map(|id| {
+            let row = get.query_row(params![tenant, id], codec::readable_job);
+            Ok(row.optional()?.flatten())
+        })
         .collect()
 }
 
@@ -31,7 +34,10 @@ pub(super) fn runs(
 ) -> rusqlite::Result<Vec<Option<Run>>> {
     let mut get = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
     ids.iter()
-        .map(|id| get.query_row(params![tenant, id], codec::run).optional())
+        .map(|id| {
+            let row = get.query_row(params![tenant, id], codec::readable_run);
+            Ok(row.optional()?.flatten())
+        })
         .collect()
 }
 
@@ -133,7 +139,7 @@ fn newest(
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement
         .query_map(params_from_iter(&condition.values), |row| {
-            Ok((codec::job(row)?, row.get::<_, i64>(9)?))
+            Ok((codec::readable_job(row)?, row.get::<_, i64>(9)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let full = rows.len() == limit as usize;
@@ -144,7 +150,7 @@ fn newest(
         Some(_) if page.cursor.is_none() && !full => rows.len() as u64,
         Some(all) => count(connection, from, &all)?,
     };
-    Ok((rows.into_iter().map(|(job, _)| job).collect(), next, total))
+    Ok((rows.into_iter().filter_map(|(job, _)| job).collect(), next, total))
 }
 
 pub(super) fn find_jobs(
@@ -178,9 +184,8 @@ pub(super) fn find_runs(
         condition.text
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    statement
-        .query_map(params_from_iter(&condition.values), codec::run)?
-        .collect()
+    let runs = statement.query_map(params_from_iter(&condition.values), codec::readable_run)?;
+    runs.filter_map(Result::transpose).collect()
 }
 
 pub(super) fn find_edges(
@@ -412,11 +417,10 @@ fn by_meaning(connection: &Connection, tenant: &str, query: &SearchQuery) -> rus
         .query_map(params_from_iter(&condition.values), |row| {
             // BM25 is negative, better is less.
             let strength = -row.get::<_, f64>(9)?;
-            Ok(Hit {
-                job: codec::job(row)?,
-                score: (strength / (strength + 1.0)).clamp(0.0, 1.0),
-            })
+            let score = (strength / (strength + 1.0)).clamp(0.0, 1.0);
+            Ok(codec::readable_job(row)?.map(|job| Hit { job, score }))
         })?
+        .filter_map(Result::transpose)
         .collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(HitPage {
         hits,
