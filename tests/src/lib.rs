@@ -1,5 +1,7 @@
 //! What tests of several crates share.
 
+pub mod in_process;
+pub mod scripted;
 pub mod served;
 pub mod sim;
 pub mod storage_suite;

@@ -227,6 +227,18 @@ impl Client {
         answer
     }
 
+    /// Calls a tool that has to refuse: its error.
+    pub async fn refused(&self, name: &str, arguments: Value) -> Value {
+        let mut answer = self.try_tool(name, &arguments).await.unwrap();
+        assert!(answer["error"].is_object(), "{name} {arguments}: {answer}");
+        answer["error"].take()
+    }
+
+    /// Moves a manual clock to an instant.
+    pub async fn advance_to(&self, instant: &str) {
+        self.post("/api/clock", &json!({"to": instant})).await;
+    }
+
     /// Moves a manual clock on.
     pub async fn advance(&self, seconds: u64) {
         self.post("/api/clock", &json!({"advance_seconds": seconds}))

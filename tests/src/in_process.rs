@@ -1,0 +1,55 @@
+//! A host in this process with an MCP endpoint for each caller, where a test needs several people
+//! or several hosts.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use meanwhile::clock::Clock;
+use meanwhile::host::{Host, LOCAL_TENANT};
+use meanwhile::service::{Service, Session};
+use meanwhile::storage::Storage;
+use meanwhile::wit::types::Caller;
+
+use crate::served::Client;
+
+/// Someone who calls, without a time zone of their own.
+#[must_use]
+pub fn caller(agent: &str, user: &str) -> Caller {
+    Caller {
+        agent: agent.into(),
+        user: user.into(),
+        conversation: None,
+        time_zone: None,
+        run: None,
+    }
+}
+
+/// A host that runs. `agent` is a setting such as `builtin`.
+pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str) -> Host {
+    let host = Host::builder()
+        .storage(storage)
+        .agent(meanwhile::agent::from_setting(agent).unwrap())
+        .clock(clock)
+        .component(meanwhile::COMPONENT)
+        .build()
+        .await
+        .unwrap();
+    host.start().await.unwrap();
+    host
+}
+
+/// A client over HTTP that the host knows as `caller`.
+pub async fn client(host: &Host, caller: Caller) -> Client {
+    let session = Session {
+        tenant: LOCAL_TENANT.to_owned(),
+        caller,
+    };
+    let service: Arc<dyn Service> = Arc::new(host.clone());
+    let mcp = meanwhile::http::loopback_only(meanwhile::mcp::router(Arc::clone(&service), session.clone()));
+    let router = meanwhile::http::router(service, session).merge(mcp);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    Client::new(&address)
+}
