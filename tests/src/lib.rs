@@ -1,5 +1,6 @@
 //! What tests of several crates share.
 
+pub mod given;
 pub mod in_process;
 pub mod scripted;
 pub mod served;

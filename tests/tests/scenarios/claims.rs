@@ -18,7 +18,7 @@ use meanwhile_tests::served::run;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::given::{
+use meanwhile_tests::given::{
     DAY, HOUR, T0_MS, World, at, create, each, every, failed, job, kinds_told, once, runs, status, told, with,
 };
 

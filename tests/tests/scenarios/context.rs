@@ -8,7 +8,7 @@ use meanwhile::wit::types::Caller;
 use meanwhile_tests::in_process::{self, caller};
 use serde_json::{Value, json};
 
-use crate::given::{
+use meanwhile_tests::given::{
     DAY, HOUR, T0_MS, World, at, create, each, every, failed, kinds_told, once, reported, runs, status, told,
     with,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::given::{People, World, at, create, each, every, id, job, once, runs, total, with};
+use meanwhile_tests::given::{People, World, at, create, each, every, id, job, once, runs, total, with};
 
 /// A ONE_OFF is ACTIVE from the start, since nothing holds it back; `next_run_at` carries the
 /// zone's offset, and with it the instant.

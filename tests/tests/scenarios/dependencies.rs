@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::given::{
+use meanwhile_tests::given::{
     DAY, HOUR, People, World, at, create, each, every, failed, found, job, kinds_told, once, status, total,
     with,
 };

@@ -14,7 +14,6 @@ mod claims;
 mod context;
 mod create;
 mod dependencies;
-mod given;
 mod ongoing;
 mod stop;
 mod time;

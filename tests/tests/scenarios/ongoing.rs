@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::given::{DAY, HOUR, World, create, every, found, job, kinds_told, reported, runs, with};
+use meanwhile_tests::given::{DAY, HOUR, World, create, every, found, job, kinds_told, reported, runs, with};
 
 /// A goal in words, judged by what the run reports of itself. (That a pipeline with a model is
 /// asked where a run reports nothing is told natively, in `guest/tests/stories.rs`.)

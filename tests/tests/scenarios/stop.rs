@@ -3,7 +3,9 @@
 use meanwhile_tests::scripted::WAIT;
 use serde_json::json;
 
-use crate::given::{DAY, HOUR, World, at, create, every, failed, job, kinds_told, once, runs, status, with};
+use meanwhile_tests::given::{
+    DAY, HOUR, World, at, create, every, failed, job, kinds_told, once, runs, status, with,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scenario_13_pause_and_resume() {

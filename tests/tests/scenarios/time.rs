@@ -4,7 +4,7 @@ use meanwhile_tests::scripted::WAIT;
 use meanwhile_tests::served::Client;
 use serde_json::json;
 
-use crate::given::{
+use meanwhile_tests::given::{
     DAY, HOUR, MINUTE, World, create, each, every, failed, job, kinds_told, runs, status, with,
 };
 

@@ -3,7 +3,7 @@
 use meanwhile_tests::served::Client;
 use serde_json::{Value, json};
 
-use crate::given::{HOUR, People, World, at, create, each, every, failed, found, job, runs, with};
+use meanwhile_tests::given::{HOUR, People, World, at, create, each, every, failed, found, job, runs, with};
 
 /// Titles that a retrieval found, in its order.
 async fn titles(client: &Client, tool: &str, arguments: Value) -> Vec<String> {

@@ -1,4 +1,6 @@
-//! What scenarios begin with, and how they look at what became of it.
+//! What tests on a running host begin with, and how they look at what became of it.
+
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,10 +8,11 @@ use std::sync::Arc;
 use meanwhile::clock::ManualClock;
 use meanwhile::host::Host;
 use meanwhile::storage::sqlite::SqliteStorage;
-use meanwhile_tests::in_process::{self, caller};
-use meanwhile_tests::scripted::Scripted;
-use meanwhile_tests::served::{Client, Served};
 use serde_json::{Value, json};
+
+use crate::in_process::{self, caller};
+use crate::scripted::Scripted;
+use crate::served::{Client, Served};
 
 pub const MINUTE: u64 = 60;
 pub const HOUR: u64 = 60 * MINUTE;
@@ -28,10 +31,14 @@ pub struct World {
 }
 
 impl World {
+    /// Needs a tokio runtime, as [`World::at`] does.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self::at(T0)
     }
 
+    #[must_use]
     pub fn at(instant: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let agent = Scripted::new();
@@ -43,14 +50,17 @@ impl World {
         }
     }
 
+    #[must_use]
     pub fn client(&self) -> &Client {
         &self.served.client
     }
 
+    #[must_use]
     pub fn file(&self) -> PathBuf {
         file(&self.folder)
     }
 
+    #[must_use]
     pub fn store(&self) -> String {
         store(&self.folder)
     }
@@ -108,11 +118,13 @@ impl People {
 }
 
 /// A job without a time of its own: it runs as soon as nothing holds it back.
+#[must_use]
 pub fn once(title: &str) -> Value {
     json!({"title": title, "payload": format!("Do: {title}"), "job_type": "ONE_OFF"})
 }
 
 /// A job that runs at a local time in Shanghai.
+#[must_use]
 pub fn at(title: &str, run_at: &str) -> Value {
     with(
         once(title),
@@ -120,6 +132,7 @@ pub fn at(title: &str, run_at: &str) -> Value {
     )
 }
 
+#[must_use]
 pub fn every(title: &str, seconds: u64) -> Value {
     json!({
         "title": title, "payload": format!("Do: {title}"),
@@ -128,6 +141,7 @@ pub fn every(title: &str, seconds: u64) -> Value {
 }
 
 /// A job with further members, those of `trigger_config` one by one.
+#[must_use]
 pub fn with(mut job: Value, more: Value) -> Value {
     for (name, value) in more.as_object().unwrap().clone() {
         match (job.get_mut(&name), value) {
@@ -143,6 +157,7 @@ pub async fn create(client: &Client, job: Value) -> String {
     id(&answer)
 }
 
+#[must_use]
 pub fn id(answer: &Value) -> String {
     answer["job"]["job_id"].as_str().unwrap().to_owned()
 }
@@ -186,11 +201,13 @@ pub async fn total(client: &Client) -> u64 {
 }
 
 /// A failed outcome.
+#[must_use]
 pub fn failed(class: &str, message: &str) -> String {
     json!({"status": "failed", "error": {"class": class, "message": message}}).to_string()
 }
 
 /// An outcome that reports about itself, with its only journal line.
+#[must_use]
 pub fn reported(verdict: &str, output: &str) -> String {
     json!({
         "status": "ok", "output": output, "journal": [format!("looked: {output}")],
@@ -200,6 +217,7 @@ pub fn reported(verdict: &str, output: &str) -> String {
 }
 
 /// One field of each value.
+#[must_use]
 pub fn each<'a>(values: &'a [Value], field: &str) -> Vec<&'a str> {
     let text = |value: &'a Value| value[field].as_str();
     values
