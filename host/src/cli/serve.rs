@@ -109,7 +109,6 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
-    tracing::info!("draining");
     host.shutdown().await;
     served?;
     Ok(ExitCode::SUCCESS)

@@ -158,6 +158,7 @@ impl Runtime {
         self.wake.now();
         // No poll is under way once the gate was passed: nothing new is submitted.
         drop(self.poll_gate.lock().await);
+        tracing::info!("draining");
         let drained = self.pipeline.wait_until(|live| live.executing() == 0);
         if tokio::time::timeout(limits::SHUTDOWN_GRACE, drained)
             .await
