@@ -27,7 +27,7 @@ pub const DEFECTS: &[(u8, &str, Here)] = &[
     (
         2,
         "chat cannot end an ongoing job",
-        Open("what is said in the chat resolves nothing yet"),
+        Shown(&["scenario_08_chat_resolution"]),
     ),
     (
         3,
@@ -319,7 +319,11 @@ pub const DEFECTS: &[(u8, &str, Here)] = &[
     (
         43,
         "a bounded scan never comes to some jobs that could go on",
-        Shown(&["a_pause_may_end_by_itself", "a_daily_budget_goes_on_the_next_day"]),
+        Shown(&[
+            "scenario_17_is_resumed_by_what_cures_it",
+            "a_pause_may_end_by_itself",
+            "a_daily_budget_goes_on_the_next_day",
+        ]),
     ),
     // E. Who may do what.
     (

@@ -10,6 +10,7 @@
 //!   paused_no_quota → PAUSED with reason `quota` or `credentials`.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod chat;
 mod claims;
 mod context;
 mod create;
