@@ -1,6 +1,7 @@
 //! Storage in memory, for tests and trials: same semantics as SQLite, nothing survives the host.
 
 mod find;
+mod tables;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use self::find::{among, cut, rows_of_page, search};
+use self::tables::{Edges, Jobs, Messages, Runs};
 use super::words::Word;
 use super::{InboxEntry, Owner, Storage, Tenant};
 use crate::wit::storage::{
@@ -36,12 +38,10 @@ struct All {
 /// One tenant's rows.
 #[derive(Default)]
 struct Rows {
-    jobs: BTreeMap<String, JobRow>,
-    runs: BTreeMap<(String, Instant), Run>,
-    /// Job and slot of a run, by its id.
-    slots: BTreeMap<String, (String, Instant)>,
-    edges: BTreeMap<(String, String), Edge>,
-    messages: BTreeMap<u64, Message>,
+    jobs: Jobs,
+    runs: Runs,
+    edges: Edges,
+    messages: Messages,
     /// Oldest first.
     changes: BTreeMap<String, Vec<StatusChange>>,
 }
@@ -70,10 +70,6 @@ impl JobRow {
 }
 
 impl Rows {
-    fn run(&self, id: &str) -> Option<&Run> {
-        self.runs.get(self.slots.get(id)?)
-    }
-
     fn ancestors(&self, of: &AncestorEdges) -> Vec<Edge> {
         let mut above = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -82,12 +78,7 @@ impl Rows {
             if !seen.insert(dependent) {
                 continue;
             }
-            let first = (dependent.to_owned(), String::new());
-            for (_, edge) in self
-                .edges
-                .range(first..)
-                .take_while(|(key, _)| key.0 == dependent)
-            {
+            for edge in self.edges.of_dependent(dependent) {
                 if above.len() == of.limit as usize {
                     return above;
                 }
@@ -99,33 +90,26 @@ impl Rows {
     }
 
     fn claim(&mut self, owner: &str, now: Instant, lease_until: Instant, limit: u32) -> Vec<Claim> {
-        let mut due: Vec<(Instant, u64, String)> = self
-            .jobs
-            .values()
-            .filter_map(|row| Some((row.available()?, row.seq, row.job.id.clone())))
-            .filter(|(at, ..)| *at <= now)
-            .collect();
-        due.sort();
-        due.truncate(limit as usize);
         let mut claims = Vec::new();
-        for (_, seq, id) in due {
-            let Some(row) = self.jobs.get_mut(&id) else {
+        for id in self.jobs.due(now, limit as usize) {
+            self.jobs.change(&id, |row| {
+                row.token += 1;
+                row.lease = Some(Lease {
+                    owner: owner.into(),
+                    until: lease_until,
+                });
+            });
+            let Some(row) = self.jobs.get(&id) else {
                 continue;
             };
-            row.token += 1;
-            row.lease = Some(Lease {
-                owner: owner.into(),
-                until: lease_until,
-            });
-            let (job, token) = (row.job.clone(), row.token);
-            let open_run = job.state.open_run.as_ref().and_then(|run| self.run(run)).cloned();
+            let open_run = row.job.state.open_run.as_ref();
             let claim = Claim {
-                job,
-                token,
+                job: row.job.clone(),
+                token: row.token,
                 lease_until,
-                open_run,
+                open_run: open_run.and_then(|run| self.runs.get(run)).cloned(),
             };
-            claims.push((seq, claim));
+            claims.push((row.seq, claim));
         }
         claims.sort_by_key(|(seq, claim)| (claim.job.state.due_at, *seq));
         claims.into_iter().map(|(_, claim)| claim).collect()
@@ -155,14 +139,11 @@ impl MemoryStorage {
 
     fn end(&self, ends: impl Fn(&Lease) -> bool) -> Result<u64, StorageError> {
         self.change(|all| {
-            let mut ended = 0;
-            for row in all.tenants.values_mut().flat_map(|rows| rows.jobs.values_mut()) {
-                if row.lease.as_ref().is_some_and(&ends) {
-                    row.lease = None;
-                    ended += 1;
-                }
-            }
-            ended
+            let ends = |row: &JobRow| row.lease.as_ref().is_some_and(&ends);
+            all.tenants
+                .values_mut()
+                .map(|rows| rows.jobs.end_leases(ends))
+                .sum()
         })
     }
 }
@@ -171,14 +152,14 @@ impl MemoryStorage {
 impl Storage for MemoryStorage {
     async fn get_jobs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError> {
         self.read(tenant, |rows| {
-            let job = |id| rows.jobs.get(id).map(|row| row.job.clone());
+            let job = |id: &String| rows.jobs.get(id).map(|row| row.job.clone());
             ids.iter().map(job).collect()
         })
     }
 
     async fn get_runs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError> {
         self.read(tenant, |rows| {
-            ids.iter().map(|id| rows.run(id).cloned()).collect()
+            ids.iter().map(|id| rows.runs.get(id).cloned()).collect()
         })
     }
 
@@ -202,11 +183,8 @@ impl Storage for MemoryStorage {
     async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError> {
         self.read(tenant, |rows| {
             rows.runs
-                .range((filter.job.clone(), Instant::MIN)..=(filter.job.clone(), Instant::MAX))
-                .rev()
-                .map(|(_, run)| run)
+                .of_job(&filter.job, filter.before)
                 .filter(|run| among(&filter.statuses, &run.status))
-                .filter(|run| filter.before.is_none_or(|before| run.slot < before))
                 .take(rows_of_page(filter.limit))
                 .cloned()
                 .collect()
@@ -217,13 +195,12 @@ impl Storage for MemoryStorage {
         self.read(tenant, |rows| match &filter {
             EdgeFilter::OfDependents(ids) => ids
                 .iter()
-                .flat_map(|id| rows.edges.values().filter(move |edge| edge.dependent == *id))
+                .flat_map(|id| rows.edges.of_dependent(id))
                 .cloned()
                 .collect(),
             EdgeFilter::OfPrerequisite(of) => rows
                 .edges
-                .values()
-                .filter(|edge| edge.prerequisite == of.prerequisite)
+                .of_prerequisite(&of.prerequisite)
                 .filter(|edge| among::<EdgeStatus>(&of.statuses, &edge.status))
                 .filter(|edge| of.after.as_ref().is_none_or(|after| edge.dependent > *after))
                 .take(rows_of_page(of.limit))
@@ -239,9 +216,12 @@ impl Storage for MemoryStorage {
         filter: MessageFilter,
     ) -> Result<Vec<Message>, StorageError> {
         self.read(tenant, |rows| {
-            rows.messages
-                .values()
-                .filter(|message| filter.id.as_ref().is_none_or(|id| *id == message.id))
+            let narrowed: Box<dyn Iterator<Item = &Message>> = match (&filter.id, &filter.job) {
+                (Some(id), _) => Box::new(rows.messages.by_id(id).map(|(_, message)| message).into_iter()),
+                (None, Some(job)) => Box::new(rows.messages.of_job(job)),
+                (None, None) => Box::new(rows.messages.range(..).map(|(_, message)| message)),
+            };
+            narrowed
                 .filter(|message| filter.job.as_ref().is_none_or(|job| *job == message.job))
                 .filter(|message| filter.user.as_ref().is_none_or(|user| *user == message.user))
                 .filter(|message| among(&filter.kinds, &message.kind))
@@ -296,15 +276,13 @@ impl Storage for MemoryStorage {
     }
 
     async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError> {
-        self.read(tenant, |rows| {
-            rows.jobs.values().filter_map(JobRow::available).min()
-        })
+        self.read(tenant, |rows| rows.jobs.earliest())
     }
 
     async fn due_tenants(&self, now: Instant) -> Result<Vec<String>, StorageError> {
         let all = self.all();
-        let due = |row: &JobRow| row.available().is_some_and(|at| at <= now);
-        let tenants = all.tenants.iter().filter(|(_, rows)| rows.jobs.values().any(due));
+        let due = |rows: &Rows| rows.jobs.earliest().is_some_and(|at| at <= now);
+        let tenants = all.tenants.iter().filter(|(_, rows)| due(rows));
         Ok(tenants.map(|(tenant, _)| tenant.clone()).collect())
     }
 
@@ -321,14 +299,17 @@ impl Storage for MemoryStorage {
             };
             let mut lost = Vec::new();
             for held in leases {
-                let row = rows.jobs.get_mut(&held.job).filter(|row| row.token == held.token);
-                match row
-                    .and_then(|row| row.lease.as_mut())
-                    .filter(|lease| lease.owner == owner)
-                {
-                    Some(lease) => lease.until = lease_until,
-                    None => lost.push(held),
+                let row = rows.jobs.get(&held.job).filter(|row| row.token == held.token);
+                let lease = row.and_then(|row| row.lease.as_ref());
+                if lease.is_none_or(|lease| lease.owner != owner) {
+                    lost.push(held);
+                    continue;
                 }
+                rows.jobs.change(&held.job, |row| {
+                    if let Some(lease) = &mut row.lease {
+                        lease.until = lease_until;
+                    }
+                });
             }
             lost
         })
@@ -368,17 +349,14 @@ impl Storage for MemoryStorage {
     ) -> Result<u64, StorageError> {
         self.change(|all| {
             let mut changed = 0;
-            for message in all
-                .tenants
-                .get_mut(tenant)
-                .into_iter()
-                .flat_map(|rows| rows.messages.values_mut())
-            {
-                let open = message.delivery != DeliveryStatus::Read && message.delivery != delivery;
-                if open && ids.contains(&message.id) {
-                    message.delivery = delivery;
-                    changed += 1;
-                }
+            let Some(rows) = all.tenants.get_mut(tenant) else {
+                return changed;
+            };
+            for id in &ids {
+                let Some((position, _)) = rows.messages.by_id(id) else {
+                    continue;
+                };
+                changed += u64::from(rows.messages.deliver(position, delivery).is_some());
             }
             changed
         })
@@ -388,9 +366,8 @@ impl Storage for MemoryStorage {
         let all = self.all();
         let mut queued = Vec::new();
         for (tenant, rows) in &all.tenants {
-            let open = |(_, message): &(&u64, &Message)| message.delivery == DeliveryStatus::Queued;
-            let messages = rows.messages.iter().filter(open);
-            queued.extend(messages.map(|message| (tenant.clone(), entry(message))));
+            let oldest = rows.messages.queued().take(rows_of_page(limit));
+            queued.extend(oldest.map(|message| (tenant.clone(), entry(message))));
         }
         queued.sort_by_key(|(_, entry)| entry.position);
         queued.truncate(rows_of_page(limit));

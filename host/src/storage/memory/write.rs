@@ -10,7 +10,8 @@ enum Undo {
     Job(String, Option<Box<JobRow>>),
     Run((String, Instant), Option<Box<Run>>),
     Edge((String, String), Option<Edge>),
-    Message(u64, Option<Box<Message>>),
+    NewMessage(u64),
+    Delivery(u64, DeliveryStatus),
     /// The last change of this job was appended.
     Change(String),
 }
@@ -45,34 +46,24 @@ impl Rows {
 
     fn undo(&mut self, step: Undo) {
         match step {
-            Undo::Job(id, None) => {
-                self.jobs.remove(&id);
-            }
-            Undo::Job(id, Some(row)) => {
-                self.jobs.insert(id, *row);
-            }
-            Undo::Run(key, None) => {
-                if let Some(run) = self.runs.remove(&key) {
-                    self.slots.remove(&run.id);
-                }
-            }
-            Undo::Run(key, Some(run)) => {
-                self.runs.insert(key, *run);
+            Undo::Job(id, None) => self.jobs.remove(&id),
+            Undo::Job(_, Some(row)) => self.jobs.put(*row),
+            Undo::Run(key, None) => self.runs.remove(&key),
+            Undo::Run(_, Some(run)) => {
+                self.runs.put(*run);
             }
             Undo::Edge(key, None) => {
                 self.edges.remove(&key);
             }
-            Undo::Edge(key, Some(edge)) => {
-                self.edges.insert(key, edge);
+            Undo::Edge(_, Some(edge)) => {
+                self.edges.put(edge);
             }
             Undo::Change(job) => {
                 self.changes.get_mut(&job).and_then(Vec::pop);
             }
-            Undo::Message(position, None) => {
-                self.messages.remove(&position);
-            }
-            Undo::Message(position, Some(message)) => {
-                self.messages.insert(position, *message);
+            Undo::NewMessage(position) => self.messages.remove(position),
+            Undo::Delivery(position, delivery) => {
+                self.messages.set_delivery(position, delivery);
             }
         }
     }
@@ -84,13 +75,15 @@ impl Rows {
             Write::InsertRun(run) => return self.insert_run(run, undo),
             Write::UpdateRun(run) => {
                 let key = (run.job.clone(), run.slot);
-                let present = self.runs.get_mut(&key).filter(|present| present.id == run.id);
-                let before = std::mem::replace(present.ok_or(Rejection::Stale)?, run);
-                undo.push(Undo::Run(key, Some(Box::new(before))));
+                if self.runs.at(&key).is_none_or(|present| present.id != run.id) {
+                    return Err(Rejection::Stale);
+                }
+                let before = self.runs.put(run);
+                undo.push(Undo::Run(key, before.map(Box::new)));
             }
             Write::PutEdge(edge) => {
                 let key = (edge.dependent.clone(), edge.prerequisite.clone());
-                let before = self.edges.insert(key.clone(), edge);
+                let before = self.edges.put(edge);
                 undo.push(Undo::Edge(key, before));
             }
             Write::DeleteEdge(key) => {
@@ -100,15 +93,10 @@ impl Rows {
             }
             Write::InsertMessage(message) => return self.insert_message(message, sequence, undo),
             Write::UpdateMessage(update) => {
-                let found = self
-                    .messages
-                    .iter_mut()
-                    .find(|(_, message)| message.id == update.id);
-                if let Some((position, message)) =
-                    found.filter(|(_, message)| message.delivery != DeliveryStatus::Read)
+                if let Some((position, _)) = self.messages.by_id(&update.id)
+                    && let Some(before) = self.messages.deliver(position, update.delivery)
                 {
-                    undo.push(Undo::Message(*position, Some(Box::new(message.clone()))));
-                    message.delivery = update.delivery;
+                    undo.push(Undo::Delivery(position, before));
                 }
             }
             Write::InsertChange(change) => {
@@ -116,9 +104,10 @@ impl Rows {
                 self.changes.entry(change.job.clone()).or_default().push(change);
             }
             Write::Release(at) => {
-                if let Some(row) = self.jobs.get_mut(&at.job).filter(|row| row.token == at.token) {
-                    undo.push(Undo::Job(at.job, Some(Box::new(row.clone()))));
-                    row.lease = None;
+                if let Some(row) = self.jobs.get(&at.job).filter(|row| row.token == at.token) {
+                    let before = Box::new(row.clone());
+                    self.jobs.change(&at.job, |row| row.lease = None);
+                    undo.push(Undo::Job(at.job, Some(before)));
                 }
             }
         }
@@ -127,28 +116,24 @@ impl Rows {
 
     /// The job that has this one's idempotency key.
     fn key_holder(&self, agent: &str, user: &str, key: Option<&String>) -> Option<&Job> {
-        let key = key?;
-        self.jobs.values().map(|row| &row.job).find(|job| {
-            job.agent == agent && job.user == user && job.spec.idempotency_key.as_ref() == Some(key)
-        })
+        self.jobs.key_holder(agent, user, key?)
     }
 
     fn insert_job(&mut self, job: Job, sequence: &mut u64, undo: &mut Vec<Undo>) -> Result<(), Rejection> {
         if let Some(other) = self.key_holder(&job.agent, &job.user, job.spec.idempotency_key.as_ref()) {
             return Err(Rejection::DuplicateKey(other.id.clone()));
         }
-        if self.jobs.contains_key(&job.id) {
+        if self.jobs.get(&job.id).is_some() {
             return Err(Rejection::Forbidden(format!("there is a job {} already", job.id)));
         }
         *sequence += 1;
         undo.push(Undo::Job(job.id.clone(), None));
-        let row = JobRow {
+        self.jobs.put(JobRow {
             seq: *sequence,
             token: 0,
             lease: None,
             job,
-        };
-        self.jobs.insert(row.job.id.clone(), row);
+        });
         Ok(())
     }
 
@@ -175,27 +160,30 @@ impl Rows {
                 ));
             }
         }
-        let row = self.jobs.get_mut(&update.id).ok_or(Rejection::Stale)?;
-        undo.push(Undo::Job(update.id, Some(Box::new(row.clone()))));
-        row.job.state = update.state;
-        row.job.updated_at = update.updated_at;
-        row.job.revision += 1;
-        if let Some(spec) = update.spec {
-            row.job.spec = spec;
-        }
+        undo.push(Undo::Job(
+            update.id.clone(),
+            self.jobs.get(&update.id).cloned().map(Box::new),
+        ));
+        self.jobs.change(&update.id, |row| {
+            row.job.state = update.state;
+            row.job.updated_at = update.updated_at;
+            row.job.revision += 1;
+            if let Some(spec) = update.spec {
+                row.job.spec = spec;
+            }
+        });
         Ok(())
     }
 
     fn insert_run(&mut self, run: Run, undo: &mut Vec<Undo>) -> Result<(), Rejection> {
         let key = (run.job.clone(), run.slot);
-        if self.runs.contains_key(&key) {
+        if self.runs.at(&key).is_some() {
             return Err(Rejection::DuplicateSlot);
         }
-        if self.slots.contains_key(&run.id) {
+        if self.runs.get(&run.id).is_some() {
             return Err(Rejection::Forbidden(format!("there is a run {} already", run.id)));
         }
-        self.slots.insert(run.id.clone(), key.clone());
-        self.runs.insert(key.clone(), run);
+        self.runs.put(run);
         undo.push(Undo::Run(key, None));
         Ok(())
     }
@@ -206,21 +194,17 @@ impl Rows {
         sequence: &mut u64,
         undo: &mut Vec<Undo>,
     ) -> Result<(), Rejection> {
-        if self
-            .messages
-            .values()
-            .any(|other| other.once_key == message.once_key)
-        {
+        if self.messages.knows(&message.once_key) {
             return Ok(());
         }
-        if self.messages.values().any(|other| other.id == message.id) {
+        if self.messages.by_id(&message.id).is_some() {
             return Err(Rejection::Forbidden(format!(
                 "there is a message {} already",
                 message.id
             )));
         }
         *sequence += 1;
-        undo.push(Undo::Message(*sequence, None));
+        undo.push(Undo::NewMessage(*sequence));
         self.messages.insert(*sequence, message);
         Ok(())
     }
