@@ -5,7 +5,7 @@
 pub mod limits;
 pub mod memory;
 pub mod sqlite;
-mod words;
+pub(crate) mod words;
 
 use async_trait::async_trait;
 

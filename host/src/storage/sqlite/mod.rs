@@ -6,6 +6,7 @@ mod codec;
 mod commit;
 mod read;
 mod schema;
+mod snapshot;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags, params};
 
+pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
 use super::limits::{
     BUSY_TIMEOUT_MS, LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, READER_CACHE_KIB, READERS_KEPT,
@@ -41,6 +43,8 @@ pub enum OpenError {
         "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
     )]
     Newer { found: usize, known: usize },
+    #[error("{0} is no store of Meanwhile: there are no jobs in it")]
+    NoStore(PathBuf),
     #[error("the store is damaged: {0}. Restore a backup, or salvage it with sqlite3's .recover")]
     Damaged(String),
     #[error("{0}: {1}")]

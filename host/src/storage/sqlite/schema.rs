@@ -113,13 +113,7 @@ CREATE INDEX changes_by_job ON changes (tenant, job, position);
 
 /// Brings a file to the present version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found > MIGRATIONS.len() {
-        return Err(OpenError::Newer {
-            found,
-            known: MIGRATIONS.len(),
-        });
-    }
+    let found = version(connection)?;
     for (version, migration) in MIGRATIONS.iter().enumerate().skip(found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;
@@ -127,6 +121,19 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The version of a file, if it is none that only a later program knows; 0 where there is no
+/// store in it.
+pub(super) fn version(connection: &Connection) -> Result<usize, OpenError> {
+    let found: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > MIGRATIONS.len() {
+        return Err(OpenError::Newer {
+            found,
+            known: MIGRATIONS.len(),
+        });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
