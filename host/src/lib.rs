@@ -15,6 +15,7 @@ pub mod limits;
 pub mod mcp;
 pub mod runtime;
 pub mod service;
+pub mod simulate;
 pub mod storage;
 pub mod wit;
 

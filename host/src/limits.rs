@@ -118,3 +118,33 @@ pub const ADVANCE_GRACE: Duration = Duration::from_secs(10);
 
 /// Messages delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;
+
+// Simulations.
+
+/// Length of a simulation in days: ten years with their leap days.
+pub const SIMULATED_DAYS_MAX: u32 = 3_653;
+pub const SIMULATED_DAYS_DEFAULT: u32 = 365;
+
+/// Jobs of one simulation, and bytes of the file they are read from.
+pub const SIMULATED_JOBS_MAX: usize = 10_000;
+pub const SIMULATED_INPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// Attempts of one simulation: each leaves about 2 KiB of rows in memory.
+pub const SIMULATED_ATTEMPTS_MAX: u64 = 1_000_000;
+
+/// Steps of a simulation without its clock moving: more is a loop that would never end.
+pub const SIMULATED_STEPS_AT_ONCE_MAX: u32 = 1_000_000;
+
+/// Outages that a simulation is given or makes up, and the length in seconds of one made up.
+pub const SIMULATED_OUTAGES_MAX: u32 = 1_000;
+pub const SIMULATED_OUTAGE_SECONDS_MIN: u64 = 600;
+pub const SIMULATED_OUTAGE_SECONDS_MAX: u64 = 86_400;
+
+/// Seconds that one simulated run may take.
+pub const SIMULATED_RUN_SECONDS_MAX: u32 = 86_400;
+
+/// Latest runs of a stored job whose mean usage its simulated runs have.
+pub const SIMULATED_USAGE_RUNS: u32 = 20;
+
+/// Noteworthy things that the simulation's table shows; its JSON has them all.
+pub const NOTEWORTHY_SHOWN_MAX: usize = 50;

@@ -9,6 +9,7 @@ mod remote;
 mod schedule;
 // Switched on together with storage and MCP, on which it stands.
 mod serve;
+mod simulate;
 mod table;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Preview(schedule::PreviewArgs),
     /// Create jobs from a sentence, and say what was understood
     Add(add::AddArgs),
+    /// Run jobs through months in seconds, and say what happens; needs no host
+    Simulate(simulate::SimulateArgs),
     #[command(flatten)]
     Remote(remote::Remote),
     /// The embedded component: digest, imports, exports
@@ -62,6 +65,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Doctor(args) => serve::doctor(args).await,
             Command::Preview(args) => schedule::preview(args).await,
             Command::Add(args) => add::add(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
             Command::Remote(command) => remote::run(command).await,
             Command::Component { wit } => component::show(wit),
         }
