@@ -128,6 +128,13 @@ fn an_outage_is_answered_as_each_misfire_policy_says() {
         "7 slots were missed: the host was down from 2026-01-01T05:30:00+00:00 to 2026-01-01T13:30:00+00:00."
     );
     assert_eq!(missed.len(), 2);
+    let late = noteworthy(&report, "late");
+    assert!(
+        late[0].starts_with("1 fire came late: the host was down from"),
+        "{late:?}"
+    );
+    assert!(late[1].starts_with("8 fires came late: "), "{late:?}");
+    assert_eq!(late.len(), 2);
     assert_eq!(report["outages"][0]["until"], "2026-01-01T13:30:00+00:00");
 }
 
@@ -196,6 +203,7 @@ fn a_chain_an_iteration_limit_and_a_budget_end_as_they_should() {
         noteworthy(&report, "budget_spent"),
         ["Its budget of 3 runs is spent."]
     );
+    assert!(noteworthy(&report, "stopped").is_empty());
     assert_eq!(
         noteworthy(&report, "ended"),
         ["COMPLETED: It ran 5 times, as many as were asked for."]

@@ -37,6 +37,7 @@ enum Command {
     /// Create jobs from a sentence, and say what was understood
     Add(add::AddArgs),
     /// Run jobs through months in seconds, and say what happens; needs no host
+    #[command(long_about = simulate::LONG_ABOUT, after_long_help = simulate::AFTER_HELP)]
     Simulate(simulate::SimulateArgs),
     #[command(flatten)]
     Remote(remote::Remote),

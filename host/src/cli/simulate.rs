@@ -24,7 +24,7 @@ use crate::wit::types::Instant;
 
 const DAY_MS: i64 = 86_400_000;
 
-const LONG_ABOUT: &str = "Run jobs through months in seconds, and say what happens.
+pub(super) const LONG_ABOUT: &str = "Run jobs through months in seconds, and say what happens.
 
 The jobs component itself runs them, in memory and on a clock of its own: nothing is carried out, \
 sent or written. A simulated run takes --run-seconds and ends well unless --fail-rate says \
@@ -33,9 +33,9 @@ and seed give the same report, to the last byte (give --start, which is the pres
 
 The table has a line a job; `fires` are slots for which a run was started, `missed` are slots that \
 passed without one. What deserves a look stands below it: fires that a change of the clocks moves, \
-missed slots and why, spent budgets, jobs that ended or stopped, jobs that never fire.";
+late and missed slots and why, spent budgets, jobs that ended or stopped, jobs that never fire.";
 
-const AFTER_HELP: &str = "Examples:
+pub(super) const AFTER_HELP: &str = "Examples:
   meanwhile simulate --jobs jobs.json --tz Europe/Berlin
   meanwhile simulate --store sqlite:data/meanwhile.db --days 30 --outages 3 --seed 7
   echo '{\"title\": \"Report\", \"payload\": \"Write it.\", \"trigger_config\": {\"when\": \"every weekday at 9am\"}}' \\
@@ -47,12 +47,11 @@ JSON:
          tokens, cost_usd, first_fire?, last_fire?, status, status_reason? {code, message}, next_run_at?}]
   totals {jobs, fires, succeeded, failed, retries, missed, messages, tokens, cost_usd}
   noteworthy [{kind, title, at?, count, message}]; kind is one of
-         clock_change, missed, budget_spent, ended, stopped, never_fires
+         clock_change, late, missed, budget_spent, ended, stopped, never_fires
   fires [{title, scheduled_for, started_at, status, attempt}], with --fires
   A refusal is {error: {code, field?, message}} with exit status 2.";
 
 #[derive(Debug, Args)]
-#[command(long_about = LONG_ABOUT, after_long_help = AFTER_HELP)]
 #[command(group = ArgGroup::new("source").required(true).args(["jobs", "store"]))]
 pub(super) struct SimulateArgs {
     /// `job_create` requests: a JSON list, {"jobs": [...]}, or one a line; `-` reads standard input

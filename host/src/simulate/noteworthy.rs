@@ -15,6 +15,8 @@ use crate::wit::types::{Instant, JobStatus, MessageKind, Run, TriggerConfig};
 pub enum NoteworthyKind {
     /// A change of the zone's clocks moved, doubled or dropped a fire.
     ClockChange,
+    /// Runs began after the outage in which their slots lay.
+    Late,
     /// Slots passed without a run.
     Missed,
     /// A budget was spent.
@@ -62,6 +64,7 @@ pub(super) async fn about(
     outages: &[Outage],
 ) -> Result<Vec<Noteworthy>, SimulateError> {
     let mut found = clock_changes(world, history, plan).await?;
+    found.extend(late(history, outages));
     found.extend(missed(history, outages));
     found.extend(budget_spent(history));
     found.extend(standing(history));
@@ -131,42 +134,70 @@ fn has_effect(change: &ClockChange) -> bool {
     !change.effect.starts_with("No effect")
 }
 
-/// Missed slots, by what kept them from running.
-fn missed(history: &History<'_>, outages: &[Outage]) -> Vec<Noteworthy> {
-    let mut found: Vec<(Option<Outage>, Noteworthy)> = Vec::new();
-    for run in history.missed() {
-        let cause = outages
-            .iter()
-            .copied()
-            .find(|outage| (outage.from..outage.until).contains(&run.slot));
-        match found.iter_mut().find(|(known, _)| *known == cause) {
-            Some((_, known)) => known.count += u64::from(run.slots),
-            None => {
-                let mut first =
-                    Noteworthy::new(NoteworthyKind::Missed, history, Some(run.slot), String::new());
-                first.count = u64::from(run.slots);
-                found.push((cause, first));
-            }
+/// Slots, by the outage in which they lay; those that lay in none come last.
+struct ByOutage {
+    outage: Option<Outage>,
+    first: Instant,
+    slots: u64,
+}
+
+fn by_outage<'a>(runs: impl Iterator<Item = &'a Run>, outages: &[Outage]) -> Vec<ByOutage> {
+    let mut found: Vec<ByOutage> = Vec::new();
+    for run in runs {
+        let holds = |outage: &&Outage| (outage.from..outage.until).contains(&run.slot);
+        let outage = outages.iter().find(holds).copied();
+        match found.iter_mut().find(|known| known.outage == outage) {
+            Some(known) => known.slots += u64::from(run.slots),
+            None => found.push(ByOutage {
+                outage,
+                first: run.slot,
+                slots: u64::from(run.slots),
+            }),
         }
     }
-    let worded = found.into_iter().map(|(cause, mut missed)| {
-        let slots = if missed.count == 1 {
-            "slot was"
-        } else {
-            "slots were"
-        };
-        let why = match cause {
-            Some(outage) => format!(
-                "the host was down from {} to {}",
-                history.local(outage.from),
-                history.local(outage.until)
-            ),
+    found.sort_by_key(|it| (it.outage.is_none(), it.first));
+    found
+}
+
+fn down(history: &History<'_>, outage: Outage) -> String {
+    let (from, until) = (history.local(outage.from), history.local(outage.until));
+    format!("the host was down from {from} to {until}")
+}
+
+/// Slots that an outage held up.
+fn late(history: &History<'_>, outages: &[Outage]) -> Vec<Noteworthy> {
+    let held_up = by_outage(history.fires(), outages);
+    let worded = held_up.into_iter().filter_map(|slots| {
+        let why = down(history, slots.outage?);
+        let fires = if slots.slots == 1 { "fire" } else { "fires" };
+        let message = format!("{} {fires} came late: {why}.", slots.slots);
+        Some(Noteworthy {
+            count: slots.slots,
+            ..Noteworthy::new(NoteworthyKind::Late, history, Some(slots.first), message)
+        })
+    });
+    worded.collect()
+}
+
+/// Missed slots, by what kept them from running.
+fn missed(history: &History<'_>, outages: &[Outage]) -> Vec<Noteworthy> {
+    let worded = by_outage(history.missed(), outages).into_iter().map(|slots| {
+        let why = match slots.outage {
+            Some(outage) => down(history, outage),
             None => {
                 "an earlier run was under way or waited for its next attempt, or no place was free".to_owned()
             }
         };
-        missed.message = format!("{} {slots} missed: {why}.", missed.count);
-        missed
+        let were = if slots.slots == 1 {
+            "slot was"
+        } else {
+            "slots were"
+        };
+        let message = format!("{} {were} missed: {why}.", slots.slots);
+        Noteworthy {
+            count: slots.slots,
+            ..Noteworthy::new(NoteworthyKind::Missed, history, Some(slots.first), message)
+        }
     });
     worded.collect()
 }
@@ -200,6 +231,8 @@ fn standing(history: &History<'_>) -> Option<Noteworthy> {
     let (kind, at) = match state.status {
         JobStatus::Completed if history.completed_once() => return None,
         JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => (NoteworthyKind::Ended, at),
+        // Told as a spent budget already.
+        JobStatus::Blocked if history.text("/status_reason/code") == Some("budget_spent") => return None,
         JobStatus::Paused | JobStatus::Blocked => (NoteworthyKind::Stopped, at),
         _ if history.fires().next().is_some() => return None,
         _ => {
