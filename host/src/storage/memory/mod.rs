@@ -218,7 +218,7 @@ impl Storage for MemoryStorage {
         self.read(tenant, |rows| {
             let narrowed: Box<dyn Iterator<Item = &Message>> = match (&filter.id, &filter.job) {
                 (Some(id), _) => Box::new(rows.messages.by_id(id).map(|(_, message)| message).into_iter()),
-                (None, Some(job)) => Box::new(rows.messages.of_job(job)),
+                (None, Some(job)) => Box::new(rows.messages.of_job(job, &filter.kinds)),
                 (None, None) => Box::new(rows.messages.range(..).map(|(_, message)| message)),
             };
             narrowed

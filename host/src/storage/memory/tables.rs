@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
 use super::JobRow;
-use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, Run};
+use super::find::among;
+use crate::storage::words::Word as _;
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, MessageKind, Run};
 
 /// Jobs by id; by when they are available; by their idempotency key.
 #[derive(Default)]
@@ -189,13 +191,14 @@ impl Edges {
     }
 }
 
-/// Messages by position; by id, by the key of their fact, by job; and those to be delivered.
+/// Messages by position; by id, by the key of their fact, by job and kind; and those to be delivered.
 #[derive(Default)]
 pub(super) struct Messages {
     rows: BTreeMap<u64, Message>,
     ids: BTreeMap<String, u64>,
     facts: BTreeMap<String, u64>,
-    of_job: BTreeSet<(String, u64)>,
+    /// Job, kind and position: each run looks for replies among all that its job ever said.
+    of_job: BTreeSet<(String, &'static str, u64)>,
     queued: BTreeSet<u64>,
 }
 
@@ -215,12 +218,19 @@ impl Messages {
         self.rows.range(positions)
     }
 
-    /// A job's messages, oldest first.
-    pub(super) fn of_job<'a>(&'a self, job: &'a str) -> impl Iterator<Item = &'a Message> {
-        self.of_job
-            .range((job.to_owned(), 0)..)
-            .take_while(move |(of, _)| of == job)
-            .filter_map(|(_, position)| self.rows.get(position))
+    /// A job's messages of these kinds (none given: of all), oldest first.
+    pub(super) fn of_job(&self, job: &str, kinds: &[MessageKind]) -> impl Iterator<Item = &Message> {
+        let mut positions = Vec::new();
+        for (kind, word) in MessageKind::ALL {
+            if among(kinds, kind) {
+                let all = (job.to_owned(), *word, 0)..=(job.to_owned(), *word, u64::MAX);
+                positions.extend(self.of_job.range(all).map(|(.., position)| *position));
+            }
+        }
+        positions.sort_unstable();
+        positions
+            .into_iter()
+            .filter_map(|position| self.rows.get(&position))
     }
 
     /// Messages that wait for their delivery, oldest first.
@@ -233,7 +243,8 @@ impl Messages {
     pub(super) fn insert(&mut self, position: u64, message: Message) {
         self.ids.insert(message.id.clone(), position);
         self.facts.insert(message.once_key.clone(), position);
-        self.of_job.insert((message.job.clone(), position));
+        self.of_job
+            .insert((message.job.clone(), message.kind.word(), position));
         if message.delivery == DeliveryStatus::Queued {
             self.queued.insert(position);
         }
@@ -244,7 +255,7 @@ impl Messages {
         if let Some(message) = self.rows.remove(&position) {
             self.ids.remove(&message.id);
             self.facts.remove(&message.once_key);
-            self.of_job.remove(&(message.job, position));
+            self.of_job.remove(&(message.job, message.kind.word(), position));
             self.queued.remove(&position);
         }
     }
