@@ -269,6 +269,21 @@ impl Component {
         call.untyped(&self.pre, index, arguments).await
     }
 
+    /// An instance for many calls.
+    ///
+    /// # Errors
+    /// When it could not be made.
+    pub async fn keep(&self, tenant: &Arc<TenantContext>) -> Result<Kept, CallFailure> {
+        let mut call = self.prepare(tenant).await?;
+        let instance = bounded(self.pre.instantiate_async(&mut call.store)).await;
+        Ok(Kept {
+            instance: instance.map_err(|error| call.failure(error))?,
+            call,
+            poll: self.poll,
+            settle: self.settle,
+        })
+    }
+
     /// A slot of the pool and a store with every limit set: also for the guest's start function.
     async fn prepare(&self, tenant: &Arc<TenantContext>) -> Result<Call, CallFailure> {
         let permit = match Arc::clone(&self.slots).try_acquire_owned() {
@@ -311,6 +326,58 @@ fn offered(import: &str) -> bool {
             import == *name
         }
     })
+}
+
+/// An instance that is kept from call to call, each under its own limits: for a simulation, which
+/// makes tens of thousands of calls and would spend half of its time on new instances. The
+/// component holds nothing between calls, so the answers are the same. To be dropped after a
+/// failure.
+pub struct Kept {
+    call: Call,
+    instance: Instance,
+    poll: ComponentExportIndex,
+    settle: ComponentExportIndex,
+}
+
+impl Kept {
+    /// `runner.poll`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn poll(&mut self, limit: u32) -> Result<Result<PollReport, RunnerError>, CallFailure> {
+        let poll = self.poll;
+        let (report,) = self.call(&poll, (limit,)).await?;
+        Ok(report)
+    }
+
+    /// `runner.settle`.
+    ///
+    /// # Errors
+    /// Inside: the contract's; outside: the call did not come to its end.
+    pub async fn settle(
+        &mut self,
+        finished: &[FinishedRun],
+    ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
+        let settle = self.settle;
+        let (report,) = self.call(&settle, (finished,)).await?;
+        Ok(report)
+    }
+
+    async fn call<P, R>(&mut self, function: &ComponentExportIndex, arguments: P) -> Result<R, CallFailure>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let store = &mut self.call.store;
+        store.data_mut().next_call();
+        store.set_epoch_deadline(1);
+        let work = async {
+            let function = self.instance.get_typed_func::<P, R>(&mut *store, function)?;
+            function.call_async(&mut *store, arguments).await
+        };
+        let result = bounded(work).await;
+        result.map_err(|error| self.call.failure(error))
+    }
 }
 
 /// One call under way. Dropping it frees the store first, then the slot.

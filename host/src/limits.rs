@@ -135,6 +135,9 @@ pub const SIMULATED_ATTEMPTS_MAX: u64 = 1_000_000;
 /// Steps of a simulation without its clock moving: more is a loop that would never end.
 pub const SIMULATED_STEPS_AT_ONCE_MAX: u32 = 1_000_000;
 
+/// Calls of one kept instance: then its memory is given back.
+pub const SIMULATED_CALLS_KEPT: u32 = 1_000;
+
 /// Outages that a simulation is given or makes up, and the length in seconds of one made up.
 pub const SIMULATED_OUTAGES_MAX: u32 = 1_000;
 pub const SIMULATED_OUTAGE_SECONDS_MIN: u64 = 600;

@@ -79,6 +79,14 @@ impl CallState {
         }
     }
 
+    /// Begins a further call of the same instance: its limits are full again.
+    pub(crate) fn next_call(&mut self) {
+        self.host_calls_left = limits::HOST_CALLS_MAX;
+        self.ticks_left = limits::CPU_TICKS_MAX;
+        self.claims.clear();
+        self.submitted_jobs.clear();
+    }
+
     /// Counts a call of an import. Every import begins with it.
     fn count_host_call(&mut self) -> Result<(), LimitReached> {
         self.host_calls_left = self

@@ -9,7 +9,7 @@ use super::agent::Pipeline;
 use super::random::Seeded;
 use super::{Jobs, Outage, Plan, RunUsage, SimulateError};
 use crate::clock::{Clock as _, ManualClock};
-use crate::component::Component;
+use crate::component::{Component, Kept};
 use crate::contract;
 use crate::host::LOCAL_TENANT;
 use crate::imports::TenantContext;
@@ -33,6 +33,8 @@ pub(super) struct Simulated {
 
 pub(super) struct World {
     component: Component,
+    /// An instance of it for `context`, and the calls it may still take.
+    kept: Option<(Kept, u32)>,
     pub(super) storage: Arc<MemoryStorage>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) pipeline: Arc<Pipeline>,
@@ -68,6 +70,7 @@ impl World {
         });
         Ok(Self {
             component,
+            kept: None,
             storage,
             clock,
             pipeline,
@@ -217,11 +220,23 @@ impl World {
         }
     }
 
-    async fn poll(&self, free: usize) -> Result<(), SimulateError> {
+    /// The instance that makes the next call.
+    async fn instance(&mut self) -> Result<&mut Kept, SimulateError> {
+        let kept = match self.kept.take().filter(|(_, calls_left)| *calls_left > 0) {
+            Some((kept, calls_left)) => (kept, calls_left - 1),
+            None => {
+                let kept = self.component.keep(&self.context).await.map_err(failed)?;
+                (kept, limits::SIMULATED_CALLS_KEPT)
+            }
+        };
+        Ok(&mut self.kept.insert(kept).0)
+    }
+
+    async fn poll(&mut self, free: usize) -> Result<(), SimulateError> {
         let limit = u32::try_from(free)
             .unwrap_or(u32::MAX)
             .min(limits::CLAIM_JOBS_MAX);
-        let report = match self.component.poll(&self.context, limit).await.result {
+        let report = match self.instance().await?.poll(limit).await {
             Ok(Ok(report)) => report,
             Ok(Err(RunnerError::Unavailable(why))) => return Err(failed(why)),
             Err(failure) => return Err(failed(failure)),
@@ -242,8 +257,8 @@ impl World {
         Ok(())
     }
 
-    async fn settle(&self, ended: &[FinishedRun]) -> Result<(), SimulateError> {
-        match self.component.settle(&self.context, ended).await {
+    async fn settle(&mut self, ended: &[FinishedRun]) -> Result<(), SimulateError> {
+        match self.instance().await?.settle(ended).await {
             Ok(Ok(report)) => match report.problems.first() {
                 None => Ok(()),
                 Some(problem) => Err(failed(format!("job {}: {}", problem.job_id, problem.message))),
@@ -274,6 +289,7 @@ impl World {
         self.pipeline.lose_all();
         self.clock.advance_to(outage.until.min(end));
         self.former_hosts += 1;
+        self.kept = None;
         self.context = Arc::new(TenantContext {
             tenant: self.context.tenant.clone(),
             owner: format!("host_{}", self.former_hosts),
