@@ -40,9 +40,13 @@ impl Reader {
         trigger::understands(words, self.now, self.zone.as_deref().unwrap_or("UTC"))
     }
 
-    /// Why words are no time that can be kept, where they are read at all.
+    /// Why the time at the end of some words cannot be kept, where one is read there at all.
     pub(super) fn objection(&self, words: &str) -> Option<String> {
-        trigger::objection(words, self.now, self.zone.as_deref().unwrap_or("UTC"))
+        let zone = self.zone.as_deref().unwrap_or("UTC");
+        let starts = words.match_indices(' ').map(|(at, _)| at + 1);
+        std::iter::once(0)
+            .chain(starts)
+            .find_map(|start| trigger::objection(&words[start..], self.now, zone))
     }
 
     /// Checks and completes a trigger. Errors are about the text, but for a missing zone.

@@ -154,6 +154,7 @@ impl Outlet for Pipeline {
                 run_id: request.run_id,
                 job_id: request.job_id,
                 token: request.token,
+                task: request.task,
                 outcome,
             };
             state.executing.insert((end, order), finished);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use sha2::{Digest, Sha256};
 
-use crate::imports::Random;
+use crate::imports::random::Random;
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -31,8 +31,12 @@ impl Seeded {
 }
 
 impl Random for Seeded {
-    fn next(&self) -> Result<u64, getrandom::Error> {
-        Ok(self.number())
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), getrandom::Error> {
+        for piece in bytes.chunks_mut(size_of::<u64>()) {
+            let number = self.number().to_le_bytes();
+            piece.copy_from_slice(&number[..piece.len()]);
+        }
+        Ok(())
     }
 }
 
