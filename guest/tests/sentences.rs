@@ -933,7 +933,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("!!!", "does not say what to do"),
     ("Remind me on 2020-01-01 to call Bob", "is past"),
     ("Call Bob today at 9", "is past"),
-    ("Remind me every second to blink", "10 to"),
+    ("Remind me every second to blink", "when to remind"),
     (
         "Erinnere mich jeden Montag um 9 an die Rechnungen",
         "Only English",
@@ -952,6 +952,7 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn what_is_not_understood_is_an_error_that_says_which_part() {
+    let mut others = Vec::new();
     for (text, words) in REFUSED {
         match understood(text) {
             Ok(jobs) => panic!("{text}: {:?}", jobs.iter().map(line).collect::<Vec<_>>()),
@@ -961,10 +962,13 @@ fn what_is_not_understood_is_an_error_that_says_which_part() {
                 // The reader of words quotes otherwise.
                 let plain = |text: &str| text.replace(['“', '”'], "`");
                 let told = plain(&error.message);
-                assert!(told.contains(&plain(words)), "{text}: {told}");
+                if !told.contains(&plain(words)) {
+                    others.push(format!("{text}: {told}"));
+                }
             }
         }
     }
+    assert!(others.is_empty(), "{}", others.join("\n"));
     assert!(REFUSED.len() + WITHOUT_A_TIME.len() >= 80);
 }
 
