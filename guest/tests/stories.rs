@@ -1183,3 +1183,75 @@ fn dependencies_that_come_during_a_run_hold_back_the_next_one() {
     assert!(!world.live(DAY, |_| ok("")).is_empty());
     assert_eq!(world.status(&job), JobStatus::Active);
 }
+
+#[test]
+fn how_a_run_ended_is_told_although_its_job_was_paused_meanwhile() {
+    let cases = [
+        (NotifyPolicy::Always, ok("fine"), Some(MessageKind::Result)),
+        (NotifyPolicy::OnFailure, ok("fine"), None),
+        (
+            NotifyPolicy::OnFailure,
+            failed(ErrorClass::Transient, "bad"),
+            Some(MessageKind::Failure),
+        ),
+    ];
+    for (notify, outcome, kind) in cases {
+        let world = Model::new();
+        let job = made(
+            &world,
+            &JobCreateRequest {
+                notify: Some(notify),
+                ..every("Watch", HOUR)
+            },
+        );
+        world.pass(HOUR);
+        let run = world.poll().remove(0);
+        pause(&world, &job).unwrap();
+        world.settle(&run, outcome);
+        let told: Vec<MessageKind> = world.messages(&job).iter().map(|message| message.kind).collect();
+        assert_eq!(told, Vec::from_iter(kind), "{notify:?}");
+    }
+}
+
+#[test]
+fn what_a_job_did_while_it_was_paused_is_not_done_again() {
+    let world = Model::new();
+    let job = made(&world, &once("Send the offer"));
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, ok("sent"));
+    assert_eq!(world.status(&job), JobStatus::Paused);
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(world.status(&job), JobStatus::Completed);
+    assert!(world.live(DAY, |_| ok("sent twice")).is_empty());
+
+    let trigger = TriggerConfig {
+        interval_seconds: Some(3_600),
+        max_iterations: Some(2),
+        ..EMPTY_TRIGGER
+    };
+    let job = made(&world, &request("Ask twice", trigger));
+    world.live(HOUR, |_| ok("no answer"));
+    world.pass(HOUR);
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, ok("no answer"));
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(
+        world.job(&job).state.status_reason.unwrap().code,
+        "iterations_reached"
+    );
+    assert!(world.live(DAY, |_| ok("a third time")).is_empty());
+}
+
+#[test]
+fn a_failed_one_off_that_was_paused_is_tried_again_when_resumed() {
+    let world = Model::new();
+    let job = made(&world, &once("Send the offer"));
+    let run = world.poll().remove(0);
+    pause(&world, &job).unwrap();
+    world.settle(&run, failed(ErrorClass::Permanent, "no network"));
+    set(&world, &job, JobStatus::Active).unwrap();
+    assert_eq!(world.live(0, |_| ok("sent")).len(), 1);
+    assert_eq!(world.status(&job), JobStatus::Completed);
+}
