@@ -114,7 +114,7 @@ mod sqlite {
         };
         assert!(store.find_runs(TENANT, filter).await.unwrap().is_empty());
         let query = SearchQuery {
-            terms: vec![job("good", None).spec.title],
+            terms: vec!["title".into()],
             mode: SearchMode::AnyTerm,
             filter: any_job(),
             page,

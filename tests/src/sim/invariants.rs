@@ -203,9 +203,10 @@ fn job_written(state: &mut State, call: &Call, index: usize, before: Option<&Job
         call.actor,
     );
     let (status, resume_at) = (job.state.status, before.and_then(|before| before.resume_at));
+    let latest = state.store.runs_of(index).next_back().map(|run| run.slot);
     let known = state.ledger.job(index);
     let last = std::mem::replace(&mut known.revision, revision);
-    known.follow(&state.store.jobs[index].job, call.actor == Actor::Person);
+    known.follow(&state.store.jobs[index].job, call.actor == Actor::Person, latest);
     state.log(Some(index), said);
     check(state, revision > last, &GROWING, index, || {
         format!("revision {revision} after {last}")

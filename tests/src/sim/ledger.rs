@@ -150,12 +150,16 @@ impl JobLedger {
     }
 
     /// Follows the schedule as it is written.
-    pub fn follow(&mut self, job: &Job, asked_for: bool) {
+    pub fn follow(&mut self, job: &Job, asked_for: bool, latest: Option<Instant>) {
         let spec = &job.spec;
         let armed = spec.job_type != JobType::OneOff
             && matches!(job.state.status, JobStatus::Active | JobStatus::InProgress);
         let slot = job.state.next_fire;
-        if asked_for && let Some(slot) = slot.filter(|slot| *slot == job.updated_at) {
+        // The instant at which it was asked for, or just after the latest run where that is taken; and a
+        // millisecond later where the schedule has that one.
+        let free = latest.map_or(job.updated_at, |latest| job.updated_at.max(latest + 1));
+        let beside = |slot: &Instant| *slot == free || *slot == free + 1;
+        if asked_for && let Some(slot) = slot.filter(beside) {
             self.manual.insert(slot);
         }
         let current = self.stretches.last_mut().filter(|stretch| stretch.open);
