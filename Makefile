@@ -20,6 +20,7 @@ run: build ## Build everything and serve on 127.0.0.1:7803, with SQLite under ./
 	exec $(TARGET_DIR)/release/meanwhile serve
 
 build: guest ## Build the component and the release host
+	@# With the whole workspace's features, as the other programs are built: else wasmtime is compiled twice.
 	cargo build --locked --release --workspace --bin meanwhile
 
 toolchain: ## Make sure this machine can compile for wasm32-unknown-unknown
@@ -39,10 +40,12 @@ lint: guest ## Formatting, clippy with warnings as errors, licences and advisori
 	tests/setup/deny
 
 bench: build ## Measure and print the figures that README.md quotes
-	cargo run --locked --release --workspace --bin bench -- $(BENCH)
+	cargo build --locked --release --workspace --bin bench
+	$(TARGET_DIR)/release/bench $(BENCH)
 
 sim: guest ## Simulate 10,000 worlds natively and 500 with the component (or one: make sim SEED=7)
-	cargo run --locked --release --workspace --bin sim -- $(if $(SEED),--seed $(SEED)) $(SIM)
+	cargo build --locked --release --workspace --bin sim
+	$(TARGET_DIR)/release/sim $(if $(SEED),--seed $(SEED)) $(SIM)
 
 clean: ## Remove what was built (not ./data)
 	cargo clean
