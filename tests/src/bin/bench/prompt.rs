@@ -20,6 +20,8 @@ use crate::rows;
 
 const JOBS: usize = 200;
 const STRETCH_MS: i64 = 60_000;
+/// The first job is due so long after the rows are made: the host has to be up by then.
+const LEAD_MS: i64 = 5_000;
 
 fn now_ms() -> f64 {
     SystemTime::now()
@@ -58,7 +60,7 @@ pub(crate) async fn measure() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(SqliteStorage::open(folder.path().join("bench.db")).unwrap());
     // Spread evenly but for a shift that is no multiple of anything.
-    let begin = SystemClock.now() + 1_000;
+    let begin = SystemClock.now() + LEAD_MS;
     let due = |n: usize| begin + (n as i64 * 7_919_317) % STRETCH_MS;
     rows::fill(&*storage, &rows::template().await, JOBS, due).await;
     let (started, mut starts) = mpsc::unbounded_channel();
