@@ -49,7 +49,7 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
     // What storage hands out is due by its clock; where this host's is behind, storage's counts.
     let due = open.iter().filter_map(|claim| claim.job.state.due_at).max();
     let due = due.unwrap_or(Instant::MIN);
-    // Jobs whose slot turned out to have a run already.
+    // Slots that turned out to have a run already, with their jobs.
     let mut taken = HashSet::new();
     for _ in 0..limits::DECISIONS_MAX {
         let mut deciding = Vec::with_capacity(open.len());
@@ -57,7 +57,7 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         let mut requests = Vec::with_capacity(open.len());
         for claim in open.drain(..) {
             let now = world.now().max(due);
-            match decide(world, &claim, taken.contains(&claim.job.id), now) {
+            match decide(world, &claim, &taken, now) {
                 Ok(Decision { unit, request }) => {
                     deciding.push(claim);
                     decided.push(unit);
@@ -74,15 +74,17 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
         if decided.is_empty() {
             return Ok(report);
         }
+        let slots: Vec<Option<Instant>> = decided.iter().map(first_slot).collect();
         let results = world.commit(&decided).map_err(unavailable)?;
         let mut submitted = Vec::with_capacity(deciding.len());
         let mut again = Vec::new();
-        for ((claim, request), result) in deciding.into_iter().zip(requests).zip(results) {
+        let decided = deciding.into_iter().zip(requests).zip(slots);
+        for (((claim, request), slot), result) in decided.zip(results) {
             match result {
                 Ok(()) => submitted.extend(request),
                 Err(Rejection::Stale) => again.push(claim),
                 Err(Rejection::DuplicateSlot) => {
-                    taken.insert(claim.job.id.clone());
+                    taken.extend(slot.map(|slot| (claim.job.id.clone(), slot)));
                     again.push(claim);
                 }
                 Err(other) => report.problems.push(Problem {
@@ -112,6 +114,14 @@ pub fn poll(world: &impl World, limit: u32) -> Result<PollReport, RunnerError> {
     Ok(report)
 }
 
+/// The first slot for which a unit inserts a run.
+fn first_slot(unit: &Unit) -> Option<Instant> {
+    unit.writes.iter().find_map(|write| match write {
+        Write::InsertRun(run) => Some(run.slot),
+        _ => None,
+    })
+}
+
 /// Claims whose jobs changed after they were read, as they are now.
 fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageError> {
     let ids: Vec<String> = claims.iter().map(|claim| claim.job.id.clone()).collect();
@@ -131,10 +141,18 @@ fn reread(world: &impl World, claims: Vec<Claim>) -> Result<Vec<Claim>, StorageE
     Ok(fresh)
 }
 
-fn decide(world: &impl World, claim: &Claim, slot_taken: bool, now: Instant) -> Result<Decision, Trouble> {
+fn decide(
+    world: &impl World,
+    claim: &Claim,
+    taken: &HashSet<(String, Instant)>,
+    now: Instant,
+) -> Result<Decision, Trouble> {
     let mut job = claim.job.clone();
-    if slot_taken && job.state.status == JobStatus::Active {
-        pass_slot(world, &mut job)?;
+    let is_taken = |slot: Instant| taken.contains(&(claim.job.id.clone(), slot));
+    for _ in 0..taken.len() {
+        if job.state.status == JobStatus::Active && job.state.next_fire.is_some_and(is_taken) {
+            pass_slot(world, &mut job)?;
+        }
     }
     let mut unit = Draft::claimed(&job, claim.token);
     if let Some(outcome) = job.state.untold.take() {

@@ -28,7 +28,7 @@ pub fn update(
     request: &JobUpdateRequest,
 ) -> Result<JobUpdateAnswer, ToolError> {
     check_texts(request)?;
-    let mut slot_taken = false;
+    let mut taken = None;
     for _ in 0..limits::DECISIONS_MAX {
         let job = stop::load(world, caller, &request.job_id)?;
         if let Some(revision) = request.revision
@@ -43,7 +43,7 @@ pub fn update(
                 ..conflict(message)
             });
         }
-        let mut change = Change::new(world, caller, job, slot_taken);
+        let mut change = Change::new(world, caller, job, taken);
         change.apply(request)?;
         if change.fields.is_empty() {
             return Err(error(
@@ -52,6 +52,7 @@ pub fn update(
             ));
         }
         let Change {
+            before,
             mut job,
             mut unit,
             fields,
@@ -79,7 +80,7 @@ pub fn update(
                 });
             }
             Err(Rejection::Forbidden(why)) => return Err(error(ErrorCode::Forbidden, why)),
-            Err(Rejection::DuplicateSlot) => slot_taken = true,
+            Err(Rejection::DuplicateSlot) => taken = before.state.next_fire,
             Err(_) => {}
         }
     }
@@ -122,14 +123,14 @@ struct Change<'a, W: World> {
     job: Job,
     unit: Draft,
     fields: Vec<String>,
-    /// The slot that is due turned out to have a run already.
-    slot_taken: bool,
+    /// The slot that turned out to have a run already.
+    taken: Option<Instant>,
     /// The run that has to be stopped.
     stop: Option<String>,
 }
 
 impl<'a, W: World> Change<'a, W> {
-    fn new(world: &'a W, caller: &'a Caller, job: Job, slot_taken: bool) -> Self {
+    fn new(world: &'a W, caller: &'a Caller, job: Job, taken: Option<Instant>) -> Self {
         let unit = Draft::guarded(&job, units::actor(caller));
         Self {
             world,
@@ -137,7 +138,7 @@ impl<'a, W: World> Change<'a, W> {
             now: world.now(),
             before: job.clone(),
             job,
-            slot_taken,
+            taken,
             unit,
             fields: Vec::new(),
             stop: None,
@@ -433,7 +434,7 @@ impl<'a, W: World> Change<'a, W> {
             JobStatus::Active | JobStatus::InProgress
         );
         let slot = self.before.state.next_fire.filter(|slot| *slot <= now);
-        let Some(slot) = slot.filter(|_| armed && plan::repeats(spec) && !self.slot_taken) else {
+        let Some(slot) = slot.filter(|_| armed && plan::repeats(spec) && slot != self.taken) else {
             return Ok(());
         };
         let schedule = plan::schedule(&self.job.id, spec).map_err(|why| invalid("trigger_config", why))?;

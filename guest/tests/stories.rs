@@ -1255,3 +1255,33 @@ fn a_failed_one_off_that_was_paused_is_tried_again_when_resumed() {
     assert_eq!(world.live(0, |_| ok("sent")).len(), 1);
     assert_eq!(world.status(&job), JobStatus::Completed);
 }
+
+#[test]
+fn a_job_that_is_changed_while_a_taken_slot_is_passed_loses_no_other() {
+    let world = Model::new();
+    let job = made(&world, &every("Watch", HOUR));
+    world.live(HOUR, |_| ok(""));
+    let ran = world.runs(&job)[0].slot;
+    // On a host whose clock is behind, the slot that just ran is armed again.
+    world.behind.set(5_000);
+    pause(&world, &job).unwrap();
+    set(&world, &job, JobStatus::Active).unwrap();
+    world.behind.set(0);
+    // The first commit is refused, the second meets somebody else's change.
+    let id = job.clone();
+    world.meddle.borrow_mut().push(Box::new(move |world| {
+        let patch = TriggerPatch {
+            end_at: Some(Some("2026-12-01T00:00:00".into())),
+            ..NO_PATCH
+        };
+        let request = JobUpdateRequest {
+            trigger_config: Some(patch),
+            ..change(&id)
+        };
+        update::update(world, &caller(), &request).unwrap();
+    }));
+    world.meddle.borrow_mut().push(Box::new(|_| {}));
+    world.pass(1);
+    world.poll();
+    assert_eq!(world.job(&job).state.next_fire, Some(ran + HOUR * 1_000));
+}
