@@ -158,11 +158,8 @@ fn a_job_that_never_ran_or_that_is_paused_or_runs_can_end_by_words() {
     let run = world.poll().remove(0);
     say(&world, words);
     assert_eq!(world.status(&running), JobStatus::Completed);
-    assert_eq!(
-        *world.cancelled.borrow(),
-        [run.run_id.clone()],
-        "its run is told to stop"
-    );
+    let told = world.cancelled.borrow().clone();
+    assert_eq!(told, [run.run_id.as_str()], "its run is told to stop");
     world.settle(&run, ok("late"));
     assert_eq!(world.status(&running), JobStatus::Completed);
     assert_eq!(

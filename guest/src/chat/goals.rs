@@ -20,7 +20,7 @@ use crate::world::World;
 #[derive(Debug, PartialEq)]
 pub enum Finding {
     /// It ends this one, plainly.
-    Met(Job),
+    Met(Box<Job>),
     /// It may end one of these: worth asking the pipeline.
     Perhaps(Vec<Job>),
     Nothing,
@@ -86,7 +86,7 @@ pub fn weigh(
     let plain = fits[0].0.plain;
     let mut jobs = fits.into_iter().map(|(_, job)| job);
     Ok(match jobs.next() {
-        Some(job) if plain && alone => Finding::Met(job),
+        Some(job) if plain && alone => Finding::Met(Box::new(job)),
         Some(job) => Finding::Perhaps(std::iter::once(job).chain(jobs).collect()),
         None => Finding::Nothing,
     })
