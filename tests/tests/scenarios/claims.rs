@@ -152,8 +152,7 @@ async fn scenario_16_crash_recovery() {
         (&json!("executing"), &json!(2))
     );
     // Both attempts wait at the gate; the one whose host died tells nobody.
-    world.agent.release("sent").await;
-    world.agent.release("sent").await;
+    world.agent.release_up_to(2, "sent");
     world.client().advance(0).await;
     let requests = world.agent.requests();
     let attempts: Vec<&Value> = requests.iter().map(|request| &request["attempt"]).collect();
