@@ -6,7 +6,7 @@ use crate::bindings::storage::{JobFilter, Rejection, SearchMode, SearchQuery, Un
 use crate::bindings::tools::{ErrorCode, JobCreateAnswer, JobCreateRequest, ToolError};
 use crate::bindings::types::{
     Caller, DependencyFailurePolicy, Instant, Job, JobSpec, JobState, JobStatus, NotifyPolicy, Spending,
-    StatusChange, TriggerConfig,
+    StatusChange,
 };
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
@@ -15,6 +15,7 @@ use crate::limits;
 use crate::plan;
 use crate::policies;
 use crate::prerequisites::{self, own, page};
+pub use crate::trigger::EMPTY_TRIGGER;
 use crate::trigger::{Context, normalise, summary};
 use crate::units::{self, at_revision};
 use crate::views;
@@ -28,23 +29,6 @@ pub const LIVE: [JobStatus; 5] = [
     JobStatus::Blocked,
     JobStatus::Paused,
 ];
-
-/// A trigger in which nothing is said.
-pub const EMPTY_TRIGGER: TriggerConfig = TriggerConfig {
-    timezone: None,
-    when: None,
-    run_at: None,
-    cron: None,
-    every: None,
-    interval_seconds: None,
-    start_at: None,
-    end_at: None,
-    end_condition: None,
-    max_iterations: None,
-    misfire: None,
-    dst: None,
-    jitter_seconds: None,
-};
 
 /// See `wit/tools.wit`.
 pub fn create(

@@ -4,7 +4,7 @@
 use super::lexicon::{is_amount, is_unit};
 use crate::bindings::tools::ToolError;
 use crate::bindings::types::{Instant, JobType, TriggerConfig};
-use crate::create::EMPTY_TRIGGER;
+use crate::trigger::EMPTY_TRIGGER;
 use crate::trigger::{self, Context, Normalised};
 
 /// How often a phrase fires.

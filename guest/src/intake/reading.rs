@@ -10,8 +10,8 @@ use super::tokens::{self, Word, starts_any};
 use super::trouble;
 use crate::bindings::tools::ToolError;
 use crate::bindings::types::{JobType, NotifyPolicy, TriggerConfig};
-use crate::create::EMPTY_TRIGGER;
 use crate::limits::{GOAL_ITERATIONS_DEFAULT, WATCH_SECONDS_DEFAULT};
+use crate::trigger::EMPTY_TRIGGER;
 use crate::trigger::format_instant;
 
 /// A clause as it was understood.

@@ -67,7 +67,7 @@ mod tests {
     use super::super::zone::{self, place};
     use super::*;
     use crate::bindings::types::{Instant, JobType, TriggerConfig};
-    use crate::create::EMPTY_TRIGGER;
+    use crate::trigger::EMPTY_TRIGGER;
 
     const YEARS: i32 = 40;
 

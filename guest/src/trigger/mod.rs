@@ -27,6 +27,23 @@ use crate::bindings::schedule::{PreviewAnswer, PreviewRequest};
 use crate::bindings::tools::{ErrorCode, ToolError, TriggerPatch};
 use crate::bindings::types::{Instant, JobType, TriggerConfig};
 
+/// A trigger in which nothing is said.
+pub const EMPTY_TRIGGER: TriggerConfig = TriggerConfig {
+    timezone: None,
+    when: None,
+    run_at: None,
+    cron: None,
+    every: None,
+    interval_seconds: None,
+    start_at: None,
+    end_at: None,
+    end_condition: None,
+    max_iterations: None,
+    misfire: None,
+    dst: None,
+    jitter_seconds: None,
+};
+
 /// An `invalid-argument` error about `field`.
 pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> ToolError {
     ToolError {

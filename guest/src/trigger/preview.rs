@@ -2,26 +2,10 @@
 
 use super::limits::PREVIEW_FIRES_MAX;
 use super::zone;
-use super::{Context, Schedule, clock_effect, cron, invalid, normalise, summary};
+use super::{Context, EMPTY_TRIGGER, Schedule, clock_effect, cron, invalid, normalise, summary};
 use crate::bindings::schedule::{ClockChange, PreviewAnswer, PreviewRequest};
 use crate::bindings::tools::ToolError;
 use crate::bindings::types::{Instant, TriggerConfig};
-
-const NOTHING: TriggerConfig = TriggerConfig {
-    timezone: None,
-    when: None,
-    run_at: None,
-    cron: None,
-    every: None,
-    interval_seconds: None,
-    start_at: None,
-    end_at: None,
-    end_condition: None,
-    max_iterations: None,
-    misfire: None,
-    dst: None,
-    jitter_seconds: None,
-};
 
 /// See [`super::preview`].
 pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewAnswer, ToolError> {
@@ -39,11 +23,11 @@ pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewA
         (None, Some(trigger)) => trigger.clone(),
         (Some(text), None) if cron::looks_like(text) => TriggerConfig {
             cron: Some(text.clone()),
-            ..NOTHING
+            ..EMPTY_TRIGGER
         },
         (Some(text), None) => TriggerConfig {
             when: Some(text.clone()),
-            ..NOTHING
+            ..EMPTY_TRIGGER
         },
     };
     let context = Context {

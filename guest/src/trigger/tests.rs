@@ -4,7 +4,7 @@
 use super::*;
 use crate::bindings::schedule::PreviewRequest;
 use crate::bindings::types::{CalendarInterval, CalendarUnit, MisfireConfig};
-use crate::create::EMPTY_TRIGGER;
+use crate::trigger::EMPTY_TRIGGER;
 
 fn fires(text: &str, zone: &str, at: &str, count: u32) -> Result<PreviewAnswer, ToolError> {
     preview(
