@@ -116,6 +116,7 @@ pub fn create(
             }
             Err(Rejection::DuplicateSlot) => return Err(contended()),
             Err(Rejection::Forbidden(why)) => return Err(error(ErrorCode::Forbidden, why)),
+            Err(Rejection::QuotaExceeded(why)) => return Err(error(ErrorCode::QuotaExceeded, why)),
         }
     }
     Err(contended())

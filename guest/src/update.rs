@@ -80,6 +80,7 @@ pub fn update(
                 });
             }
             Err(Rejection::Forbidden(why)) => return Err(error(ErrorCode::Forbidden, why)),
+            Err(Rejection::QuotaExceeded(why)) => return Err(error(ErrorCode::QuotaExceeded, why)),
             Err(Rejection::DuplicateSlot) => taken = before.state.next_fire,
             Err(_) => {}
         }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant as RealInstant;
+use wasmtime::Store;
 use wasmtime::component::{
     Component as Compiled, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, Val,
 };
-use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::engine::Sandbox;
 use crate::imports::{self, CallState, LimitReached, TenantContext};
 use crate::limits;
 use crate::wit::JobsPre;
@@ -57,7 +59,7 @@ pub enum CallFailure {
     CpuBudget,
     #[error("the call took longer than {} s", limits::CALL_WALL_CLOCK.as_secs())]
     WallClock,
-    #[error("the component wanted more than {} MiB of memory", limits::GUEST_MEMORY_BYTES_MAX >> 20)]
+    #[error("the component wanted more memory than it may have")]
     Memory,
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCallBudget,
@@ -77,7 +79,7 @@ pub struct PollEnd {
 /// The component, compiled and linked. Cheap to share.
 pub struct Component {
     pre: InstancePre<CallState>,
-    slots: Arc<Semaphore>,
+    sandbox: Sandbox,
     poll: ComponentExportIndex,
     settle: ComponentExportIndex,
     cured: ComponentExportIndex,
@@ -95,7 +97,8 @@ impl Component {
     /// # Errors
     /// When the bytes are no valid component, import what the host does not offer, or lack an
     /// export of the contract.
-    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+    pub fn load(sandbox: &Sandbox, bytes: &[u8]) -> Result<Self, LoadError> {
+        let engine = sandbox.engine();
         let compiled =
             Compiled::new(engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let component_type = compiled.component_type();
@@ -125,17 +128,14 @@ impl Component {
             }
         }
         Ok(Self {
-            slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
+            sandbox: sandbox.clone(),
             poll: export("runner", "poll")?,
             settle: export("runner", "settle")?,
             cured: export("runner", "cured")?,
             heard: export("conversation", "heard")?,
             preview: export("schedule", "preview")?,
             dynamic,
-            digest: Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            digest: digest(bytes),
             imports,
             exports,
             pre,
@@ -286,27 +286,44 @@ impl Component {
 
     /// A slot of the pool and a store with every limit set: also for the guest's start function.
     async fn prepare(&self, tenant: &Arc<TenantContext>) -> Result<Call, CallFailure> {
-        let permit = match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => tokio::time::timeout(limits::POOL_WAIT, Arc::clone(&self.slots).acquire_owned())
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .ok_or(CallFailure::Busy)?,
-        };
-        let mut store = Store::new(self.pre.engine(), CallState::new(Arc::clone(tenant)));
+        let until = RealInstant::now() + limits::POOL_WAIT;
+        // First the tenant's own share, so that its calls queue behind each other and not in front
+        // of other tenants'.
+        let share = permit(tenant.allowance.calls(), until).await?;
+        let slot = permit(self.sandbox.slots(), until).await?;
+        let state = CallState::new(Arc::clone(tenant), Arc::clone(self.sandbox.overtime()));
+        let mut store = Store::new(self.sandbox.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES_MAX);
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut context| {
-            context.data_mut().count_tick()?;
-            Ok(UpdateDeadline::Yield(1))
-        });
+        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().tick()?));
         Ok(Call {
             store,
-            _permit: permit,
+            _slot: slot,
+            _share: share,
         })
     }
+}
+
+/// A permit, as soon as there is one.
+async fn permit(of: &Arc<Semaphore>, until: RealInstant) -> Result<OwnedSemaphorePermit, CallFailure> {
+    match Arc::clone(of).try_acquire_owned() {
+        Ok(permit) => Ok(permit),
+        Err(_) => tokio::time::timeout_at(until, Arc::clone(of).acquire_owned())
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(CallFailure::Busy),
+    }
+}
+
+/// SHA-256 of a component's bytes, in hexadecimal.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Whether the host offers an import. Of `wasi:*`, patch versions are the same interface.
@@ -380,10 +397,11 @@ impl Kept {
     }
 }
 
-/// One call under way. Dropping it frees the store first, then the slot.
+/// One call under way. Dropping it frees the store first, then the slot, then the tenant's share.
 struct Call {
     store: Store<CallState>,
-    _permit: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
+    _share: OwnedSemaphorePermit,
 }
 
 impl Call {
@@ -456,8 +474,8 @@ mod tests {
     use super::{Component, LoadError};
 
     fn load(wat: &str) -> LoadError {
-        let engine = crate::engine::engine().unwrap();
-        Component::load(&engine, &wat::parse_str(wat).unwrap())
+        let sandbox = crate::engine::Sandbox::new().unwrap();
+        Component::load(&sandbox, &wat::parse_str(wat).unwrap())
             .err()
             .unwrap()
     }

@@ -9,15 +9,22 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, ManualClock, SystemClock};
-use crate::limits::PARALLEL_RUNS_DEFAULT;
+use crate::limits::{PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX, TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX};
+use crate::tenants::TenantLimits;
 
 /// Read from the working directory where no other file is named.
 pub const FILE_DEFAULT: &str = "meanwhile.toml";
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7803";
 pub const STORE_DEFAULT: &str = "sqlite:data/meanwhile.db";
+pub const OPERATOR_TOKEN_FILE_DEFAULT: &str = "data/operator.token";
 const PREFIX: &str = "MEANWHILE_";
 /// Variables that are no settings of `serve`: what clients read, and where the file is.
-const OTHER_VARIABLES: [&str; 2] = ["MEANWHILE_URL", "MEANWHILE_CONFIG"];
+const OTHER_VARIABLES: [&str; 4] = [
+    "MEANWHILE_URL",
+    "MEANWHILE_TOKEN",
+    "MEANWHILE_TOKEN_FILE",
+    "MEANWHILE_CONFIG",
+];
 
 /// Why settings are refused.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -36,11 +43,14 @@ pub enum ConfigError {
 }
 
 /// The names of all settings, as in the file.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 10] = [
     "listen",
+    "auth",
+    "operator_token_file",
     "store",
     "agent",
     "clock",
+    "jobs_max",
     "parallel_runs",
     "timezone",
     "component",
@@ -52,6 +62,12 @@ pub struct ServeArgs {
     /// Address to listen on; loopback only [default: 127.0.0.1:7803]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// `none` or `token`: whether every request needs a bearer token [default: none]
+    #[arg(long)]
+    pub auth: Option<String>,
+    /// The operator's token, made there at the first start [default: data/operator.token]
+    #[arg(long, value_name = "FILE")]
+    pub operator_token_file: Option<String>,
     /// `sqlite:PATH` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
@@ -61,7 +77,10 @@ pub struct ServeArgs {
     /// `system` or `manual:INSTANT` [default: system]
     #[arg(long)]
     pub clock: Option<String>,
-    /// Runs that may execute at the same time [default: 5]
+    /// Jobs of one tenant that have not ended, unless its own limits say otherwise [default: 100000]
+    #[arg(long, value_name = "JOBS")]
+    pub jobs_max: Option<String>,
+    /// Runs of one tenant that may execute at the same time, likewise [default: 5]
     #[arg(long, value_name = "RUNS")]
     pub parallel_runs: Option<String>,
     /// IANA zone of the local caller, used where a trigger names none
@@ -83,6 +102,15 @@ pub struct ServeArgs {
 pub enum Store {
     Memory,
     Sqlite(PathBuf),
+}
+
+/// Who may call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Auth {
+    /// Everybody who reaches the host, as its one person.
+    None,
+    /// Whoever brings a token.
+    Token { operator_token_file: PathBuf },
 }
 
 /// Which clock rules.
@@ -107,10 +135,12 @@ impl ClockSetting {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServeSettings {
     pub listen: SocketAddr,
+    pub auth: Auth,
     pub store: Store,
     pub agent: String,
     pub clock: ClockSetting,
-    pub parallel_runs: u32,
+    /// Of a tenant that has none of its own.
+    pub limits: TenantLimits,
     pub timezone: Option<String>,
     pub component: Option<PathBuf>,
     shown: Shown,
@@ -120,9 +150,12 @@ pub struct ServeSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Shown {
     listen: String,
+    auth: String,
+    operator_token_file: String,
     store: String,
     agent: String,
     clock: String,
+    jobs_max: u64,
     parallel_runs: u32,
     timezone: Option<String>,
     component: Option<String>,
@@ -171,9 +204,12 @@ impl ServeSettings {
         values.append(&mut from_environment);
         let flags = [
             ("listen", &args.listen),
+            ("auth", &args.auth),
+            ("operator_token_file", &args.operator_token_file),
             ("store", &args.store),
             ("agent", &args.agent),
             ("clock", &args.clock),
+            ("jobs_max", &args.jobs_max),
             ("parallel_runs", &args.parallel_runs),
             ("timezone", &args.timezone),
             ("component", &args.component),
@@ -249,14 +285,31 @@ fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
     };
     let shown = Shown {
         listen: text("listen", LISTEN_DEFAULT),
+        auth: text("auth", "none"),
+        operator_token_file: text("operator_token_file", OPERATOR_TOKEN_FILE_DEFAULT),
         store: text("store", STORE_DEFAULT),
         agent: text("agent", "builtin"),
         clock: text("clock", "system"),
+        jobs_max: text("jobs_max", &TENANT_JOBS_DEFAULT.to_string())
+            .parse()
+            .ok()
+            .filter(|jobs| *jobs <= TENANT_JOBS_MAX)
+            .ok_or_else(|| {
+                wrong(
+                    "jobs_max",
+                    &format!("expected a whole number up to {TENANT_JOBS_MAX}"),
+                )
+            })?,
         parallel_runs: text("parallel_runs", &PARALLEL_RUNS_DEFAULT.to_string())
             .parse()
             .ok()
-            .filter(|runs| (1..=1_000).contains(runs))
-            .ok_or_else(|| wrong("parallel_runs", "expected a whole number from 1 to 1000"))?,
+            .filter(|runs| (1..=PARALLEL_RUNS_MAX).contains(runs))
+            .ok_or_else(|| {
+                wrong(
+                    "parallel_runs",
+                    &format!("expected a whole number from 1 to {PARALLEL_RUNS_MAX}"),
+                )
+            })?,
         timezone: values.get("timezone").map(|(value, _)| value.clone()),
         component: values.get("component").map(|(value, _)| value.clone()),
     };
@@ -270,6 +323,13 @@ fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
             "only loopback addresses are served: there is no authentication yet",
         ));
     }
+    let auth = match shown.auth.as_str() {
+        "none" => Auth::None,
+        "token" => Auth::Token {
+            operator_token_file: PathBuf::from(&shown.operator_token_file),
+        },
+        _ => return Err(wrong("auth", "expected `none` or `token`")),
+    };
     let store = match shown.store.split_once(':') {
         None if shown.store == "memory" => Store::Memory,
         Some(("sqlite", path)) if !path.is_empty() => Store::Sqlite(PathBuf::from(path)),
@@ -307,10 +367,15 @@ fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
     }
     Ok(ServeSettings {
         listen,
+        auth,
         store,
         agent: shown.agent.clone(),
         clock,
-        parallel_runs: shown.parallel_runs,
+        limits: TenantLimits {
+            jobs_max: shown.jobs_max,
+            parallel_runs: shown.parallel_runs,
+            ..TenantLimits::default()
+        },
         timezone: shown.timezone.clone(),
         component: shown.component.clone().map(PathBuf::from),
         shown,
@@ -339,7 +404,10 @@ mod tests {
         };
         let environment = [("MEANWHILE_STORE", "sqlite:x"), ("MEANWHILE_PARALLEL_RUNS", "7")];
         let settings = with(&environment, &args).unwrap();
-        assert_eq!((settings.store, settings.parallel_runs), (Store::Memory, 7));
+        assert_eq!(
+            (settings.store, settings.limits.parallel_runs),
+            (Store::Memory, 7)
+        );
         assert_eq!(settings.listen.to_string(), LISTEN_DEFAULT);
     }
 

@@ -1,18 +1,53 @@
 //! The wasmtime engine: the one place that makes a `Config`, and the thread that lets CPU time
 //! pass for every engine of the process.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::limits;
+
+/// An engine and what the calls of all its components share. Cheap to clone; one a host.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: Engine,
+    /// One permit an instance of the pool.
+    slots: Arc<Semaphore>,
+    /// Calls that compute for longer than [`limits::CALL_CPU_FREE_TICKS`] take turns here.
+    overtime: Arc<Semaphore>,
+}
+
+impl Sandbox {
+    /// # Errors
+    /// When wasmtime does not support this machine.
+    pub fn new() -> Result<Self, wasmtime::Error> {
+        Ok(Self {
+            engine: engine()?,
+            slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
+            overtime: Arc::new(Semaphore::new(limits::OVERTIME_CALLS_MAX)),
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn slots(&self) -> &Arc<Semaphore> {
+        &self.slots
+    }
+
+    pub(crate) fn overtime(&self) -> &Arc<Semaphore> {
+        &self.overtime
+    }
+}
 
 /// An engine with every limit set, known to the ticker. Falls back from pooled to on-demand
 /// instances, with one warning, where the pool's address space cannot be reserved.
 ///
 /// # Errors
 /// When wasmtime does not support this machine.
-pub fn engine() -> Result<Engine, wasmtime::Error> {
+fn engine() -> Result<Engine, wasmtime::Error> {
     let mut pooled = config();
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     let engine = match Engine::new(&pooled) {

@@ -33,8 +33,9 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Live leases are renewed this often: two renewals may fail before one lapses.
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(10);
 
-/// Runs of one tenant that may execute at the same time.
+/// Runs of one tenant that may execute at the same time: unless set, and at most.
 pub const PARALLEL_RUNS_DEFAULT: u32 = 5;
+pub const PARALLEL_RUNS_MAX: u32 = 1_000;
 
 /// Bytes of a run's output that are kept.
 pub const OUTPUT_BYTES_MAX: usize = 65_536;
@@ -42,6 +43,54 @@ pub const OUTPUT_BYTES_MAX: usize = 65_536;
 /// Journal entries of a run that are kept, and characters of one.
 pub const JOURNAL_ENTRIES_MAX: usize = 200;
 pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
+
+// A tenant's own limits: the defaults, and what an operator may set.
+
+/// Tenants of one host, and tokens of one tenant.
+pub const TENANTS_MAX: usize = 10_000;
+pub const TOKENS_MAX: usize = 1_000;
+
+/// Characters of the agent and the user that a token names.
+pub const TOKEN_NAME_CHARS_MAX: usize = 200;
+
+/// Characters of a tenant's name.
+pub const TENANT_NAME_CHARS_MAX: usize = 63;
+
+/// Jobs that have not ended. The default holds for one person's years of work and stops an agent
+/// that creates jobs in a loop.
+pub const TENANT_JOBS_DEFAULT: u64 = 100_000;
+pub const TENANT_JOBS_MAX: u64 = 100_000_000;
+
+/// Bytes of a tenant's rows, indexes not counted.
+pub const TENANT_STORAGE_BYTES_DEFAULT: u64 = 4 << 30;
+pub const TENANT_STORAGE_BYTES_MAX: u64 = 1 << 40;
+
+/// Bytes that one more run and what it tells may add when storage is full: output, journal, message, twice over.
+pub const TENANT_RUN_RESERVE_BYTES: u64 = 1 << 20;
+
+/// Requests a second.
+pub const TENANT_REQUESTS_PER_SECOND_DEFAULT: u32 = 500;
+pub const TENANT_REQUESTS_PER_SECOND_MAX: u32 = 100_000;
+
+/// Milliseconds that one call may compute: a full poll of the largest jobs takes a tenth of the default.
+pub const TENANT_CPU_MS_DEFAULT: u32 = 2_000;
+pub const TENANT_CPU_MS_MIN: u64 = 50;
+pub const TENANT_CPU_MS_MAX: u64 = 20_000;
+
+/// Least linear memory of one call, in bytes: the component starts with about 1 MiB.
+pub const TENANT_MEMORY_BYTES_MIN: u64 = 4 << 20;
+
+// What a component may come to before it is compiled.
+
+/// Bytes of a component, and of one of its functions; locals of a function; functions in all. Ours
+/// has 2 MiB, and its largest function 60 KiB.
+pub const COMPONENT_BYTES_MAX: usize = 8 << 20;
+pub const COMPONENT_FUNCTION_BYTES_MAX: usize = 256 << 10;
+pub const COMPONENT_FUNCTION_LOCALS_MAX: u64 = 5_000;
+pub const COMPONENT_FUNCTIONS_MAX: u32 = 20_000;
+
+/// Real time for which an upload waits for the compiler.
+pub const COMPILE_TIME_MAX: Duration = Duration::from_secs(20);
 
 // The sandbox around one call of the component.
 
@@ -51,6 +100,19 @@ pub const PARALLEL_CALLS_MAX: u32 = 16;
 
 /// A call that finds the pool full waits this long, then is told that the host is busy.
 pub const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// Calls of one tenant that may be under way at once: however many it makes, most of the pool is
+/// left to the others.
+pub const TENANT_PARALLEL_CALLS_MAX: usize = 6;
+
+/// Ticks that a call computes before it counts as a long one, and long calls that may compute at
+/// the same time, in the whole process; they take turns of one tick. So calls that compute without
+/// end, of however many tenants, occupy one core, and short calls never wait behind them.
+pub const CALL_CPU_FREE_TICKS: u64 = 2;
+pub const OVERTIME_CALLS_MAX: usize = 1;
+
+/// A long call that waited this long for its turn goes on without it: it cannot be starved.
+pub const OVERTIME_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Linear memory of one instance, in bytes: a poll of `CLAIM_JOBS_MAX` of the largest jobs fits.
 pub const GUEST_MEMORY_BYTES_MAX: usize = 64 << 20;
@@ -74,9 +136,8 @@ pub const GUEST_CORE_INSTANCES_MAX: u32 = 8;
 pub const GUEST_STACK_BYTES: usize = 512 << 10;
 pub const CALL_STACK_BYTES: usize = 2 << 20;
 
-/// One tick of the CPU meter, and ticks that one call may compute.
+/// One tick of the CPU meter.
 pub const EPOCH_TICK: Duration = Duration::from_millis(10);
-pub const CPU_TICKS_MAX: u64 = 200;
 
 /// Real time that one call may take, waiting included.
 pub const CALL_WALL_CLOCK: Duration = Duration::from_secs(30);
@@ -107,6 +168,10 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The poll loop looks at storage at least this often, should every hint have been lost.
 pub const IDLE_LOOK: Duration = Duration::from_secs(30);
 
+/// Whether a tenant's storage is full is asked this often; a full one is looked at again after this.
+pub const STORAGE_FULL_LOOK: Duration = Duration::from_secs(1);
+pub const STORAGE_FULL_WAIT: Duration = Duration::from_secs(5);
+
 /// An agent that was told to stop may take this long (real time) before its future is dropped.
 pub const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -116,8 +181,19 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// Real time for which moving a manual clock waits for running attempts, in all.
 pub const ADVANCE_GRACE: Duration = Duration::from_secs(10);
 
+/// Real time for which suspending or removing a tenant waits for its running attempts.
+pub const SUSPEND_GRACE: Duration = Duration::from_secs(2);
+
+/// Rows of a removed tenant that are deleted in one transaction.
+pub const PURGE_ROWS: u32 = 1_000;
+
 /// Messages delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;
+
+// The edges.
+
+/// Bytes of a request's body: a job with all its texts at their longest fits.
+pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 
 // Simulations.
 

@@ -1,17 +1,21 @@
 //! What the outside asks of the host, behind one door: MCP, HTTP and the command line all come
 //! through here.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::storage::InboxEntry;
+use crate::tenants::{Scopes, TenantCommand};
 use crate::wit::types::{Caller, Instant};
 
-/// An authenticated caller: the tenant whose rows a call may see, and who calls.
+/// An authenticated caller: the tenant whose rows a call may see, who calls, and what for.
 #[derive(Clone, Debug)]
 pub struct Session {
     pub tenant: String,
     pub caller: Caller,
+    pub scopes: Scopes,
 }
 
 /// Why a call was not carried out: `{"code": …, "field"?: …, "message": …, …}` as in
@@ -30,10 +34,13 @@ pub struct ClockReport {
     pub executing: u64,
 }
 
-/// Figures for metrics and `doctor`.
+/// One tenant's figures, for metrics.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Figures {
+    pub tenant: String,
     pub jobs_by_status: Vec<(String, u64)>,
+    /// Bytes of the tenant's rows.
+    pub storage_bytes: u64,
     pub runs_executing: u64,
     pub runs_started: u64,
     pub runs_settled: u64,
@@ -59,10 +66,10 @@ pub trait Service: Send + Sync + 'static {
     ) -> Result<Value, CallError>;
 
     /// `schedule.preview`, as JSON to JSON.
-    async fn preview(&self, request: Value) -> Result<Value, CallError>;
+    async fn preview(&self, session: &Session, request: Value) -> Result<Value, CallError>;
 
     /// `schedule.plan`, as JSON to JSON. Creates nothing.
-    async fn plan(&self, request: Value) -> Result<Value, CallError>;
+    async fn plan(&self, session: &Session, request: Value) -> Result<Value, CallError>;
 
     /// `conversation.heard`: the effects as JSON.
     async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError>;
@@ -79,8 +86,21 @@ pub trait Service: Send + Sync + 'static {
     /// The host's present.
     fn now(&self) -> Instant;
 
-    /// Moves a manual clock; `None` where the clock is the machine's.
-    async fn advance_clock(&self, to: Instant) -> Option<ClockReport>;
+    /// Whether the loops live and storage answered lately.
+    fn ready(&self) -> bool;
 
-    async fn figures(&self, session: &Session) -> Result<Figures, CallError>;
+    /// Moves a manual clock; `None` where the clock is the machine's. Needs `tenants:admin`.
+    async fn advance_clock(&self, session: &Session, to: Instant) -> Result<Option<ClockReport>, CallError>;
+
+    /// The caller's tenant's figures; an operator's are those of every tenant.
+    async fn figures(&self, session: &Session) -> Result<Vec<Figures>, CallError>;
+
+    /// Counts a request against the tenant's rate.
+    ///
+    /// # Errors
+    /// When there were too many: how long to wait.
+    fn admit(&self, tenant: &str) -> Result<(), Duration>;
+
+    /// Carries out an operator's command. Needs `tenants:admin`.
+    async fn operate(&self, session: &Session, command: TenantCommand) -> Result<Value, CallError>;
 }

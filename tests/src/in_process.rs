@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use meanwhile::clock::Clock;
+use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
-use meanwhile::service::{Service, Session};
+use meanwhile::service::Session;
 use meanwhile::storage::Storage;
+use meanwhile::storage::memory::MemoryRegistry;
+use meanwhile::tenants::{Authenticator, Scopes};
 use meanwhile::wit::types::Caller;
 
 use crate::served::Client;
@@ -44,10 +46,11 @@ pub async fn client(host: &Host, caller: Caller) -> Client {
     let session = Session {
         tenant: LOCAL_TENANT.to_owned(),
         caller,
+        scopes: Scopes::all(),
     };
-    let service: Arc<dyn Service> = Arc::new(host.clone());
-    let mcp = meanwhile::http::loopback_only(meanwhile::mcp::router(Arc::clone(&service), session.clone()));
-    let router = meanwhile::http::router(service, session).merge(mcp);
+    let registry = Arc::new(MemoryRegistry::default());
+    let authenticator = Authenticator::new(registry, Arc::new(SystemClock)).without_token(session);
+    let router = meanwhile::http::router(Arc::new(host.clone()), Arc::new(authenticator));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

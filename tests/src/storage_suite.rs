@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use meanwhile::storage::Storage;
+use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
     Page, PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, StorageError, Unit, Write,
@@ -210,7 +210,10 @@ pub fn any_job() -> JobFilter {
 }
 
 async fn one(store: &Store, guards: Vec<Guard>, writes: Vec<Write>) -> Result<(), Rejection> {
-    let mut answers = store.commit(TENANT, vec![unit(guards, writes)]).await.unwrap();
+    let mut answers = store
+        .commit(TENANT, Quota::UNLIMITED, vec![unit(guards, writes)])
+        .await
+        .unwrap();
     assert_eq!(answers.len(), 1);
     answers.remove(0)
 }
@@ -372,7 +375,7 @@ suite! {
     refused_unit_spares_its_neighbours(store) {
         let insert = |id: &str| unit(vec![], vec![Write::InsertJob(job(id, None))]);
         let stale = unit(vec![at_revision("z", 1)], vec![Write::InsertJob(job("x", None))]);
-        let answers = store.commit(TENANT, vec![insert("a"), stale, insert("b")]).await.unwrap();
+        let answers = store.commit(TENANT, Quota::UNLIMITED, vec![insert("a"), stale, insert("b")]).await.unwrap();
         assert_eq!(answers, vec![Ok(()), Err(Rejection::Stale), Ok(())]);
         let found = store.get_jobs(TENANT, vec!["b".into(), "x".into(), "a".into()]).await.unwrap();
         let ids: Vec<_> = found.iter().map(|job| job.as_ref().map(|job| job.id.as_str())).collect();
@@ -458,9 +461,9 @@ suite! {
         assert_eq!(store.next_due("u").await.unwrap(), None);
         assert_eq!(store.due_tenants(10).await.unwrap(), vec![TENANT.to_owned()]);
         let stolen = unit(vec![], vec![update(&job("a", None), |_| ())]);
-        assert_eq!(store.commit("u", vec![stolen]).await.unwrap(), vec![Err(Rejection::Stale)]);
+        assert_eq!(store.commit("u", Quota::UNLIMITED, vec![stolen]).await.unwrap(), vec![Err(Rejection::Stale)]);
         let same_id = unit(vec![], vec![Write::InsertJob(job("a", None))]);
-        assert_eq!(store.commit("u", vec![same_id]).await.unwrap(), vec![Ok(())]);
+        assert_eq!(store.commit("u", Quota::UNLIMITED, vec![same_id]).await.unwrap(), vec![Ok(())]);
         assert_eq!(store.find_jobs("u", any_job(), Page { limit: 9, cursor: None, count: true }).await.unwrap().total, 1);
         assert_eq!(get(&store, "a").await.state.due_at, Some(10));
     }
@@ -649,6 +652,6 @@ suite! {
     /// A closed store writes no more.
     closed_store_refuses_writes(store) {
         store.close().await;
-        assert!(store.commit(TENANT, vec![]).await.is_err());
+        assert!(store.commit(TENANT, Quota::UNLIMITED, vec![]).await.is_err());
     }
 }

@@ -9,6 +9,7 @@ use meanwhile::contract;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{CallError, Service, Session};
 use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::tenants::Scopes;
 use meanwhile::wit::types::Caller;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -62,6 +63,7 @@ impl Front {
                 time_zone: None,
                 run: None,
             },
+            scopes: Scopes::all(),
         };
         let mut front = Self {
             host,

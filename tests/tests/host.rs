@@ -9,6 +9,7 @@ use meanwhile::clock::{Clock, ManualClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{Service, Session};
 use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile::tenants::Scopes;
 use meanwhile::wit::types::Caller;
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ fn session(user: &str) -> Session {
             time_zone: Some("Europe/Berlin".into()),
             run: None,
         },
+        scopes: Scopes::all(),
     }
 }
 

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::{OpenError, SqliteStorage};
+use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, SearchMode, SearchQuery, Unit,
     Write,
@@ -37,7 +37,13 @@ mod sqlite {
         let path = folder.path().join("store.db");
         let store = SqliteStorage::open(&path).unwrap();
         let insert = unit(vec![], vec![Write::InsertJob(job("a", Some(10)))]);
-        assert_eq!(store.commit(TENANT, vec![insert]).await.unwrap(), vec![Ok(())]);
+        assert_eq!(
+            store
+                .commit(TENANT, Quota::UNLIMITED, vec![insert])
+                .await
+                .unwrap(),
+            vec![Ok(())]
+        );
         let token = store.claim_due(TENANT, "o", 10, 110, 1).await.unwrap()[0].token;
         store.close().await;
         drop(store);
@@ -76,7 +82,10 @@ mod sqlite {
             Write::InsertJob(job("good", Some(10))),
         ];
         assert_eq!(
-            store.commit(TENANT, vec![unit(vec![], writes)]).await.unwrap(),
+            store
+                .commit(TENANT, Quota::UNLIMITED, vec![unit(vec![], writes)])
+                .await
+                .unwrap(),
             vec![Ok(())]
         );
         store.close().await;
@@ -291,8 +300,14 @@ async fn storages_agree() {
                 let units: Vec<Unit> = (0..=random.below(2))
                     .map(|_| any_unit(&mut random, step))
                     .collect();
-                let a = sqlite.commit(TENANT, units.clone()).await.unwrap();
-                let b = memory.commit(TENANT, units.clone()).await.unwrap();
+                let a = sqlite
+                    .commit(TENANT, Quota::UNLIMITED, units.clone())
+                    .await
+                    .unwrap();
+                let b = memory
+                    .commit(TENANT, Quota::UNLIMITED, units.clone())
+                    .await
+                    .unwrap();
                 let (a, b): (Vec<_>, Vec<_>) = (a.iter().map(kind).collect(), b.iter().map(kind).collect());
                 assert_eq!(a, b, "seed {seed}, step {step}: {units:#?}");
             }

@@ -10,7 +10,7 @@ use super::client::{Client, Refused};
 use super::create::create;
 use super::remote::{Target, list, text};
 use super::schedule::{instant, not_understood, reader, tell};
-use crate::service::Service as _;
+use crate::service::{Service as _, Session};
 
 /// The zone where neither the command nor the host names one, as for `preview`.
 const ZONE_DEFAULT: &str = "UTC";
@@ -37,7 +37,7 @@ pub(super) struct AddArgs {
 
 pub(super) async fn add(args: AddArgs) -> anyhow::Result<ExitCode> {
     let as_json = args.target.json;
-    let client = Client::new(&args.target.url)?;
+    let client = args.target.client()?;
     let mut jobs = match understand(&args, &client).await? {
         Ok(jobs) => jobs,
         Err(error) => return Ok(not_understood(&error, as_json)),
@@ -87,7 +87,10 @@ async fn plan(
 ) -> anyhow::Result<Result<Value, Value>> {
     let request = Value::Object(request);
     if let Some(reader) = reader {
-        return Ok(reader.plan(request).await.map_err(|error| error.0));
+        return Ok(reader
+            .plan(&Session::local(), request)
+            .await
+            .map_err(|error| error.0));
     }
     match client.ask(Method::POST, "/api/plan", Some(request)).await {
         Ok(answer) => Ok(Ok(answer)),

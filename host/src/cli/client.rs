@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 /// An error that the host answered: `{code, field?, message, …}`.
@@ -16,10 +17,20 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(url: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(url: &str, token: Option<&str>) -> anyhow::Result<Self> {
         // Another part of the process may have installed it before: that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let mut header = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+                .context("the token has characters that no token has")?;
+            header.set_sensitive(true);
+            headers.insert(AUTHORIZATION, header);
+        }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .default_headers(headers)
+            .build()?;
         Ok(Self {
             base: url.trim_end_matches('/').to_owned(),
             http,
@@ -28,11 +39,21 @@ impl Client {
 
     /// One request; an error answer becomes [`Refused`], with the host's own words.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let url = format!("{}{path}", self.base);
-        let mut request = self.http.request(method, &url);
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(body) = body {
             request = request.json(&body);
         }
+        self.send(request, path).await
+    }
+
+    /// The same with bytes as the body.
+    pub(super) async fn upload(&self, path: &str, bytes: Vec<u8>) -> anyhow::Result<Value> {
+        let request = self.http.post(format!("{}{path}", self.base)).body(bytes);
+        self.send(request, path).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
+        let url = format!("{}{path}", self.base);
         let response = request.send().await.with_context(|| {
             format!(
                 "no host answers at {}: start one with `meanwhile serve`",

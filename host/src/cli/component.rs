@@ -25,8 +25,8 @@ pub(super) fn show(wit: bool) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let engine = crate::engine::engine()?;
-    let component = Component::load(&engine, crate::COMPONENT)?;
+    let sandbox = crate::engine::Sandbox::new()?;
+    let component = Component::load(&sandbox, crate::COMPONENT)?;
     println!("digest  {}", component.digest());
     println!("bytes   {}", crate::COMPONENT.len());
     for import in component.imports() {

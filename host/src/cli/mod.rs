@@ -7,10 +7,10 @@ mod component;
 mod create;
 mod remote;
 mod schedule;
-// Switched on together with storage and MCP, on which it stands.
 mod serve;
 mod simulate;
 mod table;
+mod tenant;
 
 use std::process::ExitCode;
 
@@ -41,6 +41,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     #[command(flatten)]
     Remote(remote::Remote),
+    /// Tenants of a running host: limits, tokens, components
+    Tenant(tenant::TenantArgs),
     /// The embedded component: digest, imports, exports
     Component {
         /// Print its WIT
@@ -68,6 +70,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Add(args) => add::add(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Remote(command) => remote::run(command).await,
+            Command::Tenant(args) => tenant::run(args).await,
             Command::Component { wit } => component::show(wit),
         }
     });

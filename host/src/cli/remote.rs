@@ -1,8 +1,10 @@
 //! Commands that ask a running host.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,9 +20,28 @@ pub(super) struct Target {
     /// The host to ask
     #[arg(long, env = "MEANWHILE_URL", default_value = "http://127.0.0.1:7803")]
     pub(super) url: String,
+    /// A file with the token to show it, where it wants one; or the token in MEANWHILE_TOKEN
+    #[arg(long, env = "MEANWHILE_TOKEN_FILE", value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
     /// The answer as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Target {
+    /// A client that shows the token which flag or environment name, if any does.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let token = match &self.token_file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("--token-file: {} cannot be read", path.display()))?;
+                Some(text)
+            }
+            // Never a flag: other people on a machine see the arguments of its programs.
+            None => std::env::var("MEANWHILE_TOKEN").ok(),
+        };
+        Client::new(&self.url, token.as_deref())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -75,7 +96,8 @@ pub(super) enum Remote {
 pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
     match command {
         Remote::List { target } => {
-            let answer = Client::new(&target.url)?
+            let answer = target
+                .client()?
                 .ask(Method::GET, "/api/jobs?limit=100", None)
                 .await?;
             show(&target, &answer, jobs);
@@ -99,7 +121,8 @@ pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
         Remote::Run(job) => act(&job, "/run").await?,
         Remote::Cured { cause, agent, target } => {
             let body = json!({ "cause": cause, "agent": agent });
-            let answer = Client::new(&target.url)?
+            let answer = target
+                .client()?
                 .ask(Method::POST, "/api/cured", Some(body))
                 .await?;
             show(&target, &answer, |answer| {
@@ -113,7 +136,7 @@ pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
 async fn ask(job: &OneJob, method: Method, rest: &str) -> anyhow::Result<Value> {
     let body = (method == Method::POST).then(|| json!({}));
     let path = format!("/api/jobs/{}{rest}", segment(&job.id)?);
-    Client::new(&job.target.url)?.ask(method, &path, body).await
+    job.target.client()?.ask(method, &path, body).await
 }
 
 async fn act(job: &OneJob, rest: &str) -> anyhow::Result<()> {
@@ -131,7 +154,7 @@ async fn act(job: &OneJob, rest: &str) -> anyhow::Result<()> {
 }
 
 async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<()> {
-    let client = Client::new(&target.url)?;
+    let client = target.client()?;
     loop {
         let answer = client
             .ask(
@@ -160,7 +183,7 @@ async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<
     }
 }
 
-fn show(target: &Target, answer: &Value, tidy: impl Fn(&Value) -> String) {
+pub(super) fn show(target: &Target, answer: &Value, tidy: impl Fn(&Value) -> String) {
     if target.json {
         println!("{answer:#}");
     } else {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::agent::noop::Noop;
 use crate::host::Host;
-use crate::service::Service as _;
+use crate::service::{Service as _, Session};
 use crate::storage::memory::MemoryStorage;
 
 /// How a command ends whose words were not understood.
@@ -36,7 +36,6 @@ pub(super) async fn reader() -> anyhow::Result<Host> {
     let host = Host::builder()
         .storage(Arc::new(MemoryStorage::default()))
         .agent(Arc::new(Noop))
-        .component(crate::COMPONENT)
         .build()
         .await?;
     Ok(host)
@@ -73,7 +72,11 @@ pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
     if let Some(at) = &args.at {
         request.insert("at".into(), instant(at)?.into());
     }
-    let answer = match reader().await?.preview(Value::Object(request)).await {
+    let answer = match reader()
+        .await?
+        .preview(&Session::local(), Value::Object(request))
+        .await
+    {
         Err(error) => return Ok(not_understood(&error.0, args.json)),
         Ok(answer) => answer,
     };

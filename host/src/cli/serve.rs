@@ -1,6 +1,7 @@
 //! Commands that put a host together.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,20 +9,17 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::agent;
-use crate::config::{ServeArgs, ServeSettings, Store};
-use crate::host::{Host, LOCAL_TENANT};
-use crate::service::{Service, Session};
+use crate::config::{Auth, ServeArgs, ServeSettings, Store};
+use crate::host::Host;
+use crate::service::Session;
 use crate::storage::Storage;
-use crate::storage::memory::MemoryStorage;
+use crate::storage::memory::{MemoryRegistry, MemoryStorage};
 use crate::storage::sqlite::SqliteStorage;
-use crate::wit::types::Caller;
+use crate::tenants::{self, Authenticator, Registry};
 
 /// What is logged unless `RUST_LOG` says otherwise. The protocol's library reports each request's
 /// beginning and end as news.
 const LOG_DEFAULT: &str = "info,rmcp=warn";
-
-/// Who calls where there is no authentication.
-const LOCAL_CALLER: &str = "local";
 
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RUST_LOG")
@@ -44,10 +42,16 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Option<ServeSettings>> {
     Ok(Some(settings))
 }
 
-fn storage(settings: &ServeSettings) -> anyhow::Result<Arc<dyn Storage>> {
+fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Arc<dyn Registry>)> {
     Ok(match &settings.store {
-        Store::Memory => Arc::new(MemoryStorage::default()),
-        Store::Sqlite(path) => Arc::new(SqliteStorage::open(path).context("`store` cannot be opened")?),
+        Store::Memory => (
+            Arc::new(MemoryStorage::default()),
+            Arc::new(MemoryRegistry::default()),
+        ),
+        Store::Sqlite(path) => {
+            let store = Arc::new(SqliteStorage::open(path).context("`store` cannot be opened")?);
+            (Arc::clone(&store) as _, store)
+        }
     })
 }
 
@@ -58,29 +62,74 @@ fn component(settings: &ServeSettings) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-async fn host(settings: &ServeSettings) -> anyhow::Result<Host> {
+async fn host(
+    settings: &ServeSettings,
+    storage: Arc<dyn Storage>,
+    registry: Arc<dyn Registry>,
+) -> anyhow::Result<Host> {
     let host = Host::builder()
-        .storage(storage(settings)?)
+        .storage(storage)
+        .registry(registry)
         .agent(agent::from_setting(&settings.agent)?)
         .clock(settings.clock.clock())
         .component(component(settings)?)
-        .parallel_runs(settings.parallel_runs)
+        .limits(settings.limits)
         .build()
         .await?;
+    host.start()
+        .await
+        .map_err(|error| anyhow::anyhow!("storage does not answer: {error}"))?;
     Ok(host)
 }
 
+/// The one person who runs this host.
 fn session(settings: &ServeSettings) -> Session {
-    let caller = Caller {
-        agent: LOCAL_CALLER.to_owned(),
-        user: LOCAL_CALLER.to_owned(),
-        conversation: None,
-        time_zone: settings.timezone.clone(),
-        run: None,
-    };
-    Session {
-        tenant: LOCAL_TENANT.to_owned(),
-        caller,
+    let mut session = Session::local();
+    session.caller.time_zone.clone_from(&settings.timezone);
+    session
+}
+
+fn authenticator(settings: &ServeSettings, registry: Arc<dyn Registry>) -> anyhow::Result<Authenticator> {
+    let authenticator = Authenticator::new(registry, settings.clock.clock());
+    Ok(match &settings.auth {
+        Auth::None => authenticator.without_token(session(settings)),
+        Auth::Token { operator_token_file } => {
+            let token = operator_token(operator_token_file)
+                .with_context(|| format!("`operator_token_file`: {}", operator_token_file.display()))?;
+            authenticator.operator(&token)
+        }
+    })
+}
+
+/// The operator's token, made where there is none yet. It is never shown: the file is the
+/// operator's way to it.
+fn operator_token(path: &Path) -> anyhow::Result<String> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let token = text.trim().to_owned();
+            anyhow::ensure!(
+                tenants::operator_secret(&token).is_some(),
+                "there is no operator's token in it: remove the file, and the next start makes a new one"
+            );
+            Ok(token)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let token = tenants::operator_token()?;
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder)?;
+            }
+            let mut file = std::fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)?;
+            writeln!(file, "{token}")?;
+            tracing::info!(path = %path.display(), "the operator's token was made");
+            Ok(token)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -94,14 +143,10 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("`listen`: {} cannot be listened on", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let host = host(&settings).await?;
-    host.start()
-        .await
-        .map_err(|error| anyhow::anyhow!("storage does not answer: {error:?}"))?;
-    let service: Arc<dyn Service> = Arc::new(host.clone());
-    let session = session(&settings);
-    let mcp = crate::http::loopback_only(crate::mcp::router(Arc::clone(&service), session.clone()));
-    let router = crate::http::router(service, session).merge(mcp);
+    let (storage, registry) = store(&settings)?;
+    let authenticator = Arc::new(authenticator(&settings, Arc::clone(&registry))?);
+    let host = host(&settings, storage, registry).await?;
+    let router = crate::http::router(Arc::new(host.clone()), authenticator);
     tracing::info!(address = %listener.local_addr()?, "serving");
     // Streams that clients hold open must not hold up the end: the server is dropped, not waited for.
     let served = tokio::select! {
@@ -120,10 +165,8 @@ pub(super) async fn mcp(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     log();
     let mut terminate = signal(SignalKind::terminate())?;
-    let host = host(&settings).await?;
-    host.start()
-        .await
-        .map_err(|error| anyhow::anyhow!("storage does not answer: {error:?}"))?;
+    let (storage, registry) = store(&settings)?;
+    let host = host(&settings, storage, registry).await?;
     let served = tokio::select! {
         served = crate::mcp::serve_stdio(Arc::new(host.clone()), session(&settings)) => served,
         _ = terminate.recv() => Ok(()),
@@ -148,8 +191,8 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     tell(
         "store",
-        match storage(&settings) {
-            Ok(storage) => storage.check().await.map_err(|error| format!("{error:?}")),
+        match store(&settings) {
+            Ok((storage, _)) => storage.check().await.map_err(|error| format!("{error:?}")),
             Err(error) => Err(format!("{error:#}")),
         },
     );
@@ -161,7 +204,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
             .ok_or_else(|| "shows no date: set the machine's clock".to_owned()),
     );
     let checked = component(&settings).and_then(|bytes| {
-        let component = crate::component::Component::load(&crate::engine::engine()?, &bytes)?;
+        let component = crate::component::Component::load(&crate::engine::Sandbox::new()?, &bytes)?;
         Ok(component.digest().to_owned())
     });
     tell("component", checked.map_err(|error| format!("{error:#}")));

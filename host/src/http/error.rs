@@ -40,6 +40,7 @@ impl IntoResponse for Failure {
             Some("invalid_argument") => StatusCode::BAD_REQUEST,
             Some("not_found") => StatusCode::NOT_FOUND,
             Some("conflict" | "needs_confirmation") => StatusCode::CONFLICT,
+            Some("unauthenticated") => StatusCode::UNAUTHORIZED,
             Some("forbidden") => StatusCode::FORBIDDEN,
             Some("quota_exceeded") => StatusCode::TOO_MANY_REQUESTS,
             Some("unavailable") => StatusCode::SERVICE_UNAVAILABLE,

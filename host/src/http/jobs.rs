@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use serde_json::{Map, Value, json};
 
 use super::Edge;
@@ -67,28 +67,26 @@ fn fields(parameters: BTreeMap<String, String>) -> Result<Map<String, Value>, Fa
     Ok(fields)
 }
 
-pub(super) async fn list(State(edge): State<Edge>, Query(query): Parameters) -> Answer {
+pub(super) async fn list(edge: Edge, Query(query): Parameters) -> Answer {
     directory(&edge, "jobs", Value::Object(fields(query)?)).await
 }
 
-pub(super) async fn create(State(edge): State<Edge>, body: Bytes) -> Answer {
+pub(super) async fn create(edge: Edge, body: Bytes) -> Answer {
     tool(&edge, "job-create", Value::Object(object(&body)?)).await
 }
 
 /// What a sentence asks for, read in the caller's zone unless the request names one.
-pub(super) async fn plan(State(edge): State<Edge>, body: Bytes) -> Answer {
+pub(super) async fn plan(edge: Edge, body: Bytes) -> Answer {
     let mut request = object(&body)?;
     if let Some(zone) = &edge.session.caller.time_zone {
         request.entry("timezone").or_insert_with(|| zone.as_str().into());
     }
-    Ok(Json(edge.service.plan(Value::Object(request)).await?))
+    Ok(Json(
+        edge.service.plan(&edge.session, Value::Object(request)).await?,
+    ))
 }
 
-pub(super) async fn show(
-    State(edge): State<Edge>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-) -> Answer {
+pub(super) async fn show(edge: Edge, Path(id): Path<String>, Query(query): Parameters) -> Answer {
     let mut request = fields(query)?;
     request.insert("job_id".into(), id.into());
     tool(&edge, "job-retrieval-by-id", Value::Object(request)).await
@@ -100,36 +98,32 @@ async fn on_job(edge: &Edge, function: &str, id: String, body: &Bytes) -> Answer
     tool(edge, function, Value::Object(request)).await
 }
 
-pub(super) async fn update(State(edge): State<Edge>, Path(id): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn update(edge: Edge, Path(id): Path<String>, body: Bytes) -> Answer {
     on_job(&edge, "job-update", id, &body).await
 }
 
-pub(super) async fn pause(State(edge): State<Edge>, Path(id): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn pause(edge: Edge, Path(id): Path<String>, body: Bytes) -> Answer {
     on_job(&edge, "job-pause", id, &body).await
 }
 
-pub(super) async fn cancel(State(edge): State<Edge>, Path(id): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn cancel(edge: Edge, Path(id): Path<String>, body: Bytes) -> Answer {
     on_job(&edge, "job-cancel", id, &body).await
 }
 
-pub(super) async fn resume(State(edge): State<Edge>, Path(id): Path<String>) -> Answer {
+pub(super) async fn resume(edge: Edge, Path(id): Path<String>) -> Answer {
     tool(&edge, "job-update", json!({ "job_id": id, "status": "ACTIVE" })).await
 }
 
-pub(super) async fn run_now(State(edge): State<Edge>, Path(id): Path<String>) -> Answer {
+pub(super) async fn run_now(edge: Edge, Path(id): Path<String>) -> Answer {
     tool(&edge, "job-update", json!({ "job_id": id, "run_now": true })).await
 }
 
-pub(super) async fn runs(
-    State(edge): State<Edge>,
-    Path(id): Path<String>,
-    Query(query): Parameters,
-) -> Answer {
+pub(super) async fn runs(edge: Edge, Path(id): Path<String>, Query(query): Parameters) -> Answer {
     let mut request = fields(query)?;
     request.insert("job_id".into(), id.into());
     directory(&edge, "runs", Value::Object(request)).await
 }
 
-pub(super) async fn run(State(edge): State<Edge>, Path(id): Path<String>) -> Answer {
+pub(super) async fn run(edge: Edge, Path(id): Path<String>) -> Answer {
     directory(&edge, "run", json!({ "run_id": id })).await
 }

@@ -1,8 +1,10 @@
-//! The host over HTTP: health, metrics and the JSON interface.
+//! The host over HTTP: health, metrics, the JSON interface, and the tools over MCP.
 
+mod door;
 mod error;
 mod jobs;
 mod status;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -11,23 +13,19 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
-use crate::service::{Service, Session};
+use self::door::{Door, Edge};
+use crate::limits::{COMPONENT_BYTES_MAX, HTTP_BODY_BYTES_MAX};
+use crate::service::Service;
+use crate::tenants::Authenticator;
 
-/// Bytes of a request's body: a job with all its texts at their longest fits.
-const BODY_BYTES_MAX: usize = 1 << 20;
-
-/// What every handler sees.
-#[derive(Clone)]
-struct Edge {
-    service: Arc<dyn Service>,
-    session: Session,
-}
-
-/// All routes but MCP's, behind [`loopback_only`]. Calls are made as `session`.
-pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
-    let routes = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(status::ready))
+/// Every route. Each request but those for health is its token's.
+pub fn router(service: Arc<dyn Service>, authenticator: Arc<Authenticator>) -> Router {
+    let mcp = crate::mcp::router(Arc::clone(&service));
+    let door = Door {
+        service,
+        authenticator,
+    };
+    let known = Router::new()
         .route("/metrics", get(status::metrics))
         .route("/api/plan", post(jobs::plan))
         .route("/api/jobs", get(jobs::list).post(jobs::create))
@@ -43,14 +41,38 @@ pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
         .route("/api/chat", post(status::chat))
         .route("/api/cured", post(status::cured))
         .route("/api/clock", post(status::clock))
+        .route("/api/tenants", get(tenants::list).post(tenants::add))
+        .route(
+            "/api/tenants/{name}",
+            get(tenants::show).patch(tenants::change).delete(tenants::remove),
+        )
+        .route(
+            "/api/tenants/{name}/tokens",
+            get(tenants::tokens).post(tenants::issue),
+        )
+        .route(
+            "/api/tenants/{name}/tokens/{id}",
+            axum::routing::delete(tenants::revoke),
+        )
+        .route(
+            "/api/components/{digest}",
+            axum::routing::delete(tenants::remove_component),
+        )
+        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
+        .route(
+            "/api/components",
+            get(tenants::components)
+                .post(tenants::upload)
+                // The loader itself tells what is too large.
+                .layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX + 1)),
+        )
+        .merge(mcp)
         .fallback(|| async { error::Failure::not_found("there is no such path") })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(Edge { service, session });
-    loopback_only(routes)
-}
-
-/// Refuses requests that name another host or come from another site's page: a browser on this
-/// machine must not become a way in (DNS rebinding).
-pub fn loopback_only(router: Router) -> Router {
-    router.layer(middleware::from_fn(error::check_origin))
+        .layer(middleware::from_fn_with_state(door.clone(), door::authenticate));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(status::ready))
+        .merge(known)
+        .layer(middleware::from_fn(error::check_origin))
+        .with_state(door)
 }

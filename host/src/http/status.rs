@@ -10,9 +10,10 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::Edge;
+use super::door::{Door, Edge};
 use super::error::{Answer, Failure};
 use super::jobs::object;
+use crate::service::Figures;
 use crate::storage::InboxEntry;
 use crate::wit::types::{DeliveryStatus, MessageKind};
 
@@ -20,8 +21,8 @@ use crate::wit::types::{DeliveryStatus, MessageKind};
 const MESSAGES_DEFAULT: u32 = 50;
 const MESSAGES_MAX: u32 = 200;
 
-pub(super) async fn ready(State(edge): State<Edge>) -> Result<&'static str, Failure> {
-    if edge.service.figures(&edge.session).await?.ready {
+pub(super) async fn ready(State(door): State<Door>) -> Result<&'static str, Failure> {
+    if door.service.ready() {
         return Ok("ready\n");
     }
     Err(Failure::new(
@@ -30,55 +31,73 @@ pub(super) async fn ready(State(edge): State<Edge>) -> Result<&'static str, Fail
     ))
 }
 
-pub(super) async fn metrics(State(edge): State<Edge>) -> Result<impl IntoResponse, Failure> {
-    let figures = edge.service.figures(&edge.session).await?;
+/// A figure of a tenant: its name, kind and help, and where it stands.
+type Row = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
+
+const ROWS: [Row; 7] = [
+    ("runs_executing", "gauge", "Runs that execute now.", |it| {
+        it.runs_executing
+    }),
+    (
+        "runs_started_total",
+        "counter",
+        "Runs started by this process.",
+        |it| it.runs_started,
+    ),
+    (
+        "runs_settled_total",
+        "counter",
+        "Runs settled by this process.",
+        |it| it.runs_settled,
+    ),
+    ("polls_total", "counter", "Looks at what is due.", |it| it.polls),
+    (
+        "component_failures_total",
+        "counter",
+        "Calls of the component that failed.",
+        |it| it.component_failures,
+    ),
+    ("storage_bytes", "gauge", "Bytes of the tenant's rows.", |it| {
+        it.storage_bytes
+    }),
+    (
+        "ready",
+        "gauge",
+        "Whether the poll loop lives and storage answers.",
+        |it| u64::from(it.ready),
+    ),
+];
+
+pub(super) async fn metrics(edge: Edge) -> Result<impl IntoResponse, Failure> {
+    let tenants = edge.service.figures(&edge.session).await?;
     let mut text = String::new();
-    // Writing to a string cannot fail.
+    // Writing to a string cannot fail; the names of tenants and statuses need no escaping.
     let _ = writeln!(
         text,
         "# HELP meanwhile_jobs Jobs by status.\n# TYPE meanwhile_jobs gauge"
     );
-    for (status, jobs) in &figures.jobs_by_status {
-        let _ = writeln!(text, "meanwhile_jobs{{status=\"{status}\"}} {jobs}");
+    for figures in &tenants {
+        for (status, jobs) in &figures.jobs_by_status {
+            let tenant = &figures.tenant;
+            let _ = writeln!(
+                text,
+                "meanwhile_jobs{{tenant=\"{tenant}\",status=\"{status}\"}} {jobs}"
+            );
+        }
     }
-    let rows = [
-        (
-            "runs_executing",
-            "gauge",
-            "Runs that execute now.",
-            figures.runs_executing,
-        ),
-        (
-            "runs_started_total",
-            "counter",
-            "Runs started by this process.",
-            figures.runs_started,
-        ),
-        (
-            "runs_settled_total",
-            "counter",
-            "Runs settled by this process.",
-            figures.runs_settled,
-        ),
-        ("polls_total", "counter", "Looks at what is due.", figures.polls),
-        (
-            "component_failures_total",
-            "counter",
-            "Calls of the component that failed.",
-            figures.component_failures,
-        ),
-        (
-            "ready",
-            "gauge",
-            "Whether the poll loop lives and storage answers.",
-            u64::from(figures.ready),
-        ),
-    ];
-    for (name, kind, help, value) in rows {
+    for (name, kind, help, value) in ROWS {
         let _ = writeln!(
             text,
-            "# HELP meanwhile_{name} {help}\n# TYPE meanwhile_{name} {kind}\nmeanwhile_{name} {value}"
+            "# HELP meanwhile_{name} {help}\n# TYPE meanwhile_{name} {kind}"
         );
+        for figures in &tenants {
+            let _ = writeln!(
+                text,
+                "meanwhile_{name}{{tenant=\"{}\"}} {}",
+                figures.tenant,
+                value(figures)
+            );
+        }
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }
@@ -91,7 +110,7 @@ pub(super) struct Page {
     limit: Option<u32>,
 }
 
-pub(super) async fn messages(State(edge): State<Edge>, page: Result<Query<Page>, QueryRejection>) -> Answer {
+pub(super) async fn messages(edge: Edge, page: Result<Query<Page>, QueryRejection>) -> Answer {
     let Query(page) = page.map_err(|error| Failure::new("invalid_argument", &error.body_text()))?;
     let limit = page.limit.unwrap_or(MESSAGES_DEFAULT).clamp(1, MESSAGES_MAX);
     let entries = edge.service.inbox(&edge.session, page.after, limit).await?;
@@ -128,27 +147,27 @@ fn rfc3339(at: i64) -> Option<String> {
     Some(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
-pub(super) async fn acknowledge(State(edge): State<Edge>, Path(id): Path<String>) -> Answer {
+pub(super) async fn acknowledge(edge: Edge, Path(id): Path<String>) -> Answer {
     if edge.service.acknowledge(&edge.session, &id).await? {
         return Ok(Json(json!({ "message_id": id, "delivery": "read" })));
     }
     Err(Failure::not_found("there is no such message"))
 }
 
-pub(super) async fn chat(State(edge): State<Edge>, body: Bytes) -> Answer {
+pub(super) async fn chat(edge: Edge, body: Bytes) -> Answer {
     let utterance = Value::Object(object(&body)?);
     let effects = edge.service.heard(&edge.session, utterance).await?;
     Ok(Json(json!({ "effects": effects })))
 }
 
 /// A limit was raised or a key replaced: what was paused for it goes on.
-pub(super) async fn cured(State(edge): State<Edge>, body: Bytes) -> Answer {
+pub(super) async fn cured(edge: Edge, body: Bytes) -> Answer {
     let request = Value::Object(object(&body)?);
     let resumed = edge.service.cured(&edge.session, request).await?;
     Ok(Json(json!({ "resumed": resumed })))
 }
 
-pub(super) async fn clock(State(edge): State<Edge>, body: Bytes) -> Answer {
+pub(super) async fn clock(edge: Edge, body: Bytes) -> Answer {
     let request = object(&body)?;
     let to = match (request.get("advance_seconds"), request.get("to")) {
         (Some(seconds), None) => seconds
@@ -168,12 +187,16 @@ pub(super) async fn clock(State(edge): State<Edge>, body: Bytes) -> Answer {
             ));
         }
     };
-    let report = edge.service.advance_clock(to).await.ok_or_else(|| {
-        Failure::new(
-            "conflict",
-            "the clock is the machine's: start with `--clock manual:INSTANT` to move it",
-        )
-    })?;
+    let report = edge
+        .service
+        .advance_clock(&edge.session, to)
+        .await?
+        .ok_or_else(|| {
+            Failure::new(
+                "conflict",
+                "the clock is the machine's: start with `--clock manual:INSTANT` to move it",
+            )
+        })?;
     Ok(Json(json!({
         "now": report.now, "started": report.started, "settled": report.settled,
         "executing": report.executing,

@@ -7,15 +7,17 @@ mod storage;
 mod timers;
 mod wall_clock;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use wasmtime::ResourceLimiter;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use self::random::Random;
 use crate::clock::Clock;
 use crate::limits;
 use crate::storage::Storage;
+use crate::tenants::Allowance;
 use crate::wit::Jobs;
 use crate::wit::agent_pipeline::RunRequest;
 use crate::wit::storage::JobToken;
@@ -42,12 +44,14 @@ pub struct TenantContext {
     pub outlet: Arc<dyn Outlet>,
     /// What `wasi:random` answers.
     pub random: Arc<dyn Random>,
+    /// What the tenant may use.
+    pub allowance: Arc<Allowance>,
 }
 
 /// A limit of the sandbox that a call ran into.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum LimitReached {
-    #[error("the component computed for longer than {} ticks", limits::CPU_TICKS_MAX)]
+    #[error("the component computed for longer than it may")]
     Cpu,
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCalls,
@@ -57,8 +61,13 @@ pub enum LimitReached {
 pub struct CallState {
     pub(crate) context: Arc<TenantContext>,
     host_calls_left: u32,
-    ticks_left: u64,
+    ticks: u64,
+    ticks_max: u64,
+    overtime: Arc<Semaphore>,
+    /// The turn of a call that computes for long. Shared with the wait for it, which outlives no call.
+    turn: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     memory_bytes: usize,
+    memory_bytes_max: usize,
     /// The guest asked for more memory than it may have.
     pub(crate) memory_refused: bool,
     /// Claims that this call took, and jobs whose runs it submitted.
@@ -67,12 +76,17 @@ pub struct CallState {
 }
 
 impl CallState {
-    pub(crate) fn new(context: Arc<TenantContext>) -> Self {
+    pub(crate) fn new(context: Arc<TenantContext>, overtime: Arc<Semaphore>) -> Self {
+        let allowed = context.allowance.limits();
         Self {
             context,
             host_calls_left: limits::HOST_CALLS_MAX,
-            ticks_left: limits::CPU_TICKS_MAX,
+            ticks: 0,
+            ticks_max: allowed.cpu_ticks(),
+            overtime,
+            turn: Arc::default(),
             memory_bytes: 0,
+            memory_bytes_max: usize::try_from(allowed.memory_bytes_per_call).unwrap_or(usize::MAX),
             memory_refused: false,
             claims: Vec::new(),
             submitted_jobs: Vec::new(),
@@ -82,7 +96,8 @@ impl CallState {
     /// Begins a further call of the same instance: its limits are full again.
     pub(crate) fn next_call(&mut self) {
         self.host_calls_left = limits::HOST_CALLS_MAX;
-        self.ticks_left = limits::CPU_TICKS_MAX;
+        self.ticks = 0;
+        self.end_turn();
         self.claims.clear();
         self.submitted_jobs.clear();
     }
@@ -96,10 +111,30 @@ impl CallState {
         Ok(())
     }
 
-    /// Counts a tick of the CPU meter.
-    pub(crate) fn count_tick(&mut self) -> Result<(), LimitReached> {
-        self.ticks_left = self.ticks_left.checked_sub(1).ok_or(LimitReached::Cpu)?;
-        Ok(())
+    /// Counts a tick of the CPU meter; others' work goes first, and a call that computes for long
+    /// waits for its turn among those that do.
+    pub(crate) fn tick(&mut self) -> Result<UpdateDeadline, LimitReached> {
+        self.ticks += 1;
+        if self.ticks > self.ticks_max {
+            return Err(LimitReached::Cpu);
+        }
+        if self.ticks < limits::CALL_CPU_FREE_TICKS {
+            return Ok(UpdateDeadline::Yield(1));
+        }
+        self.end_turn();
+        let (overtime, turn) = (Arc::clone(&self.overtime), Arc::clone(&self.turn));
+        let wait = async move {
+            // First in, first out: the turns go round.
+            let next = tokio::time::timeout(limits::OVERTIME_WAIT_MAX, overtime.acquire_owned()).await;
+            *turn.lock().unwrap_or_else(PoisonError::into_inner) = next.ok().and_then(Result::ok);
+            // A turn begins behind everything that is ready to go on.
+            tokio::task::yield_now().await;
+        };
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(wait)))
+    }
+
+    fn end_turn(&self) {
+        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Claims for which no run was submitted.
@@ -122,7 +157,7 @@ impl ResourceLimiter for CallState {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        let granted = total <= limits::GUEST_MEMORY_BYTES_MAX;
+        let granted = total <= self.memory_bytes_max;
         if granted {
             self.memory_bytes = total;
         } else {

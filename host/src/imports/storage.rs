@@ -175,6 +175,8 @@ impl Host for CallState {
         if let Err(error) = unit_bounds(&units) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.commit(&self.context.tenant, units).await)
+        let context = &self.context;
+        let quota = context.allowance.limits().quota();
+        Ok(context.storage.commit(&context.tenant, quota, units).await)
     }
 }

@@ -8,6 +8,7 @@ mod tools;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -38,17 +39,33 @@ const INSTRUCTIONS: &str = "Meanwhile carries out work later, repeatedly, or unt
     with job_create and say its summary back to the user; find jobs before changing them, since every other tool \
     takes a job_id. A failed call says in `error` which field to mend and how: mend it and call again.";
 
-/// One caller's view of the service as an MCP server.
+/// The service as an MCP server.
 #[derive(Clone)]
 struct Server {
     service: Arc<dyn Service>,
-    session: Session,
+    /// Whose the calls are; none: each request says it for itself.
+    session: Option<Session>,
+}
+
+impl Server {
+    /// Whose a call is: over HTTP the door has put it to the request.
+    fn session(&self, context: &RequestContext<RoleServer>) -> Result<Session, ErrorData> {
+        let request = context.extensions.get::<http::request::Parts>();
+        let session = request.and_then(|parts| parts.extensions.get::<Session>());
+        session
+            .or(self.session.as_ref())
+            .cloned()
+            .ok_or_else(|| ErrorData::internal_error("the request has no session", None))
+    }
 }
 
 /// The tools over Streamable HTTP at `/mcp`, stateless: each request is answered with JSON, and
 /// a restart of the host loses nobody's session.
-pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
-    let server = Server { service, session };
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(service: Arc<dyn Service>) -> Router<S> {
+    let server = Server {
+        service,
+        session: None,
+    };
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
@@ -63,7 +80,10 @@ pub fn router(service: Arc<dyn Service>, session: Session) -> Router {
 /// # Errors
 /// When the client does not speak the protocol.
 pub async fn serve_stdio(service: Arc<dyn Service>, session: Session) -> anyhow::Result<()> {
-    let server = Server { service, session };
+    let server = Server {
+        service,
+        session: Some(session),
+    };
     server.serve(rmcp::transport::stdio()).await?.waiting().await?;
     Ok(())
 }
@@ -94,8 +114,9 @@ impl ServerHandler for Server {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let session = self.session(&context)?;
         let found = tools::ENTRIES
             .iter()
             .find(|entry| entry.tool.name == request.name);
@@ -114,7 +135,7 @@ impl ServerHandler for Server {
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let called = self
             .service
-            .call(&self.session, tools::INTERFACE, entry.function, arguments)
+            .call(&session, tools::INTERFACE, entry.function, arguments)
             .await;
         Ok(match called {
             Ok(answer) => CallToolResult::structured(answer),

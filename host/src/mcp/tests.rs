@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::*;
 use crate::service::{ClockReport, Figures};
 use crate::storage::InboxEntry;
-use crate::wit::types::{Caller, Instant};
+use crate::tenants::TenantCommand;
+use crate::wit::types::Instant;
 
 /// Answers with what it was asked; refuses a title of "bad".
 struct Echo;
@@ -27,11 +30,11 @@ impl Service for Echo {
         Ok(json!({ "user": session.caller.user, "called": [interface, function], "arguments": arguments }))
     }
 
-    async fn preview(&self, _request: Value) -> Result<Value, CallError> {
+    async fn preview(&self, _session: &Session, _request: Value) -> Result<Value, CallError> {
         Ok(Value::Null)
     }
 
-    async fn plan(&self, _request: Value) -> Result<Value, CallError> {
+    async fn plan(&self, _session: &Session, _request: Value) -> Result<Value, CallError> {
         Ok(Value::Null)
     }
 
@@ -60,12 +63,28 @@ impl Service for Echo {
         0
     }
 
-    async fn advance_clock(&self, _to: Instant) -> Option<ClockReport> {
-        None
+    fn ready(&self) -> bool {
+        true
     }
 
-    async fn figures(&self, _session: &Session) -> Result<Figures, CallError> {
-        Ok(Figures::default())
+    async fn advance_clock(
+        &self,
+        _session: &Session,
+        _to: Instant,
+    ) -> Result<Option<ClockReport>, CallError> {
+        Ok(None)
+    }
+
+    async fn figures(&self, _session: &Session) -> Result<Vec<Figures>, CallError> {
+        Ok(Vec::new())
+    }
+
+    fn admit(&self, _tenant: &str) -> Result<(), Duration> {
+        Ok(())
+    }
+
+    async fn operate(&self, _session: &Session, _command: TenantCommand) -> Result<Value, CallError> {
+        Ok(Value::Null)
     }
 }
 
@@ -76,20 +95,11 @@ struct Client {
 
 impl Client {
     async fn start() -> Self {
-        let caller = Caller {
-            agent: "agent".to_owned(),
-            user: "ada".to_owned(),
-            conversation: None,
-            time_zone: None,
-            run: None,
-        };
-        let session = Session {
-            tenant: "local".to_owned(),
-            caller,
-        };
+        let mut session = Session::local();
+        session.caller.user = "ada".to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = router(Arc::new(Echo), session);
+        let router = router(Arc::new(Echo)).layer(axum::Extension(session));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address }
     }

@@ -1,12 +1,14 @@
 //! Moving a manual clock: from one due instant to the next, waiting at each for what it started.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::time::{Duration, Instant as RealInstant};
 
 use super::poll::{self, Step};
 use super::{Runtime, leases};
+use crate::clock::{Clock as _, ManualClock};
 use crate::limits;
 use crate::service::ClockReport;
 use crate::wit::types::Instant;
@@ -17,47 +19,62 @@ struct Patience {
     stragglers: HashSet<(String, u64)>,
 }
 
-impl Runtime {
-    /// Moves a manual clock to `to`; `None` where the clock is the machine's.
-    pub async fn advance(&self, to: Instant) -> Option<ClockReport> {
-        let clock = self.context.clock.manual()?;
-        let _turn = self.advance_gate.lock().await;
-        let started_before = self.pipeline.live().started();
-        let settled_before = self.figures.settled.load(Relaxed);
-        let mut patience = Patience {
-            left: limits::ADVANCE_GRACE,
-            stragglers: HashSet::new(),
-        };
-        loop {
-            self.come_to_rest(&mut patience).await;
-            let now = self.context.clock.now();
-            if now >= to {
-                break;
-            }
-            // Time is about to jump: what executes must not look dead because of it.
-            leases::renew(self, to.saturating_add(limits::LEASE.as_millis() as i64)).await;
-            let due = self
-                .context
-                .storage
-                .next_due(&self.context.tenant)
-                .await
-                .ok()
-                .flatten();
-            let deadline = self.pipeline.live().next_deadline(now);
-            let next = due.into_iter().chain(deadline).filter(|next| *next > now).min();
-            clock.advance_to(next.map_or(to, |next| next.min(to)));
+/// Moves a manual clock to `to`, with everything that becomes due by then in all tenants.
+pub(crate) async fn advance(runtimes: &[Arc<Runtime>], clock: &ManualClock, to: Instant) -> ClockReport {
+    let started = || {
+        runtimes
+            .iter()
+            .map(|it| it.pipeline.live().started())
+            .sum::<u64>()
+    };
+    let settled = || {
+        runtimes
+            .iter()
+            .map(|it| it.figures.settled.load(Relaxed))
+            .sum::<u64>()
+    };
+    let (started_before, settled_before) = (started(), settled());
+    let mut patience = Patience {
+        left: limits::ADVANCE_GRACE,
+        stragglers: HashSet::new(),
+    };
+    loop {
+        for runtime in runtimes {
+            runtime.come_to_rest(&mut patience).await;
         }
-        // The poll loop slept through this by its old plan.
-        self.wake.now();
-        let executing = self.pipeline.live().executing() as u64;
-        Some(ClockReport {
-            now: rfc3339(self.context.clock.now()),
-            started: self.pipeline.live().started() - started_before,
-            settled: self.figures.settled.load(Relaxed) - settled_before,
-            executing,
-        })
+        let now = clock.now();
+        if now >= to {
+            break;
+        }
+        let mut next = to;
+        for runtime in runtimes {
+            // Time is about to jump: what executes must not look dead because of it.
+            leases::renew(runtime, to.saturating_add(limits::LEASE.as_millis() as i64)).await;
+            let context = &runtime.context;
+            let due = context.storage.next_due(&context.tenant).await.ok().flatten();
+            let deadline = runtime.pipeline.live().next_deadline(now);
+            let first = due.into_iter().chain(deadline).filter(|next| *next > now).min();
+            next = first.map_or(next, |first| next.min(first));
+        }
+        clock.advance_to(next);
     }
+    for runtime in runtimes {
+        // The poll loop slept through this by its old plan.
+        runtime.wake.now();
+    }
+    let executing = runtimes
+        .iter()
+        .map(|it| it.pipeline.live().executing() as u64)
+        .sum();
+    ClockReport {
+        now: rfc3339(clock.now()),
+        started: started() - started_before,
+        settled: settled() - settled_before,
+        executing,
+    }
+}
 
+impl Runtime {
     /// Polls and waits until nothing is due and all that ended is settled, as far as patience goes.
     async fn come_to_rest(&self, patience: &mut Patience) {
         loop {

@@ -1,6 +1,6 @@
-//! The loop that keeps the promises: polls what is due, carries runs out, settles what ended,
-//! renews leases, delivers messages. Each step is a function that can be called by hand; the
-//! loops around them only wait.
+//! The loops that keep the promises: each tenant's poll what is due, carry runs out, settle what
+//! ended and renew leases; one of the host delivers messages. Each step is a function that can be
+//! called by hand; the loops around them only wait.
 
 mod advance;
 mod attempt;
@@ -14,12 +14,15 @@ mod tests;
 mod wake;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use advance::advance;
+pub(crate) use delivery::Outbox;
 pub use delivery::{Delivery, Inbox};
 use pipeline::Pipeline;
 use wake::Wake;
@@ -31,36 +34,33 @@ use crate::imports::TenantContext;
 use crate::imports::random::SystemRandom;
 use crate::limits;
 use crate::storage::Storage;
+use crate::tenants::{Allowance, TenantLimits};
 use crate::wit::runner::FinishedRun;
-use crate::wit::storage::StorageError;
 
 /// What a runtime is made of.
-pub struct Parts {
-    pub component: Component,
-    pub storage: Arc<dyn Storage>,
-    pub clock: Arc<dyn Clock>,
-    pub agent: Arc<dyn Agent>,
-    pub delivery: Arc<dyn Delivery>,
-    pub tenant: String,
+pub(crate) struct Parts {
+    pub(crate) component: Arc<Component>,
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) agent: Arc<dyn Agent>,
+    pub(crate) tenant: String,
     /// Unique to this host: leases are taken under it.
-    pub owner: String,
-    /// Runs of the tenant that may execute at the same time.
-    pub parallel_runs: u32,
+    pub(crate) owner: String,
+    pub(crate) limits: TenantLimits,
+    /// Told whenever a message may have been written.
+    pub(crate) messages: Arc<Notify>,
 }
 
-/// The runtime of one tenant. Lives as long as the process serves.
-pub struct Runtime {
-    pub(crate) component: Component,
+/// The runtime of one tenant. Lives as long as the tenant is served.
+pub(crate) struct Runtime {
+    component: RwLock<Arc<Component>>,
     pub(crate) context: Arc<TenantContext>,
     pub(crate) pipeline: Pipeline,
     pub(crate) figures: Counters,
-    parallel_runs: u32,
     wake: Arc<Wake>,
-    delivery: Arc<dyn Delivery>,
-    messages: Notify,
+    messages: Arc<Notify>,
     last_renewal: AtomicI64,
     poll_gate: tokio::sync::Mutex<poll::Pace>,
-    advance_gate: tokio::sync::Mutex<()>,
     ended: Mutex<Option<mpsc::UnboundedReceiver<FinishedRun>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// No new claims.
@@ -82,7 +82,7 @@ pub(crate) struct Counters {
 impl Runtime {
     /// A runtime that does nothing yet.
     #[must_use]
-    pub fn new(parts: Parts) -> Arc<Self> {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let (ended_sender, ended) = mpsc::unbounded_channel();
         let wake = Arc::new(Wake::default());
         let pipeline = Pipeline::new(
@@ -98,19 +98,17 @@ impl Runtime {
             clock: parts.clock,
             outlet: Arc::new(pipeline.clone()),
             random: Arc::new(SystemRandom),
+            allowance: Arc::new(Allowance::new(parts.limits)),
         });
         Arc::new(Self {
-            component: parts.component,
+            component: RwLock::new(parts.component),
             last_renewal: AtomicI64::new(context.clock.now()),
             context,
             pipeline,
             figures: Counters::default(),
-            parallel_runs: parts.parallel_runs.max(1),
             wake,
-            delivery: parts.delivery,
-            messages: Notify::new(),
+            messages: parts.messages,
             poll_gate: tokio::sync::Mutex::default(),
-            advance_gate: tokio::sync::Mutex::default(),
             ended: Mutex::new(Some(ended)),
             tasks: Mutex::default(),
             closing: CancellationToken::new(),
@@ -118,52 +116,50 @@ impl Runtime {
         })
     }
 
-    /// Takes over from former owners where storage allows it, and starts the loops.
-    ///
-    /// # Errors
-    /// When storage does not answer. Called twice, it does nothing.
-    pub async fn start(self: &Arc<Self>) -> Result<(), StorageError> {
+    /// The component that serves the next call.
+    pub(crate) fn component(&self) -> Arc<Component> {
+        Arc::clone(&self.component.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From the next call on another component serves: it takes live jobs over as they are.
+    pub(crate) fn replace_component(&self, component: Arc<Component>) {
+        *self.component.write().unwrap_or_else(PoisonError::into_inner) = component;
+        self.wake.now();
+    }
+
+    /// From the next call on these limits hold.
+    pub(crate) fn set_limits(&self, limits: TenantLimits) {
+        self.context.allowance.set_limits(limits);
+        self.wake.now();
+    }
+
+    /// Starts the loops. Called twice, it does nothing.
+    pub(crate) fn start(self: &Arc<Self>) {
         let Some(ended) = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Ok(());
+            return;
         };
-        let freed = match self.context.storage.take_over(&self.context.owner).await {
-            Ok(freed) => freed,
-            Err(error) => {
-                *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-                return Err(error);
-            }
-        };
-        if freed > 0 {
-            tracing::info!(freed, "leases of a former host were ended: their runs go on here");
-        }
         self.figures.ready.store(true, Ordering::Relaxed);
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.push(tokio::spawn(poll::run(Arc::clone(self))));
         tasks.push(tokio::spawn(settle::run(Arc::clone(self), ended)));
         tasks.push(tokio::spawn(leases::run(Arc::clone(self))));
-        tasks.push(tokio::spawn(delivery::run(Arc::clone(self))));
-        Ok(())
     }
 
     /// Something outside the loop may have written rows: look at what is due, deliver messages.
-    pub fn touched(&self) {
+    pub(crate) fn touched(&self) {
         self.wake.now();
         self.messages.notify_one();
     }
 
     /// Drains: no new claims, a grace time for running attempts, what ended is settled, what did
-    /// not is left to the next host at once.
-    pub async fn shutdown(&self) {
+    /// not is left to its lease.
+    pub(crate) async fn drain(&self, grace: Duration) {
         self.closing.cancel();
         self.wake.now();
         // No poll is under way once the gate was passed: nothing new is submitted.
         drop(self.poll_gate.lock().await);
-        tracing::info!("draining");
         let drained = self.pipeline.wait_until(|live| live.executing() == 0);
-        if tokio::time::timeout(limits::SHUTDOWN_GRACE, drained)
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(grace, drained).await.is_err() {
             self.pipeline.stop_all();
             let stopped = self.pipeline.wait_until(|live| live.executing() == 0);
             // An attempt ends within STOP_GRACE of being told to.
@@ -183,9 +179,5 @@ impl Runtime {
                 tracing::error!(%error, "a loop of the host had failed");
             }
         }
-        if let Err(error) = self.context.storage.release_owner(&self.context.owner).await {
-            tracing::warn!(%error, "leases were not released: they lapse by themselves");
-        }
-        self.context.storage.close().await;
     }
 }

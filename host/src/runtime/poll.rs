@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant as RealInstant};
 
 use super::{Runtime, leases};
 use crate::limits::{self, CLAIM_JOBS_MAX};
+use crate::storage::Quota;
 use crate::wit::runner::RunnerError;
 use crate::wit::storage::{Guard, JobToken, StorageError, Unit, Write};
 use crate::wit::types::Instant;
@@ -32,6 +33,8 @@ pub(super) struct Pace {
     more: bool,
     /// The wait after the last trouble; none: there was none.
     wait: Option<Duration>,
+    /// When it was last seen that there is room for more rows.
+    room_seen: Option<RealInstant>,
 }
 
 impl Pace {
@@ -66,11 +69,23 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
             Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
         }
     }
-    let free = runtime
-        .pipeline
-        .free(runtime.parallel_runs, limits::SETTLE_BACKLOG_MAX);
+    let free = runtime.pipeline.free(
+        runtime.context.allowance.limits().parallel_runs.max(1),
+        limits::SETTLE_BACKLOG_MAX,
+    );
     if free == 0 {
         return Step::Full;
+    }
+    match room(runtime, &mut pace).await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!(
+                tenant = runtime.context.tenant,
+                "no run starts: the tenant's storage is full"
+            );
+            return Step::Wait(limits::STORAGE_FULL_WAIT);
+        }
+        Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
     }
     let limit = if pace.single > 0 {
         1
@@ -78,7 +93,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
         free.min(CLAIM_JOBS_MAX)
     };
     runtime.figures.polls.fetch_add(1, Relaxed);
-    let end = runtime.component.poll(&runtime.context, limit).await;
+    let end = runtime.component().poll(&runtime.context, limit).await;
     runtime.messages.notify_one();
     match end.result {
         Ok(Ok(report)) => {
@@ -119,6 +134,21 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
     }
 }
 
+/// Whether the tenant has room for the rows of more runs; asked now and then.
+async fn room(runtime: &Runtime, pace: &mut Pace) -> Result<bool, StorageError> {
+    let context = &runtime.context;
+    if pace
+        .room_seen
+        .is_some_and(|seen| seen.elapsed() < limits::STORAGE_FULL_LOOK)
+    {
+        return Ok(true);
+    }
+    let usage = context.storage.usage(&context.tenant).await?;
+    let room = usage.bytes <= context.allowance.limits().storage_bytes_max;
+    pace.room_seen = room.then(RealInstant::now);
+    Ok(room)
+}
+
 fn unavailable(runtime: &Runtime, pace: &mut Pace, reason: &str) -> Step {
     runtime.figures.ready.store(false, Relaxed);
     tracing::warn!(reason, "storage does not answer");
@@ -134,7 +164,7 @@ async fn give_back(runtime: &Runtime, claims: Vec<JobToken>) {
     let result = runtime
         .context
         .storage
-        .commit(&runtime.context.tenant, units.collect())
+        .commit(&runtime.context.tenant, Quota::UNLIMITED, units.collect())
         .await;
     if let Err::<_, StorageError>(error) = result {
         tracing::warn!(%error, "claims were not given back: they lapse by themselves");

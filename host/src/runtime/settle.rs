@@ -51,7 +51,7 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
     let mut parts = vec![batch];
     let mut wait = limits::RETRY_WAIT_FIRST;
     while let Some(part) = parts.pop() {
-        match runtime.component.settle(&runtime.context, part).await {
+        match runtime.component().settle(&runtime.context, part).await {
             Ok(Ok(report)) => {
                 for problem in &report.problems {
                     tracing::warn!(

@@ -14,9 +14,9 @@ use crate::contract;
 use crate::host::LOCAL_TENANT;
 use crate::imports::TenantContext;
 use crate::limits;
-use crate::storage::Storage as _;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::Snapshot;
+use crate::storage::{Quota, Storage as _};
 use crate::wit::runner::{FinishedRun, RunnerError};
 use crate::wit::schedule::{PreviewAnswer, PreviewRequest};
 use crate::wit::storage::{StorageError, Unit, Write};
@@ -55,8 +55,8 @@ fn unanswered(error: StorageError) -> SimulateError {
 
 impl World {
     pub(super) fn new(plan: &Plan, usage: HashMap<String, RunUsage>) -> Result<Self, SimulateError> {
-        let engine = crate::engine::engine().map_err(failed)?;
-        let component = Component::load(&engine, crate::COMPONENT).map_err(failed)?;
+        let sandbox = crate::engine::Sandbox::new().map_err(failed)?;
+        let component = Component::load(&sandbox, crate::COMPONENT).map_err(failed)?;
         let storage = Arc::new(MemoryStorage::default());
         let clock = Arc::new(ManualClock::new(plan.start));
         let pipeline = Arc::new(Pipeline::new(plan, Arc::clone(&clock), usage));
@@ -67,6 +67,7 @@ impl World {
             clock: Arc::clone(&clock) as _,
             outlet: Arc::clone(&pipeline) as _,
             random: Arc::new(Seeded::new(plan.seed)),
+            allowance: Arc::default(),
         });
         Ok(Self {
             component,
@@ -131,7 +132,7 @@ impl World {
                 writes,
             });
         }
-        let results = self.storage.commit(LOCAL_TENANT, units).await;
+        let results = self.storage.commit(LOCAL_TENANT, Quota::UNLIMITED, units).await;
         for (stored, result) in snapshot.jobs.iter().zip(results.map_err(unanswered)?) {
             result.map_err(|why| {
                 SimulateError::Failed(format!("job {} could not be copied: {why:?}", stored.job.id))
@@ -297,6 +298,7 @@ impl World {
             clock: Arc::clone(&self.context.clock),
             outlet: Arc::clone(&self.context.outlet),
             random: Arc::clone(&self.context.random),
+            allowance: Arc::clone(&self.context.allowance),
         });
         let freed = self.storage.take_over(&self.context.owner).await;
         freed.map(drop).map_err(unanswered)

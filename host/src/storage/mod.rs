@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
-    SearchQuery, StorageError, Unit,
+    SearchQuery, StorageError, Unit, Write,
 };
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
 
@@ -27,6 +27,75 @@ pub struct InboxEntry {
     /// Grows with every message; pages continue after it.
     pub position: u64,
     pub message: Message,
+}
+
+/// What a tenant's rows may come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// Jobs that have not ended.
+    pub live_jobs: u64,
+    /// Bytes at which jobs are no longer inserted.
+    pub bytes: u64,
+    /// Bytes at which nothing is inserted: what lies between is for the results of what runs.
+    pub bytes_hard: u64,
+}
+
+impl Quota {
+    /// No limit.
+    pub const UNLIMITED: Self = Self {
+        live_jobs: u64::MAX,
+        bytes: u64::MAX,
+        bytes_hard: u64::MAX,
+    };
+
+    /// Whether rows that come to `usage` may stay, `inserts_job` being among what was written.
+    fn check(&self, usage: Usage, inserts_job: bool) -> Result<(), Rejection> {
+        let bytes = if inserts_job { self.bytes } else { self.bytes_hard };
+        let refused = if inserts_job && usage.live_jobs > self.live_jobs {
+            format!(
+                "at most {} jobs may be pending, active, running, blocked or paused at a time: cancel some, or ask                  the operator for more",
+                self.live_jobs
+            )
+        } else if usage.bytes > bytes {
+            format!("the {bytes} bytes of storage are full: ask the operator for more")
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::QuotaExceeded(refused))
+    }
+}
+
+/// What a tenant's rows come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Jobs that have not ended.
+    pub live_jobs: u64,
+    /// Bytes of the rows as this storage measures them.
+    pub bytes: u64,
+}
+
+/// Whether a job of this status counts against [`Quota::live_jobs`].
+fn is_live(status: JobStatus) -> bool {
+    !matches!(
+        status,
+        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled | JobStatus::Archived
+    )
+}
+
+/// Whether a unit brings new rows, and whether a job is among them.
+fn inserts(unit: &Unit) -> (bool, bool) {
+    let rows = |write: &Write| {
+        matches!(
+            write,
+            Write::InsertJob(_)
+                | Write::InsertRun(_)
+                | Write::InsertMessage(_)
+                | Write::InsertChange(_)
+                | Write::PutEdge(_)
+        )
+    };
+    let jobs = |write: &Write| matches!(write, Write::InsertJob(_));
+    (unit.writes.iter().any(rows), unit.writes.iter().any(jobs))
 }
 
 /// Where a page begins: before this position. None: at the newest row.
@@ -74,9 +143,12 @@ pub trait Storage: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Claim>, StorageError>;
 
+    /// A unit that would take the tenant over its quota is rejected, in the transaction that
+    /// applies it.
     async fn commit(
         &self,
         tenant: &Tenant,
+        quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError>;
 
@@ -128,6 +200,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Jobs by status, for metrics and `doctor`.
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
+
+    /// What the tenant's rows come to; costs no more with many rows.
+    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError>;
+
+    /// Deletes up to `limit` rows of a tenant that is removed, of every kind. Answers how many: 0
+    /// says that none is left. In small steps, so that other tenants' writes pass between them.
+    async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
 
     /// One line on what it is and whether it is sound; the error says what to do.
     async fn check(&self) -> Result<String, StorageError>;

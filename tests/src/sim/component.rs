@@ -10,7 +10,7 @@ use meanwhile::clock::Clock;
 use meanwhile::component::Component;
 use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
-use meanwhile::storage::{InboxEntry, Owner, Storage, Tenant};
+use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
 use meanwhile::wit::runner::RunnerError;
@@ -39,9 +39,9 @@ impl Built {
     /// # Errors
     /// When the component does not load.
     pub fn load(bytes: &[u8]) -> anyhow::Result<Self> {
-        let engine = engine::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        let sandbox = engine::Sandbox::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
         Ok(Self {
-            component: Component::load(&engine, bytes)?,
+            component: Component::load(&sandbox, bytes)?,
             reactor: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()?,
@@ -86,6 +86,7 @@ fn tenant(call: &Arc<Call>) -> Arc<TenantContext> {
         clock: imports.clone(),
         outlet: imports.clone(),
         random: imports,
+        allowance: Arc::default(),
     })
 }
 
@@ -308,6 +309,7 @@ impl Storage for Imports {
     async fn commit(
         &self,
         _tenant: &Tenant,
+        _quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
         let units: Vec<guest::storage::Unit> = units.iter().map(same).collect();
@@ -364,6 +366,14 @@ impl Storage for Imports {
     }
 
     async fn count_jobs(&self, _tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {
+        not_asked()
+    }
+
+    async fn usage(&self, _tenant: &Tenant) -> Result<Usage, StorageError> {
+        not_asked()
+    }
+
+    async fn purge(&self, _tenant: &Tenant, _limit: u32) -> Result<u64, StorageError> {
         not_asked()
     }
 

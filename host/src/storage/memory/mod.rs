@@ -1,6 +1,7 @@
 //! Storage in memory, for tests and trials: same semantics as SQLite, nothing survives the host.
 
 mod find;
+mod registry;
 mod tables;
 mod write;
 
@@ -10,9 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use self::find::{among, cut, rows_of_page, search};
+pub use self::registry::MemoryRegistry;
 use self::tables::{Edges, Jobs, Messages, Runs};
 use super::words::Word;
-use super::{InboxEntry, Owner, Storage, Tenant};
+use super::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
 use crate::wit::storage::{
     AncestorEdges, Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
     RunFilter, SearchQuery, StorageError, Unit,
@@ -70,6 +72,13 @@ impl JobRow {
 }
 
 impl Rows {
+    fn usage(&self) -> Usage {
+        Usage {
+            live_jobs: self.jobs.live(),
+            bytes: self.jobs.bytes() + self.runs.bytes() + self.messages.bytes(),
+        }
+    }
+
     fn ancestors(&self, of: &AncestorEdges) -> Vec<Edge> {
         let mut above = Vec::new();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -266,12 +275,16 @@ impl Storage for MemoryStorage {
     async fn commit(
         &self,
         tenant: &Tenant,
+        quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
         self.change(|all| {
             let rows = all.tenants.entry(tenant.to_owned()).or_default();
             let sequence = &mut all.sequence;
-            units.into_iter().map(|unit| rows.unit(unit, sequence)).collect()
+            units
+                .into_iter()
+                .map(|unit| rows.unit(unit, quota, sequence))
+                .collect()
         })
     }
 
@@ -382,6 +395,15 @@ impl Storage for MemoryStorage {
             }
             counts.into_values().collect()
         })
+    }
+
+    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError> {
+        self.read(tenant, Rows::usage)
+    }
+
+    async fn purge(&self, tenant: &Tenant, _limit: u32) -> Result<u64, StorageError> {
+        // A map is dropped at once: no other tenant waits for it.
+        self.change(|all| u64::from(all.tenants.remove(tenant).is_some()))
     }
 
     async fn check(&self) -> Result<String, StorageError> {

@@ -6,6 +6,7 @@ use std::ops::RangeBounds;
 
 use super::JobRow;
 use super::find::among;
+use crate::storage::is_live;
 use crate::storage::words::Word as _;
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, MessageKind, Run};
 
@@ -17,6 +18,43 @@ pub(super) struct Jobs {
     available: BTreeSet<(Instant, u64, String)>,
     /// Agent, user and key.
     keys: BTreeMap<(String, String, String), String>,
+    weight: Weight,
+}
+
+/// What the rows of a table come to: kept with every change, so that nothing has to be counted.
+#[derive(Default)]
+struct Weight {
+    live: u64,
+    bytes: u64,
+}
+
+impl Weight {
+    fn add(&mut self, job: &Job) {
+        self.live += u64::from(is_live(job.state.status));
+        self.bytes += job_bytes(job);
+    }
+
+    fn take(&mut self, job: &Job) {
+        self.live -= u64::from(is_live(job.state.status));
+        self.bytes -= job_bytes(job);
+    }
+}
+
+/// What a row takes beside its texts.
+const ROW_BYTES: u64 = 512;
+
+fn job_bytes(job: &Job) -> u64 {
+    ROW_BYTES + (job.spec.title.len() + job.spec.description.len() + job.spec.payload.len()) as u64
+}
+
+fn run_bytes(run: &Run) -> u64 {
+    ROW_BYTES
+        + (run.output.as_ref().map_or(0, String::len) + run.journal.iter().map(String::len).sum::<usize>())
+            as u64
+}
+
+fn message_bytes(message: &Message) -> u64 {
+    ROW_BYTES + (message.title.len() + message.text.len()) as u64
 }
 
 fn key_of(job: &Job) -> Option<(String, String, String)> {
@@ -33,6 +71,15 @@ impl Jobs {
         self.rows.values()
     }
 
+    /// Jobs that have not ended.
+    pub(super) fn live(&self) -> u64 {
+        self.weight.live
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.weight.bytes
+    }
+
     /// Puts a row in the place of the one with its id.
     pub(super) fn put(&mut self, row: JobRow) {
         self.remove(&row.job.id);
@@ -42,11 +89,13 @@ impl Jobs {
         if let Some(key) = key_of(&row.job) {
             self.keys.insert(key, row.job.id.clone());
         }
+        self.weight.add(&row.job);
         self.rows.insert(row.job.id.clone(), row);
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         let Some(row) = self.rows.remove(id) else { return };
+        self.weight.take(&row.job);
         if let Some(at) = row.available() {
             self.available.remove(&(at, row.seq, row.job.id.clone()));
         }
@@ -59,7 +108,9 @@ impl Jobs {
     pub(super) fn change(&mut self, id: &str, change: impl FnOnce(&mut JobRow)) {
         let Some(row) = self.rows.get_mut(id) else { return };
         let (was, key_was) = (row.available(), key_of(&row.job));
+        self.weight.take(&row.job);
         change(row);
+        self.weight.add(&row.job);
         let (is, key_is) = (row.available(), key_of(&row.job));
         if was != is {
             if let Some(at) = was {
@@ -117,6 +168,7 @@ impl Jobs {
 pub(super) struct Runs {
     rows: BTreeMap<(String, Instant), Run>,
     slots: BTreeMap<String, (String, Instant)>,
+    bytes: u64,
 }
 
 impl Runs {
@@ -142,12 +194,20 @@ impl Runs {
     pub(super) fn put(&mut self, run: Run) -> Option<Run> {
         let key = (run.job.clone(), run.slot);
         self.slots.insert(run.id.clone(), key.clone());
-        self.rows.insert(key, run)
+        self.bytes += run_bytes(&run);
+        let before = self.rows.insert(key, run);
+        self.bytes -= before.as_ref().map_or(0, run_bytes);
+        before
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn remove(&mut self, key: &(String, Instant)) {
         if let Some(run) = self.rows.remove(key) {
             self.slots.remove(&run.id);
+            self.bytes -= run_bytes(&run);
         }
     }
 }
@@ -200,6 +260,7 @@ pub(super) struct Messages {
     /// Job, kind and position: each run looks for replies among all that its job ever said.
     of_job: BTreeSet<(String, &'static str, u64)>,
     queued: BTreeSet<u64>,
+    bytes: u64,
 }
 
 impl Messages {
@@ -248,11 +309,17 @@ impl Messages {
         if message.delivery == DeliveryStatus::Queued {
             self.queued.insert(position);
         }
+        self.bytes += message_bytes(&message);
         self.rows.insert(position, message);
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     pub(super) fn remove(&mut self, position: u64) {
         if let Some(message) = self.rows.remove(&position) {
+            self.bytes -= message_bytes(&message);
             self.ids.remove(&message.id);
             self.facts.remove(&message.once_key);
             self.of_job.remove(&(message.job, message.kind.word(), position));

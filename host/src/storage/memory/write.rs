@@ -2,6 +2,7 @@
 
 use super::{JobRow, Rows};
 use crate::storage::words::{Word, may_move};
+use crate::storage::{Quota, inserts};
 use crate::wit::storage::{Guard, JobUpdate, Rejection, Unit, Write};
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, Run};
 
@@ -27,15 +28,19 @@ impl Rows {
         }
     }
 
-    pub(super) fn unit(&mut self, unit: Unit, sequence: &mut u64) -> Result<(), Rejection> {
+    pub(super) fn unit(&mut self, unit: Unit, quota: Quota, sequence: &mut u64) -> Result<(), Rejection> {
         if !unit.guards.iter().all(|guard| self.holds(guard)) {
             return Err(Rejection::Stale);
         }
         let mut undo = Vec::new();
-        let applied = unit
+        let (rows, jobs) = inserts(&unit);
+        let mut applied = unit
             .writes
             .into_iter()
             .try_for_each(|write| self.write(write, sequence, &mut undo));
+        if rows {
+            applied = applied.and_then(|()| quota.check(self.usage(), jobs));
+        }
         if applied.is_err() {
             for step in undo.into_iter().rev() {
                 self.undo(step);

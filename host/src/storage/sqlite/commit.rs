@@ -3,7 +3,9 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::codec::json;
+use super::usage;
 use crate::storage::words::{Word, may_move};
+use crate::storage::{Quota, inserts};
 use crate::wit::storage::{Guard, JobToken, JobUpdate, Rejection, Unit, Write};
 use crate::wit::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
 
@@ -22,25 +24,36 @@ impl From<rusqlite::Error> for Failure {
 pub(super) fn units(
     connection: &Connection,
     tenant: &str,
+    quota: Quota,
     units: Vec<Unit>,
 ) -> rusqlite::Result<Vec<Result<(), Rejection>>> {
     units
         .into_iter()
-        .map(|unit| one(connection, tenant, unit))
+        .map(|unit| one(connection, tenant, quota, unit))
         .collect()
 }
 
-fn one(connection: &Connection, tenant: &str, unit: Unit) -> rusqlite::Result<Result<(), Rejection>> {
+fn one(
+    connection: &Connection,
+    tenant: &str,
+    quota: Quota,
+    unit: Unit,
+) -> rusqlite::Result<Result<(), Rejection>> {
     for guard in &unit.guards {
         if !holds(connection, tenant, guard)? {
             return Ok(Err(Rejection::Stale));
         }
     }
     connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let applied = unit
+    let (rows, jobs) = inserts(&unit);
+    let mut applied = unit
         .writes
         .into_iter()
         .try_for_each(|write| apply(connection, tenant, write));
+    if applied.is_ok() && rows {
+        let usage = usage::of(connection, tenant)?;
+        applied = quota.check(usage, jobs).map_err(Failure::Refused);
+    }
     if applied.is_err() {
         connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
     }

@@ -5,8 +5,10 @@ mod claim;
 mod codec;
 mod commit;
 mod read;
+mod registry;
 mod schema;
 mod snapshot;
+mod usage;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -24,7 +26,7 @@ use super::limits::{
     STATEMENTS_KEPT, WRITER_CACHE_KIB,
 };
 use super::words::Word;
-use super::{InboxEntry, Owner, Storage, Tenant};
+use super::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -253,11 +255,12 @@ impl Storage for SqliteStorage {
     async fn commit(
         &self,
         tenant: &Tenant,
+        quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
         let tenant = tenant.to_owned();
         self.writer
-            .run(move |connection| commit::units(connection, &tenant, units))
+            .run(move |connection| commit::units(connection, &tenant, quota, units))
             .await
     }
 
@@ -339,6 +342,18 @@ impl Storage for SqliteStorage {
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {
         let tenant = tenant.to_owned();
         self.read(move |connection| read::count_jobs(connection, &tenant))
+            .await
+    }
+
+    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| usage::of(connection, &tenant)).await
+    }
+
+    async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {
+        let tenant = tenant.to_owned();
+        self.writer
+            .run(move |connection| usage::purge(connection, &tenant, limit))
             .await
     }
 

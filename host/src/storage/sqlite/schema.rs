@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::OpenError;
 
 /// Each brings the file from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, HISTORY];
+const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON. `seq` is the order of creation.
@@ -109,6 +109,106 @@ CREATE TABLE changes (
     message     TEXT
 ) STRICT;
 CREATE INDEX changes_by_job ON changes (tenant, job, position);
+";
+
+/// * usage: what each tenant's rows come to, kept by triggers, so that no write can forget it and
+///   no limit needs a count. A row counts with its texts and a round number for the rest of it.
+/// * tenants, tokens, components: who is served, who may call, and with which logic. Of a token
+///   only the hash of its secret is there.
+const TENANTS: &str = "
+CREATE TABLE usage (
+    tenant    TEXT PRIMARY KEY,
+    live_jobs INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO usage SELECT tenant, sum(live), sum(bytes) FROM (
+    SELECT tenant, status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED') AS live,
+           octet_length(spec) + octet_length(state) + 300 AS bytes FROM jobs
+    UNION ALL SELECT tenant, 0, octet_length(body) + 100 FROM runs
+    UNION ALL SELECT tenant, 0, octet_length(text) + octet_length(title) + 300 FROM messages
+    UNION ALL SELECT tenant, 0, coalesce(octet_length(message), 0) + 100 FROM changes
+    UNION ALL SELECT tenant, 0, 150 FROM edges
+) GROUP BY tenant;
+
+CREATE TRIGGER jobs_used AFTER INSERT ON jobs BEGIN
+    INSERT INTO usage VALUES (NEW.tenant, NEW.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'),
+        octet_length(NEW.spec) + octet_length(NEW.state) + 300)
+    ON CONFLICT (tenant) DO UPDATE SET live_jobs = live_jobs + excluded.live_jobs, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER jobs_changed AFTER UPDATE OF status, spec, state ON jobs BEGIN
+    UPDATE usage SET
+        live_jobs = live_jobs + (NEW.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'))
+            - (OLD.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED')),
+        bytes = bytes + octet_length(NEW.spec) + octet_length(NEW.state)
+            - octet_length(OLD.spec) - octet_length(OLD.state)
+    WHERE tenant = NEW.tenant;
+END;
+CREATE TRIGGER jobs_freed AFTER DELETE ON jobs BEGIN
+    UPDATE usage SET live_jobs = live_jobs - (OLD.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED')),
+        bytes = bytes - octet_length(OLD.spec) - octet_length(OLD.state) - 300
+    WHERE tenant = OLD.tenant;
+END;
+
+CREATE TRIGGER runs_used AFTER INSERT ON runs BEGIN
+    INSERT INTO usage VALUES (NEW.tenant, 0, octet_length(NEW.body) + 100)
+    ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER runs_changed AFTER UPDATE OF body ON runs BEGIN
+    UPDATE usage SET bytes = bytes + octet_length(NEW.body) - octet_length(OLD.body) WHERE tenant = NEW.tenant;
+END;
+CREATE TRIGGER runs_freed AFTER DELETE ON runs BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.body) - 100 WHERE tenant = OLD.tenant;
+END;
+
+CREATE TRIGGER messages_used AFTER INSERT ON messages BEGIN
+    INSERT INTO usage VALUES (NEW.tenant, 0, octet_length(NEW.text) + octet_length(NEW.title) + 300)
+    ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER messages_freed AFTER DELETE ON messages BEGIN
+    UPDATE usage SET bytes = bytes - octet_length(OLD.text) - octet_length(OLD.title) - 300 WHERE tenant = OLD.tenant;
+END;
+
+CREATE TRIGGER changes_used AFTER INSERT ON changes BEGIN
+    INSERT INTO usage VALUES (NEW.tenant, 0, coalesce(octet_length(NEW.message), 0) + 100)
+    ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER changes_freed AFTER DELETE ON changes BEGIN
+    UPDATE usage SET bytes = bytes - coalesce(octet_length(OLD.message), 0) - 100 WHERE tenant = OLD.tenant;
+END;
+
+CREATE TRIGGER edges_used AFTER INSERT ON edges BEGIN
+    INSERT INTO usage VALUES (NEW.tenant, 0, 150)
+    ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER edges_freed AFTER DELETE ON edges BEGIN
+    UPDATE usage SET bytes = bytes - 150 WHERE tenant = OLD.tenant;
+END;
+
+CREATE TABLE tenants (
+    name       TEXT PRIMARY KEY,
+    state      TEXT NOT NULL,
+    limits     TEXT NOT NULL,
+    component  TEXT,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tokens (
+    id         TEXT PRIMARY KEY,
+    tenant     TEXT NOT NULL,
+    hash       BLOB NOT NULL,
+    agent      TEXT NOT NULL,
+    user       TEXT NOT NULL,
+    scopes     TEXT NOT NULL,
+    timezone   TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_by_tenant ON tokens (tenant);
+CREATE TABLE components (
+    digest     TEXT PRIMARY KEY,
+    bytes      BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Brings a file to the present version.

@@ -30,9 +30,9 @@ impl Outlet for Nowhere {
 
 pub(crate) async fn measure() {
     println!("A call of the component ({CALLS} calls)");
-    let engine = meanwhile::engine::engine().unwrap();
+    let sandbox = meanwhile::engine::Sandbox::new().unwrap();
     let began = Timer::now();
-    let component = Component::load(&engine, meanwhile::COMPONENT).unwrap();
+    let component = Component::load(&sandbox, meanwhile::COMPONENT).unwrap();
     let loading = began.elapsed();
     let context = Arc::new(TenantContext {
         tenant: LOCAL_TENANT.into(),
@@ -41,6 +41,7 @@ pub(crate) async fn measure() {
         clock: Arc::new(SystemClock),
         outlet: Arc::new(Nowhere),
         random: Arc::new(SystemRandom),
+        allowance: Arc::default(),
     });
     for (what, limit, bound) in [
         ("instantiate + call + drop", 0, "p50 30 µs"),

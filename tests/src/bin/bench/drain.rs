@@ -8,8 +8,8 @@ use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::limits::{CLAIM_JOBS_MAX, LEASE};
 use meanwhile::service::Service;
-use meanwhile::storage::Storage;
 use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{Guard, JobRevision, JobToken, JobUpdate, RunFilter, Unit, Write};
 use meanwhile::wit::types::{Job, JobStatus, Message, NotifyPolicy, Run, RunStatus};
 use tokio::sync::mpsc;
@@ -42,7 +42,7 @@ async fn through_the_component(template: &Job) -> (f64, Example) {
         .unwrap();
     let began = Timer::now();
     host.start().await.unwrap();
-    while host.figures(&rows::session()).await.unwrap().runs_settled < JOBS as u64 {
+    while host.figures(&rows::session()).await.unwrap()[0].runs_settled < JOBS as u64 {
         tokio::time::sleep(LOOK).await;
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -184,7 +184,10 @@ fn update(job: &Job, now: i64) -> Write {
 }
 
 async fn applied(storage: &dyn Storage, units: Vec<Unit>) {
-    let results = storage.commit(LOCAL_TENANT, units).await.unwrap();
+    let results = storage
+        .commit(LOCAL_TENANT, Quota::UNLIMITED, units)
+        .await
+        .unwrap();
     assert!(
         results.iter().all(Result::is_ok),
         "{:?}",

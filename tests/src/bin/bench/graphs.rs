@@ -47,7 +47,7 @@ async fn run(shape: Shape) -> (f64, f64) {
     let creating = began.elapsed().as_secs_f64();
     let began = Timer::now();
     host.start().await.unwrap();
-    while host.figures(&session).await.unwrap().runs_settled < JOBS as u64 {
+    while host.figures(&session).await.unwrap()[0].runs_settled < JOBS as u64 {
         tokio::time::sleep(LOOK).await;
     }
     let running = began.elapsed().as_secs_f64();

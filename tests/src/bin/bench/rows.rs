@@ -5,8 +5,9 @@ use std::sync::Arc;
 use meanwhile::agent::noop::Noop;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{Service, Session};
-use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::storage::{Quota, Storage};
+use meanwhile::tenants::Scopes;
 use meanwhile::wit::storage::{Unit, Write};
 use meanwhile::wit::types::{Caller, Instant, Job};
 use serde_json::json;
@@ -23,6 +24,7 @@ pub(crate) fn session() -> Session {
             time_zone: Some("Europe/Berlin".into()),
             run: None,
         },
+        scopes: Scopes::all(),
     }
 }
 
@@ -71,7 +73,10 @@ pub(crate) async fn fill(
                 writes: vec![Write::InsertJob(job)],
             }
         });
-        let results = storage.commit(LOCAL_TENANT, units.collect()).await.unwrap();
+        let results = storage
+            .commit(LOCAL_TENANT, Quota::UNLIMITED, units.collect())
+            .await
+            .unwrap();
         assert!(results.iter().all(Result::is_ok), "a row was refused");
     }
 }

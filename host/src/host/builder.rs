@@ -1,0 +1,147 @@
+//! Putting a host together.
+
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::components::{Components, RefusedComponent};
+use super::{Host, Shared};
+use crate::agent::Agent;
+use crate::clock::{Clock, SystemClock};
+use crate::engine::Sandbox;
+use crate::runtime::{Delivery, Inbox};
+use crate::storage::Storage;
+use crate::storage::memory::MemoryRegistry;
+use crate::tenants::{Registry, TenantLimits};
+
+/// Why a host could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("the host needs {0}: call `{0}(…)` on the builder")]
+    Missing(&'static str),
+    #[error(transparent)]
+    Component(#[from] RefusedComponent),
+    #[error("wasmtime does not run on this machine: {0}")]
+    Engine(String),
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Collects the parts of a host. Storage and an agent are needed; everything else has a default.
+#[derive(Default)]
+pub struct HostBuilder {
+    storage: Option<Arc<dyn Storage>>,
+    registry: Option<Arc<dyn Registry>>,
+    agent: Option<Arc<dyn Agent>>,
+    clock: Option<Arc<dyn Clock>>,
+    delivery: Option<Arc<dyn Delivery>>,
+    component: Option<Vec<u8>>,
+    limits: TenantLimits,
+    owner: Option<String>,
+}
+
+impl HostBuilder {
+    /// Where jobs are kept: one of [`crate::storage`], or your own.
+    #[must_use]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Where tenants, tokens and components are kept. In memory unless given:
+    /// [`SqliteStorage`](crate::storage::sqlite::SqliteStorage) keeps them beside the jobs.
+    #[must_use]
+    pub fn registry(mut self, registry: Arc<dyn Registry>) -> Self {
+        self.registry = Some(registry);
+        self
+    }
+
+    /// What carries out runs: one of [`crate::agent`], or your own.
+    #[must_use]
+    pub fn agent(mut self, agent: Arc<dyn Agent>) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// The machine's clock unless given.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The inbox unless given.
+    #[must_use]
+    pub fn delivery(mut self, delivery: Arc<dyn Delivery>) -> Self {
+        self.delivery = Some(delivery);
+        self
+    }
+
+    /// The bytes of the jobs component: the embedded one unless given.
+    #[must_use]
+    pub fn component(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.component = Some(bytes.into());
+        self
+    }
+
+    /// What a tenant may use unless its own limits say otherwise.
+    #[must_use]
+    pub fn limits(mut self, limits: TenantLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Runs of one tenant that may execute at the same time; at least 1.
+    #[must_use]
+    pub fn parallel_runs(mut self, runs: u32) -> Self {
+        self.limits.parallel_runs = runs.max(1);
+        self
+    }
+
+    /// Under whose name leases are taken: unique to this host. Random unless given.
+    #[must_use]
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// Compiles the component and puts the host together.
+    ///
+    /// # Errors
+    /// When a part is missing or the component is refused.
+    pub async fn build(self) -> Result<Host, BuildError> {
+        let storage = self.storage.ok_or(BuildError::Missing("storage"))?;
+        let agent = self.agent.ok_or(BuildError::Missing("agent"))?;
+        let owner = match self.owner {
+            Some(owner) => owner,
+            None => format!("host_{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?),
+        };
+        let sandbox = Sandbox::new().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+        let components = Components::new(sandbox);
+        let bytes = self.component.unwrap_or_else(|| crate::COMPONENT.to_vec());
+        let component = components.load(bytes).await?;
+        let shared = Shared {
+            components,
+            component,
+            storage,
+            registry: self
+                .registry
+                .unwrap_or_else(|| Arc::new(MemoryRegistry::default())),
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            agent,
+            delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
+            owner,
+            limits: self.limits,
+            served: RwLock::default(),
+            changes: tokio::sync::Mutex::default(),
+            advancing: tokio::sync::Mutex::default(),
+            messages: Arc::new(Notify::new()),
+            closed: CancellationToken::new(),
+        };
+        let host = Host(Arc::new(shared));
+        // Calls are answered before the loops start: there is one tenant from the beginning.
+        host.serve_local();
+        Ok(host)
+    }
+}

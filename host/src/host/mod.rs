@@ -1,0 +1,330 @@
+//! The host as a library: put together from its parts, started, asked, shut down.
+
+mod answers;
+mod builder;
+mod components;
+mod operate;
+mod serving;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use wasmtime::component::Val;
+
+pub use self::builder::{BuildError, HostBuilder};
+pub use self::components::RefusedComponent;
+
+use self::answers::{
+    effect_json, error, failed, invalid, read_cure, read_utterance, status_word, storage_failed, unknown,
+};
+use self::components::Components;
+use self::operate::{check_operator, missing_scope};
+use self::serving::Served;
+use crate::agent::Agent;
+use crate::clock::Clock;
+use crate::component::Component;
+use crate::contract;
+use crate::limits::{self, PAGE_ROWS_MAX};
+use crate::runtime::{Delivery, Outbox, advance};
+use crate::service::{CallError, ClockReport, Figures, Service, Session};
+use crate::storage::{InboxEntry, Storage};
+use crate::tenants::{Registry, Scope, TenantCommand, TenantLimits};
+use crate::wit::conversation::ConversationError;
+use crate::wit::runner::RunnerError;
+use crate::wit::storage::{MessageFilter, StorageError};
+use crate::wit::types::{DeliveryStatus, Instant};
+
+/// The tenant of those who bring no token: there is always one.
+pub const LOCAL_TENANT: &str = "local";
+
+/// A host: storage, clock, agent and component, with the loops between them, for any number of
+/// tenants. Cheap to clone; several may live in one process, each with a storage of its own.
+#[derive(Clone)]
+pub struct Host(Arc<Shared>);
+
+struct Shared {
+    components: Components,
+    /// What tenants without a component of their own run.
+    component: Arc<Component>,
+    storage: Arc<dyn Storage>,
+    registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
+    agent: Arc<dyn Agent>,
+    delivery: Arc<dyn Delivery>,
+    owner: String,
+    limits: TenantLimits,
+    served: RwLock<BTreeMap<String, Served>>,
+    /// Operators' changes, one at a time.
+    changes: tokio::sync::Mutex<()>,
+    /// Moves of a manual clock, one at a time.
+    advancing: tokio::sync::Mutex<()>,
+    messages: Arc<Notify>,
+    closed: CancellationToken,
+}
+
+impl Host {
+    /// Begins to put a host together.
+    #[must_use]
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Takes over from former owners where storage allows it, and starts the loops of all active
+    /// tenants. Before it, calls of the local tenant are answered but nothing runs.
+    ///
+    /// # Errors
+    /// When storage does not answer.
+    pub async fn start(&self) -> Result<(), StorageError> {
+        let shared = &self.0;
+        let freed = shared.storage.take_over(&shared.owner).await?;
+        if freed > 0 {
+            tracing::info!(freed, "leases of a former host were ended: their runs go on here");
+        }
+        self.serve_all().await?;
+        let outbox = Outbox {
+            storage: Arc::clone(&shared.storage),
+            delivery: Arc::clone(&shared.delivery),
+            messages: Arc::clone(&shared.messages),
+            closed: shared.closed.clone(),
+        };
+        tokio::spawn(outbox.run());
+        Ok(())
+    }
+
+    /// Drains and closes: no new claims, a grace time for running attempts, what ended is settled,
+    /// what did not is left to the next host at once.
+    pub async fn shutdown(&self) {
+        let shared = &self.0;
+        tracing::info!("draining");
+        let runtimes = self.runtimes();
+        join_all(
+            runtimes
+                .iter()
+                .map(|runtime| runtime.drain(limits::SHUTDOWN_GRACE)),
+        )
+        .await;
+        shared.closed.cancel();
+        if let Err(error) = shared.storage.release_owner(&shared.owner).await {
+            tracing::warn!(%error, "leases were not released: they lapse by themselves");
+        }
+        shared.storage.close().await;
+    }
+
+    /// The component of tenants that have none of their own.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.0.component
+    }
+
+    /// Calls a function of `schedule`: it reads no rows, so it needs no caller.
+    async fn schedule(&self, session: &Session, function: &str, request: Value) -> Result<Value, CallError> {
+        let runtime = self.runtime(session)?;
+        let typed = contract::function("schedule", function).ok_or_else(|| unknown("schedule", function))?;
+        let request = contract::arguments_to_val(&typed, request)?;
+        let result = runtime
+            .component()
+            .call_dynamic(&runtime.context, "schedule", function, &[request])
+            .await;
+        contract::result_to_json(&typed, result.map_err(failed)?)
+    }
+}
+
+/// What a call of the component needs.
+fn scope_of(interface: &str, function: &str) -> Scope {
+    let writes = interface == "tools" && !function.starts_with("job-retrieval");
+    if writes { Scope::JobsWrite } else { Scope::JobsRead }
+}
+
+fn check(session: &Session, scope: Scope) -> Result<(), CallError> {
+    if session.scopes.has(scope) {
+        return Ok(());
+    }
+    Err(missing_scope(scope))
+}
+
+#[async_trait]
+impl Service for Host {
+    async fn call(
+        &self,
+        session: &Session,
+        interface: &str,
+        function: &str,
+        arguments: Value,
+    ) -> Result<Value, CallError> {
+        let runtime = self.runtime(session)?;
+        check(session, scope_of(interface, function))?;
+        if arguments
+            .get("run_now")
+            .is_some_and(|now| *now != Value::Bool(false))
+        {
+            check(session, Scope::JobsRun)?;
+        }
+        let typed = contract::function(interface, function).ok_or_else(|| unknown(interface, function))?;
+        let request = if (interface, function) == ("directory", "run") {
+            // The one function that takes an id instead of a record.
+            let id = arguments.get("run_id").and_then(Value::as_str);
+            let missing = || invalid("run_id", "`run_id` is missing or no string");
+            Val::String(id.ok_or_else(missing)?.to_owned())
+        } else {
+            contract::arguments_to_val(&typed, arguments)?
+        };
+        let arguments = [contract::caller_to_val(&session.caller), request];
+        let result = runtime
+            .component()
+            .call_dynamic(&runtime.context, interface, function, &arguments)
+            .await;
+        if interface == "tools" {
+            runtime.touched();
+        }
+        contract::result_to_json(&typed, result.map_err(failed)?)
+    }
+
+    async fn preview(&self, session: &Session, request: Value) -> Result<Value, CallError> {
+        self.schedule(session, "preview", request).await
+    }
+
+    async fn plan(&self, session: &Session, request: Value) -> Result<Value, CallError> {
+        self.schedule(session, "plan", request).await
+    }
+
+    async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError> {
+        let runtime = self.runtime(session)?;
+        check(session, Scope::JobsWrite)?;
+        let utterance = read_utterance(&utterance)?;
+        let result = runtime
+            .component()
+            .heard(&runtime.context, &session.caller, &utterance)
+            .await;
+        runtime.touched();
+        match result.map_err(failed)? {
+            Ok(effects) => Ok(effects.iter().map(effect_json).collect()),
+            Err(ConversationError::Invalid(message)) => Err(error("invalid_argument", message)),
+            Err(ConversationError::NotFound(message)) => Err(error("not_found", message)),
+            Err(ConversationError::Unavailable(message)) => Err(error("unavailable", message)),
+        }
+    }
+
+    async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError> {
+        let runtime = self.runtime(session)?;
+        check(session, Scope::JobsRun)?;
+        let (cause, agent) = read_cure(&request)?;
+        let result = runtime
+            .component()
+            .cured(&runtime.context, cause, agent.as_deref())
+            .await;
+        runtime.touched();
+        match result.map_err(failed)? {
+            Ok(resumed) => Ok(resumed),
+            Err(RunnerError::Unavailable(message)) => Err(error("unavailable", message)),
+        }
+    }
+
+    async fn inbox(&self, session: &Session, after: u64, limit: u32) -> Result<Vec<InboxEntry>, CallError> {
+        self.runtime(session)?;
+        check(session, Scope::JobsRead)?;
+        let user = Some(session.caller.user.clone());
+        let limit = limit.clamp(1, PAGE_ROWS_MAX);
+        self.0
+            .storage
+            .inbox(&session.tenant, user, after, limit)
+            .await
+            .map_err(storage_failed)
+    }
+
+    async fn acknowledge(&self, session: &Session, message: &str) -> Result<bool, CallError> {
+        self.runtime(session)?;
+        check(session, Scope::JobsRead)?;
+        let storage = &self.0.storage;
+        let filter = MessageFilter {
+            id: Some(message.to_owned()),
+            job: None,
+            user: Some(session.caller.user.clone()),
+            kinds: Vec::new(),
+            deliveries: Vec::new(),
+            limit: 1,
+        };
+        let found = storage
+            .find_messages(&session.tenant, filter)
+            .await
+            .map_err(storage_failed)?;
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let ids = vec![message.to_owned()];
+        storage
+            .set_delivery(&session.tenant, ids, DeliveryStatus::Read)
+            .await
+            .map_err(storage_failed)?;
+        Ok(true)
+    }
+
+    fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
+    fn ready(&self) -> bool {
+        let runtimes = self.runtimes();
+        !runtimes.is_empty() && runtimes.iter().all(|runtime| runtime.figures.ready.load(Relaxed))
+    }
+
+    async fn advance_clock(&self, session: &Session, to: Instant) -> Result<Option<ClockReport>, CallError> {
+        check_operator(session.scopes)?;
+        let Some(clock) = self.0.clock.manual() else {
+            return Ok(None);
+        };
+        let _turn = self.0.advancing.lock().await;
+        Ok(Some(advance(&self.runtimes(), clock, to).await))
+    }
+
+    async fn figures(&self, session: &Session) -> Result<Vec<Figures>, CallError> {
+        let runtimes = if session.scopes.has(Scope::TenantsAdmin) {
+            self.runtimes()
+        } else {
+            check(session, Scope::JobsRead)?;
+            vec![self.runtime(session)?]
+        };
+        let mut figures = Vec::with_capacity(runtimes.len());
+        for runtime in runtimes {
+            let tenant = &runtime.context.tenant;
+            let storage = &self.0.storage;
+            let jobs = storage.count_jobs(tenant).await.map_err(storage_failed)?;
+            let usage = storage.usage(tenant).await.map_err(storage_failed)?;
+            let (executing, started) = {
+                let live = runtime.pipeline.live();
+                (live.executing() as u64, live.started())
+            };
+            figures.push(Figures {
+                tenant: tenant.clone(),
+                jobs_by_status: jobs
+                    .into_iter()
+                    .map(|(status, jobs)| (status_word(status), jobs))
+                    .collect(),
+                storage_bytes: usage.bytes,
+                runs_executing: executing,
+                runs_started: started,
+                runs_settled: runtime.figures.settled.load(Relaxed),
+                polls: runtime.figures.polls.load(Relaxed),
+                component_failures: runtime.figures.component_failures.load(Relaxed),
+                ready: runtime.figures.ready.load(Relaxed),
+            });
+        }
+        Ok(figures)
+    }
+
+    fn admit(&self, tenant: &str) -> Result<(), Duration> {
+        let rate = self.served().get(tenant).map(|served| Arc::clone(&served.rate));
+        rate.map_or(Ok(()), |rate| rate.admit())
+    }
+
+    async fn operate(&self, session: &Session, command: TenantCommand) -> Result<Value, CallError> {
+        check_operator(session.scopes)?;
+        self.command(command).await
+    }
+}

@@ -1,0 +1,233 @@
+//! Whose a request is.
+
+use std::sync::Arc;
+
+use super::{Registry, Scopes, TokenHash, TokenRecord, token};
+use crate::clock::Clock;
+use crate::service::Session;
+use crate::wit::storage::StorageError;
+use crate::wit::types::Caller;
+
+/// The public id of the operator's token, which stands in no registry.
+const OPERATOR_ID: &str = "operator";
+
+/// Why a request has no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    #[error(
+        "this host wants a token: send `Authorization: Bearer …`; the operator makes one with `meanwhile tenant`"
+    )]
+    Missing,
+    #[error("the token is unknown, expired or revoked: ask the operator for a new one")]
+    Invalid,
+    #[error("tokens cannot be checked now: try again in a moment")]
+    Unavailable,
+}
+
+/// Tells whose a request is, by its bearer token.
+pub struct Authenticator {
+    registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
+    /// Who calls without a token; none: nobody may.
+    without_token: Option<Session>,
+    operator: Option<TokenHash>,
+}
+
+impl Authenticator {
+    /// Every request needs a token.
+    #[must_use]
+    pub fn new(registry: Arc<dyn Registry>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            registry,
+            clock,
+            without_token: None,
+            operator: None,
+        }
+    }
+
+    /// Requests without a token are this caller's. Only for a host that nobody else can reach.
+    #[must_use]
+    pub fn without_token(mut self, session: Session) -> Self {
+        self.without_token = Some(session);
+        self
+    }
+
+    /// Takes the operator's token; see [`operator_token`].
+    #[must_use]
+    pub fn operator(mut self, token: &str) -> Self {
+        self.operator = operator_secret(token).map(token::hash);
+        self
+    }
+
+    /// The session of a request with this `Authorization` header.
+    ///
+    /// # Errors
+    /// When it has none; which part of a token is wrong is never told.
+    pub async fn session(&self, authorization: Option<&str>) -> Result<Session, Unauthenticated> {
+        let Some(authorization) = authorization else {
+            return self.without_token.clone().ok_or(Unauthenticated::Missing);
+        };
+        let token = bearer(authorization).ok_or(Unauthenticated::Invalid)?;
+        if let (Some(secret), Some(operator)) = (operator_secret(token), &self.operator) {
+            return if token::matches(secret, operator) {
+                Ok(operator_session())
+            } else {
+                Err(Unauthenticated::Invalid)
+            };
+        }
+        match token::verify(&*self.registry, token, self.clock.now()).await {
+            Ok(Some(record)) => Ok(session_of(record)),
+            Ok(None) => Err(Unauthenticated::Invalid),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+fn unavailable(error: &StorageError) -> Unauthenticated {
+    tracing::warn!(%error, "a token could not be checked");
+    Unauthenticated::Unavailable
+}
+
+/// The token of `Bearer TOKEN` (RFC 6750, section 2.1): the scheme's case does not matter.
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A new operator's token. It belongs into a file that only the operator can read.
+///
+/// # Errors
+/// When the operating system gives no random numbers.
+pub fn operator_token() -> Result<String, getrandom::Error> {
+    let (_, _, token) = token::issue()?;
+    let secret = token.rsplit('_').next().unwrap_or_default();
+    Ok(format!("{}{OPERATOR_ID}_{secret}", token::PREFIX))
+}
+
+/// The secret part of an operator's token; none where it is another's.
+#[must_use]
+pub fn operator_secret(token: &str) -> Option<&str> {
+    token
+        .strip_prefix(token::PREFIX)?
+        .strip_prefix(OPERATOR_ID)?
+        .strip_prefix('_')
+        .filter(|secret| !secret.is_empty())
+}
+
+fn operator_session() -> Session {
+    let mut session = Session::local();
+    session.caller.user = OPERATOR_ID.to_owned();
+    session
+}
+
+fn session_of(record: TokenRecord) -> Session {
+    Session {
+        tenant: record.tenant,
+        caller: Caller {
+            agent: record.agent,
+            user: record.user,
+            conversation: None,
+            time_zone: record.timezone,
+            run: None,
+        },
+        scopes: record.scopes,
+    }
+}
+
+impl Session {
+    /// The one person who runs a host for themselves: may do everything.
+    #[must_use]
+    pub fn local() -> Self {
+        Self {
+            tenant: crate::host::LOCAL_TENANT.to_owned(),
+            caller: Caller {
+                agent: LOCAL_CALLER.to_owned(),
+                user: LOCAL_CALLER.to_owned(),
+                conversation: None,
+                time_zone: None,
+                run: None,
+            },
+            scopes: Scopes::all(),
+        }
+    }
+}
+
+/// Who calls where there is no authentication.
+const LOCAL_CALLER: &str = "local";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use super::{Authenticator, Unauthenticated, operator_token};
+    use crate::clock::ManualClock;
+    use crate::service::Session;
+    use crate::storage::memory::MemoryRegistry;
+    use crate::tenants::{Registry as _, Scope, Scopes, TokenRecord, token};
+
+    async fn with_ada() -> (Authenticator, String) {
+        let registry = Arc::new(MemoryRegistry::default());
+        let (id, hash, token) = token::issue().unwrap();
+        let record = TokenRecord {
+            id,
+            hash,
+            tenant: "acme".into(),
+            agent: "helper".into(),
+            user: "ada".into(),
+            scopes: Scopes::NONE.with(Scope::JobsRead),
+            timezone: Some("Europe/Berlin".into()),
+            created_at: 0,
+            expires_at: None,
+        };
+        registry.insert_token(record).await.unwrap();
+        (Authenticator::new(registry, Arc::new(ManualClock::new(0))), token)
+    }
+
+    #[tokio::test]
+    async fn a_token_names_tenant_agent_user_and_scopes() {
+        let (authenticator, token) = with_ada().await;
+        let session = authenticator
+            .session(Some(&format!("bearer {token}")))
+            .await
+            .unwrap();
+        assert_eq!(
+            (session.tenant.as_str(), session.caller.user.as_str()),
+            ("acme", "ada")
+        );
+        assert_eq!(session.scopes.words(), ["jobs:read"]);
+    }
+
+    #[tokio::test]
+    async fn without_a_token_only_who_is_let_in_gets_in_and_a_wrong_one_never() {
+        let (authenticator, _) = with_ada().await;
+        assert_eq!(
+            authenticator.session(None).await.unwrap_err(),
+            Unauthenticated::Missing
+        );
+        let local = authenticator.without_token(Session::local());
+        assert_eq!(local.session(None).await.unwrap().tenant, "local");
+        for wrong in ["Bearer mwt_x_y", "Basic YTpi", "Bearer", "Bearer "] {
+            assert_eq!(
+                local.session(Some(wrong)).await.unwrap_err(),
+                Unauthenticated::Invalid,
+                "{wrong}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_operators_token_is_the_one_it_was_started_with() {
+        let (mine, other) = (operator_token().unwrap(), operator_token().unwrap());
+        let (authenticator, _) = with_ada().await;
+        let authenticator = authenticator.operator(&mine);
+        let session = authenticator
+            .session(Some(&format!("Bearer {mine}")))
+            .await
+            .unwrap();
+        assert!(session.scopes.has(Scope::TenantsAdmin));
+        let refused = authenticator.session(Some(&format!("Bearer {other}"))).await;
+        assert_eq!(refused.unwrap_err(), Unauthenticated::Invalid);
+    }
+}

@@ -1,0 +1,269 @@
+//! What one tenant may use. The numbers are each tenant's own; those of the whole host are in
+//! [`crate::limits`].
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use crate::limits as host;
+use crate::storage::Quota;
+
+/// The limits that hold for a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantLimits {
+    /// Jobs that have not ended. More are refused as `quota_exceeded`.
+    pub jobs_max: u64,
+    /// Bytes of the tenant's rows, indexes not counted. At it, new jobs are refused and no new
+    /// run starts; what runs is settled.
+    pub storage_bytes_max: u64,
+    /// Runs that execute at the same time.
+    pub parallel_runs: u32,
+    /// Requests a second over HTTP and MCP, in the mean; a burst of twice as many passes.
+    pub requests_per_second: u32,
+    /// Milliseconds that one call of the component may compute.
+    pub cpu_ms_per_call: u32,
+    /// Bytes of linear memory of one call.
+    pub memory_bytes_per_call: u64,
+}
+
+impl Default for TenantLimits {
+    fn default() -> Self {
+        Self {
+            jobs_max: host::TENANT_JOBS_DEFAULT,
+            storage_bytes_max: host::TENANT_STORAGE_BYTES_DEFAULT,
+            parallel_runs: host::PARALLEL_RUNS_DEFAULT,
+            requests_per_second: host::TENANT_REQUESTS_PER_SECOND_DEFAULT,
+            cpu_ms_per_call: host::TENANT_CPU_MS_DEFAULT,
+            memory_bytes_per_call: host::GUEST_MEMORY_BYTES_MAX as u64,
+        }
+    }
+}
+
+/// Names, least and greatest values.
+const BOUNDS: [(&str, u64, u64); 6] = [
+    ("jobs_max", 0, host::TENANT_JOBS_MAX),
+    ("storage_bytes_max", 0, host::TENANT_STORAGE_BYTES_MAX),
+    ("parallel_runs", 1, host::PARALLEL_RUNS_MAX as u64),
+    (
+        "requests_per_second",
+        1,
+        host::TENANT_REQUESTS_PER_SECOND_MAX as u64,
+    ),
+    (
+        "cpu_ms_per_call",
+        host::TENANT_CPU_MS_MIN,
+        host::TENANT_CPU_MS_MAX,
+    ),
+    (
+        "memory_bytes_per_call",
+        host::TENANT_MEMORY_BYTES_MIN,
+        host::GUEST_MEMORY_BYTES_MAX as u64,
+    ),
+];
+
+/// What is set for one tenant alone; everything else is the host's default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LimitOverrides(Map<String, Value>);
+
+/// A limit that cannot be set so; says what can.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct LimitError {
+    /// The limit's name.
+    pub field: String,
+    pub message: String,
+}
+
+impl LimitOverrides {
+    /// These with others laid over them; `null` takes the host's default again.
+    ///
+    /// # Errors
+    /// When a name is no limit's or a value is out of bounds.
+    pub fn merged(&self, changes: &Map<String, Value>) -> Result<Self, LimitError> {
+        let mut merged = self.clone();
+        for (name, value) in changes {
+            if value.is_null() {
+                known(name)?;
+                merged.0.remove(name);
+            } else {
+                let (least, greatest) = known(name)?;
+                if !value
+                    .as_u64()
+                    .is_some_and(|value| (least..=greatest).contains(&value))
+                {
+                    let message = format!(
+                        "`{name}` is {value}: expected a whole number from {least} to {greatest}, or null for the \
+                         host's default"
+                    );
+                    return Err(LimitError {
+                        field: name.clone(),
+                        message,
+                    });
+                }
+                merged.0.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(merged)
+    }
+
+    /// The limits that result.
+    #[must_use]
+    pub fn over(&self, defaults: TenantLimits) -> TenantLimits {
+        let set = |name: &str| self.0.get(name).and_then(Value::as_u64);
+        let small = |name: &str, default: u32| {
+            set(name)
+                .and_then(|value| u32::try_from(value).ok())
+                .unwrap_or(default)
+        };
+        TenantLimits {
+            jobs_max: set("jobs_max").unwrap_or(defaults.jobs_max),
+            storage_bytes_max: set("storage_bytes_max").unwrap_or(defaults.storage_bytes_max),
+            parallel_runs: small("parallel_runs", defaults.parallel_runs),
+            requests_per_second: small("requests_per_second", defaults.requests_per_second),
+            cpu_ms_per_call: small("cpu_ms_per_call", defaults.cpu_ms_per_call),
+            memory_bytes_per_call: set("memory_bytes_per_call").unwrap_or(defaults.memory_bytes_per_call),
+        }
+    }
+}
+
+/// The bounds of a limit.
+fn known(name: &str) -> Result<(u64, u64), LimitError> {
+    let found = BOUNDS.iter().find(|(known, ..)| *known == name);
+    found
+        .map(|(_, least, greatest)| (*least, *greatest))
+        .ok_or_else(|| {
+            let names: Vec<&str> = BOUNDS.iter().map(|(name, ..)| *name).collect();
+            LimitError {
+                field: name.to_owned(),
+                message: format!("`{name}` is no limit; there are: {}", names.join(", ")),
+            }
+        })
+}
+
+impl TenantLimits {
+    /// What its rows may come to. Above `storage_bytes_max` there is room for the results of
+    /// everything that may run when it is reached.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        let reserve = u64::from(self.parallel_runs) * host::TENANT_RUN_RESERVE_BYTES;
+        Quota {
+            live_jobs: self.jobs_max,
+            bytes: self.storage_bytes_max,
+            bytes_hard: self.storage_bytes_max.saturating_add(reserve),
+        }
+    }
+
+    /// CPU time of one call in ticks of the meter.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        u64::from(self.cpu_ms_per_call) / host::EPOCH_TICK.as_millis().max(1) as u64
+    }
+}
+
+/// A tenant's limits as they are now, and its share of the calls that may be under way.
+pub struct Allowance {
+    limits: RwLock<TenantLimits>,
+    calls: Arc<Semaphore>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self::new(TenantLimits::default())
+    }
+}
+
+impl Allowance {
+    #[must_use]
+    pub fn new(limits: TenantLimits) -> Self {
+        Self {
+            limits: RwLock::new(limits),
+            calls: Arc::new(Semaphore::new(host::TENANT_PARALLEL_CALLS_MAX)),
+        }
+    }
+
+    #[must_use]
+    pub fn limits(&self) -> TenantLimits {
+        *self.limits.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the next call on.
+    pub fn set_limits(&self, limits: TenantLimits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// Waits until every call that is under way has ended, and lets none begin any more.
+    pub(crate) async fn close(&self) {
+        let all = self
+            .calls
+            .acquire_many(host::TENANT_PARALLEL_CALLS_MAX as u32)
+            .await;
+        self.calls.close();
+        drop(all);
+    }
+
+    /// Calls of this tenant that may still begin.
+    pub(crate) fn calls(&self) -> &Arc<Semaphore> {
+        &self.calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{Value, json};
+
+    use super::{BOUNDS, LimitOverrides, TenantLimits};
+
+    fn merged(before: &LimitOverrides, changes: Value) -> Result<LimitOverrides, String> {
+        before
+            .merged(changes.as_object().unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_not_set_is_the_hosts() {
+        let defaults = TenantLimits::default();
+        let set = merged(&LimitOverrides::default(), json!({ "jobs_max": 7 })).unwrap();
+        assert_eq!(
+            set.over(defaults),
+            TenantLimits {
+                jobs_max: 7,
+                ..defaults
+            }
+        );
+        let cleared = merged(&set, json!({ "jobs_max": null, "parallel_runs": 2 })).unwrap();
+        assert_eq!(
+            cleared.over(defaults),
+            TenantLimits {
+                parallel_runs: 2,
+                ..defaults
+            }
+        );
+    }
+
+    #[test]
+    fn a_wrong_limit_is_refused_by_name() {
+        for (changes, word) in [
+            (json!({ "jobs": 1 }), "storage_bytes_max"),
+            (json!({ "jobs_max": -1 }), "jobs_max"),
+            (json!({ "parallel_runs": 0 }), "from 1 to"),
+            (json!({ "cpu_ms_per_call": "much" }), "\"much\""),
+        ] {
+            let error = merged(&LimitOverrides::default(), changes).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_limit_has_bounds_and_its_default_is_within() {
+        let Value::Object(fields) = serde_json::to_value(TenantLimits::default()).unwrap() else {
+            panic!("limits are an object");
+        };
+        assert_eq!(fields.len(), BOUNDS.len());
+        merged(&LimitOverrides::default(), Value::Object(fields)).unwrap();
+    }
+}

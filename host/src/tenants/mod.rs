@@ -1,0 +1,18 @@
+//! Tenants: who they are, what each may use, and how a request proves whose it is.
+
+mod authenticator;
+mod commands;
+mod limits;
+mod rate;
+mod registry;
+mod scopes;
+pub mod token;
+
+pub use authenticator::{Authenticator, Unauthenticated, operator_secret, operator_token};
+pub use commands::{NewState, NewTenant, NewToken, TenantChanges, TenantCommand};
+pub use limits::{Allowance, LimitError, LimitOverrides, TenantLimits};
+pub use rate::RequestRate;
+pub use registry::{
+    ComponentRecord, Registry, TenantRecord, TenantState, TokenHash, TokenRecord, is_tenant_name,
+};
+pub use scopes::{Scope, Scopes};

@@ -1,0 +1,161 @@
+//! Who is served: tenants, the tokens that speak for them, and the components they brought.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{LimitOverrides, Scopes};
+use crate::limits::TENANT_NAME_CHARS_MAX;
+use crate::wit::storage::StorageError;
+use crate::wit::types::Instant;
+
+/// Whether a tenant is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantState {
+    Active,
+    /// Its requests are refused and none of its runs start; its rows stay.
+    Suspended,
+    /// It is being deleted: a host that finds it so goes on with that.
+    Removing,
+}
+
+impl TenantState {
+    /// As it stands in rows and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Removing => "removing",
+        }
+    }
+
+    /// The state of a stored word; none for a word of a later version.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended, Self::Removing]
+            .into_iter()
+            .find(|state| state.word() == word)
+    }
+}
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantRecord {
+    pub name: String,
+    pub state: TenantState,
+    pub limits: LimitOverrides,
+    /// Digest of its own component; none: the host's.
+    pub component: Option<String>,
+    pub created_at: Instant,
+}
+
+impl TenantRecord {
+    #[must_use]
+    pub fn new(name: impl Into<String>, created_at: Instant) -> Self {
+        Self {
+            name: name.into(),
+            state: TenantState::Active,
+            limits: LimitOverrides::default(),
+            component: None,
+            created_at,
+        }
+    }
+}
+
+/// Whether a text can be a tenant's name: it stands in paths, logs and metrics.
+#[must_use]
+pub fn is_tenant_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= TENANT_NAME_CHARS_MAX
+        && name.bytes().next().is_some_and(plain)
+        && name
+            .bytes()
+            .all(|byte| plain(byte) || matches!(byte, b'-' | b'_'))
+}
+
+/// SHA-256 of a token's secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TokenHash(…)")
+    }
+}
+
+/// What a token stands for. Its secret is nowhere: only the hash is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenRecord {
+    /// The part of the token that is no secret.
+    pub id: String,
+    pub hash: TokenHash,
+    pub tenant: String,
+    pub agent: String,
+    pub user: String,
+    pub scopes: Scopes,
+    /// IANA zone of the user.
+    pub timezone: Option<String>,
+    pub created_at: Instant,
+    /// Refused from then on.
+    pub expires_at: Option<Instant>,
+}
+
+/// A component that was uploaded.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComponentRecord {
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub digest: String,
+    pub size_bytes: u64,
+    #[serde(skip)]
+    pub created_at: Instant,
+}
+
+/// Durable rows of tenants, tokens and components. Every method is atomic.
+#[async_trait]
+pub trait Registry: Send + Sync + 'static {
+    /// All tenants, by name.
+    async fn tenants(&self) -> Result<Vec<TenantRecord>, StorageError>;
+    /// Puts a tenant in the place of the one with its name.
+    async fn put_tenant(&self, tenant: TenantRecord) -> Result<(), StorageError>;
+    /// Removes a tenant and its tokens; its jobs are [`purge`](crate::storage::Storage::purge)d before.
+    async fn remove_tenant(&self, name: &str) -> Result<(), StorageError>;
+
+    /// A tenant's tokens, oldest first.
+    async fn tokens(&self, tenant: &str) -> Result<Vec<TokenRecord>, StorageError>;
+    async fn token(&self, id: &str) -> Result<Option<TokenRecord>, StorageError>;
+    async fn insert_token(&self, token: TokenRecord) -> Result<(), StorageError>;
+    /// False: the tenant has no such token.
+    async fn remove_token(&self, tenant: &str, id: &str) -> Result<bool, StorageError>;
+
+    /// All components, oldest first.
+    async fn components(&self) -> Result<Vec<ComponentRecord>, StorageError>;
+    async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StorageError>;
+    /// Nothing happens when there is one with this digest.
+    async fn insert_component(
+        &self,
+        digest: &str,
+        bytes: Vec<u8>,
+        created_at: Instant,
+    ) -> Result<(), StorageError>;
+    /// False: there is none, or a tenant has it.
+    async fn remove_component(&self, digest: &str) -> Result<bool, StorageError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_tenant_name;
+
+    #[test]
+    fn a_tenants_name_fits_into_paths_and_logs() {
+        for name in ["a", "acme", "acme-2", "0_x"] {
+            assert!(is_tenant_name(name), "{name}");
+        }
+        let long = "a".repeat(64);
+        for name in ["", "Acme", "-a", "a/b", "a b", "ä", "a.b", &long] {
+            assert!(!is_tenant_name(name), "{name}");
+        }
+    }
+}
