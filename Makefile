@@ -12,7 +12,7 @@ WASM := $(TARGET_DIR)/wasm32-unknown-unknown/component/meanwhile_guest.wasm
 export RUSTUP_AUTO_INSTALL ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build guest toolchain test lint bench sim clean
+.PHONY: help run build guest toolchain test lint bench sim fuzz clean
 
 help: ## Show what can be done here
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ bench: build ## Measure and print the figures that README.md quotes
 sim: guest ## Simulate 10,000 worlds natively and 500 with the component (or one: make sim SEED=7)
 	cargo build --locked --release --workspace --bin sim
 	$(TARGET_DIR)/release/sim $(if $(SEED),--seed $(SEED)) $(SIM)
+
+fuzz: guest ## Fuzz every input edge for MINUTES=60 each (or one: make fuzz TARGET=words)
+	tests/setup/fuzz "$(TARGET)" "$(or $(MINUTES),60)"
 
 clean: ## Remove what was built (not ./data)
 	cargo clean

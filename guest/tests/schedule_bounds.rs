@@ -330,10 +330,10 @@ fn nothing_panics_at_the_ends_of_time() {
                 job_type: None,
                 timezone: None,
                 count: 3,
-                at: Some(at),
+                at: None,
             };
             // An answer or an error that says why; both are well.
-            let _ = preview(&request, 0);
+            let _ = preview(&request, at);
         }
         for words in [
             "tomorrow at 9",
@@ -348,10 +348,32 @@ fn nothing_panics_at_the_ends_of_time() {
                 job_type: None,
                 timezone: Some("Asia/Tokyo".to_owned()),
                 count: 3,
-                at: Some(at),
+                at: None,
             };
-            let _ = preview(&request, 0);
+            let _ = preview(&request, at);
         }
+    }
+}
+
+#[test]
+fn a_present_that_no_schedule_knows_is_refused() {
+    let at = |at: Instant| {
+        let request = PreviewRequest {
+            text: Some("now".to_owned()),
+            trigger_config: None,
+            job_type: None,
+            timezone: Some("UTC".to_owned()),
+            count: 3,
+            at: Some(at),
+        };
+        preview(&request, 0)
+    };
+    for outside in [i64::MIN, -1, instant("2101-01-01T00:00:00Z"), i64::MAX] {
+        let error = at(outside).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("at"), "{outside}: {}", error.message);
+    }
+    for inside in [0, instant("2100-12-31T23:59:59Z")] {
+        at(inside).unwrap();
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::Session;
@@ -41,6 +42,14 @@ pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str)
     host
 }
 
+/// Everything that the host serves over HTTP; requests without a token are the session's.
+#[must_use]
+pub fn router(host: Arc<Host>, session: Session) -> Router {
+    let registry = Arc::new(MemoryRegistry::default());
+    let authenticator = Authenticator::new(registry, Arc::new(SystemClock)).without_token(session);
+    meanwhile::http::router(host, Arc::new(authenticator))
+}
+
 /// A client over HTTP that the host knows as `caller`.
 pub async fn client(host: &Host, caller: Caller) -> Client {
     let session = Session {
@@ -48,9 +57,7 @@ pub async fn client(host: &Host, caller: Caller) -> Client {
         caller,
         scopes: Scopes::all(),
     };
-    let registry = Arc::new(MemoryRegistry::default());
-    let authenticator = Authenticator::new(registry, Arc::new(SystemClock)).without_token(session);
-    let router = meanwhile::http::router(Arc::new(host.clone()), Arc::new(authenticator));
+    let router = router(Arc::new(host.clone()), session);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

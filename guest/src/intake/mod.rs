@@ -35,7 +35,7 @@ use tokens::Word;
 
 /// `schedule.plan`. `now` where the request names no present.
 pub fn plan(request: &PlanRequest, now: Instant) -> Result<PlanAnswer, ToolError> {
-    let now = request.at.unwrap_or(now);
+    let now = trigger::present(request.at, now)?;
     errors::text("text", &request.text, 1, PLAN_TEXT_CHARS_MAX)?;
     if let Some(control) = request
         .text

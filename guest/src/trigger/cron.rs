@@ -362,12 +362,23 @@ impl Pattern {
         } else if restricted || every_weekday {
             narrow(&mut lines, &self.days, &all_months, weekdays, &[])?;
         }
-        if self.last_day {
+        // Counted weekdays alone are no plain ones: an empty list would be read as all.
+        if self.last_day && (either || restricted || every_weekday) {
             for (length, months, years) in month_lengths() {
                 narrow(&mut lines, &[length], &months, weekdays, &years)?;
             }
         }
         for (weekday, nth) in &self.nth {
+            // Where both fields must match, the last day of a month may be the counted weekday.
+            for (length, months, years) in month_lengths() {
+                let counts = match nth {
+                    Nth::Number(n) => (n - 1) * 7 < length && length <= n * 7,
+                    Nth::Last => true,
+                };
+                if self.last_day && !either && counts {
+                    narrow(&mut lines, &[length], &months, &[*weekday], &years)?;
+                }
+            }
             let allowed = |day: &u32| either || self.days.contains(day);
             match nth {
                 Nth::Number(n) => {

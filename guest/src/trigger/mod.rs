@@ -121,6 +121,20 @@ pub fn check_zone(name: &str) -> Result<(), String> {
     zone::find(name).map(|_| ())
 }
 
+/// The present of a request that may name one in `at`; `now` is the clock's.
+pub fn present(at: Option<Instant>, now: Instant) -> Result<Instant, ToolError> {
+    match at {
+        Some(at) if !zone::is_in_years(at) => Err(invalid(
+            "at",
+            format!(
+                "at lies outside the years 1970 to {}: give milliseconds since 1970-01-01T00:00:00Z.",
+                limits::YEAR_LAST
+            ),
+        )),
+        at => Ok(at.unwrap_or(now)),
+    }
+}
+
 /// Days since 1970-01-01 of the local date in a zone: the day that `runs-today` counts.
 pub fn local_day(instant: Instant, zone: &str) -> i32 {
     zone::local_day(zone::or_utc(zone), instant)

@@ -2,14 +2,14 @@
 
 use super::limits::PREVIEW_FIRES_MAX;
 use super::zone;
-use super::{Context, EMPTY_TRIGGER, Schedule, clock_effect, cron, invalid, normalise, summary};
+use super::{Context, EMPTY_TRIGGER, Schedule, clock_effect, cron, invalid, normalise, present, summary};
 use crate::bindings::schedule::{ClockChange, PreviewAnswer, PreviewRequest};
 use crate::bindings::tools::ToolError;
 use crate::bindings::types::{Instant, TriggerConfig};
 
 /// See [`super::preview`].
 pub(super) fn preview(request: &PreviewRequest, now: Instant) -> Result<PreviewAnswer, ToolError> {
-    let now = request.at.unwrap_or(now);
+    let now = present(request.at, now)?;
     if request.count > PREVIEW_FIRES_MAX {
         return Err(invalid("count", format!("count is at most {PREVIEW_FIRES_MAX}.")));
     }

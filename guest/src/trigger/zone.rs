@@ -229,6 +229,11 @@ pub(super) fn has_offset(text: &str) -> bool {
             .is_some_and(|rest| read_local(rest).is_some())
 }
 
+/// Whether an instant lies in the years that schedules know.
+pub(super) fn is_in_years(at: Instant) -> bool {
+    (1970..=YEAR_LAST).contains(&utc(at).year())
+}
+
 /// A local time without an offset.
 pub(super) fn read_local(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim().replacen([' ', 't'], "T", 1);
@@ -264,8 +269,7 @@ pub(super) fn parse_time(text: &str, zone: Tz) -> Result<Instant, String> {
     } else {
         place(zone, read_local(text).ok_or_else(bad)?).first()
     };
-    let year = utc(at).year();
-    if !(1970..=YEAR_LAST).contains(&year) {
+    if !is_in_years(at) {
         return Err(format!(
             "`{}` lies outside the years 1970 to {YEAR_LAST}.",
             clip(text)
