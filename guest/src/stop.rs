@@ -8,6 +8,7 @@ use crate::lifecycle::{ended, name, reason, transition};
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::is_own;
+use crate::reach;
 use crate::sabotage::{self, Sabotage};
 use crate::trigger::{format_instant, parse_time};
 use crate::units::{self, Draft};
@@ -39,10 +40,9 @@ pub fn pause(
 ) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
-        let mut job = load(world, caller, &request.job_id)?;
+        let (mut job, mut unit) = reach::to_change(world, caller, &request.job_id)?;
         let now = world.now();
         let until = until(&job, request.until.as_deref(), now)?;
-        let mut unit = Draft::guarded(&job, units::actor(caller));
         let running = job.state.status == JobStatus::InProgress;
         suspend(&mut job, note, until, now)?;
         unit.save(&job, None, now);
@@ -130,7 +130,7 @@ pub fn cancel(
 ) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
-        let mut job = load(world, caller, &request.job_id)?;
+        let (mut job, mut unit) = reach::to_change(world, caller, &request.job_id)?;
         let message = format!("“{}” is cancelled and will not run again.", job.spec.title);
         if job.state.status == JobStatus::Cancelled {
             return Ok(JobStopAnswer {
@@ -139,7 +139,6 @@ pub fn cancel(
             });
         }
         let now = world.now();
-        let mut unit = Draft::guarded(&job, units::actor(caller));
         let run = open_run(world, &job)?;
         let stop = annul(&mut job, run, note, now, &mut unit)?;
         unit.save(&job, None, now);
