@@ -17,6 +17,7 @@ pub mod runtime;
 pub mod service;
 pub mod simulate;
 pub mod storage;
+pub mod visible;
 pub mod wit;
 
 /// The jobs component that this host was built with.
