@@ -12,6 +12,7 @@ use crate::errors::error;
 use crate::lifecycle::ended;
 use crate::limits;
 use crate::prerequisites::is_own;
+use crate::sabotage::{self, Sabotage};
 use crate::stop;
 use crate::units::{self, Draft, at_revision};
 use crate::world::World;
@@ -90,38 +91,48 @@ pub fn to_create(world: &impl World, caller: &Caller) -> Result<Option<Running>,
     }
 }
 
-/// Refuses to a run what would undo a person's decision: a budget, or that a job is paused.
+/// Refuses to a run what would undo a person's decision in an update.
 pub fn check_update(
     world: &impl World,
     caller: &Caller,
     job: &Job,
     request: &JobUpdateRequest,
 ) -> Result<(), ToolError> {
-    let calling = caller.run.as_ref();
-    if calling.is_none_or(|calling| calling.reach == RunReach::All) {
-        return Ok(());
-    }
-    let refused = |field: &str, message: String| ToolError {
-        field: Some(field.into()),
-        ..error(ErrorCode::Forbidden, message)
-    };
-    if request.budget.is_some() {
+    if narrowed(caller) && request.budget.is_some() {
         let message =
             "A run may not change a budget: budgets bound what runs spend. Ask the user to change it.";
-        return Err(refused("budget", message.into()));
+        return Err(ToolError {
+            field: Some("budget".into()),
+            ..error(ErrorCode::Forbidden, message)
+        });
     }
-    if request.status == Some(JobStatus::Active) && job.state.status == JobStatus::Paused {
-        let paused = world.find_changes(&job.id, 1)?.pop();
-        let by_run = |by: &str| by != job.user && by != units::PLATFORM;
-        if !paused.is_some_and(|change| by_run(&change.by)) {
-            let message = format!(
-                "“{}” was not paused by a run, so no run may resume it. Ask the user to.",
-                job.spec.title
-            );
-            return Err(refused("status", message));
-        }
+    match request.status {
+        Some(JobStatus::Active | JobStatus::Paused) => check_pause(world, caller, job),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Refuses to a run to end or to move a pause that no run made: not at once, and not by pausing
+/// until a moment from now.
+pub fn check_pause(world: &impl World, caller: &Caller, job: &Job) -> Result<(), ToolError> {
+    if job.state.status != JobStatus::Paused || !narrowed(caller) {
+        return Ok(());
+    }
+    let by_run = |by: &str| by != job.user && by != units::PLATFORM;
+    let paused = world.find_changes(&job.id, 1)?.pop();
+    if paused.is_some_and(|change| by_run(&change.by)) {
+        return Ok(());
+    }
+    let message = format!(
+        "“{}” was not paused by a run, so no run may resume it or pause it anew. Ask the user to.",
+        job.spec.title
+    );
+    Err(error(ErrorCode::Forbidden, message))
+}
+
+/// Whether a run calls that may do less than its user.
+fn narrowed(caller: &Caller) -> bool {
+    caller.run.as_ref().is_some_and(|run| run.reach != RunReach::All)
 }
 
 impl Running {
@@ -152,12 +163,15 @@ impl Running {
     }
 
     /// What must still hold when a unit of its call is applied.
-    pub fn guards(&self) -> [Guard; 2] {
+    pub fn guards(&self) -> Vec<Guard> {
+        if sabotage::on(Sabotage::CallsUnguarded) {
+            return Vec::new();
+        }
         let claim = JobToken {
             job: self.job.id.clone(),
             token: self.token,
         };
-        [at_revision(&self.job), Guard::Claim(claim)]
+        vec![at_revision(&self.job), Guard::Claim(claim)]
     }
 
     fn refusal(&self, job: &Job) -> ToolError {

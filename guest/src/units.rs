@@ -48,6 +48,7 @@ pub struct Draft {
     pub beside: Beside,
     stood: JobStatus,
     by: String,
+    anew: bool,
     because: Option<StatusReason>,
 }
 
@@ -62,6 +63,7 @@ impl Draft {
             beside: Beside::default(),
             stood: job.state.status,
             by: by.into(),
+            anew: false,
             because: None,
         }
     }
@@ -79,6 +81,11 @@ impl Draft {
     /// Why the status changes, where the status itself says no reason: that it goes on.
     pub fn because(&mut self, code: &str, message: &str) {
         self.because = reason(code, message);
+    }
+
+    /// The job keeps its status, and somebody decided so: that stands in its history, too.
+    pub fn anew(&mut self) {
+        self.anew = true;
     }
 
     pub fn guard(&mut self, guard: Guard) {
@@ -107,7 +114,7 @@ impl Draft {
             by: self.by.clone(),
             reason: job.state.status_reason.clone().or(self.because.take()),
         };
-        if change.from != change.to && !told_by_a_run(&change) {
+        if (change.from != change.to && !told_by_a_run(&change)) || self.anew {
             self.push(Write::InsertChange(change));
         }
         self.push(update(job, spec, now));

@@ -355,7 +355,7 @@ impl<'a, W: World> Change<'a, W> {
                 }
                 _ => transition(&mut self.job.state, status, None)?,
             },
-            JobStatus::Paused => stop::suspend(&mut self.job, None, None, self.now)?,
+            JobStatus::Paused => stop::suspend(&mut self.job, None, None, self.now, &mut self.unit)?,
             JobStatus::Cancelled if present == JobStatus::Cancelled => {}
             JobStatus::Cancelled => {
                 let run = match &self.job.state.open_run {

@@ -345,17 +345,36 @@ fn a_run_undoes_no_decision_of_a_person() {
         (ErrorCode::Forbidden, Some("budget"))
     );
     pause(&world, &job).unwrap();
-    let error = update_as(&world, &calling, &resume(&job)).unwrap_err();
-    assert_eq!(
-        (error.code, error.field.as_deref()),
-        (ErrorCode::Forbidden, Some("status"))
-    );
+    let until_soon = JobPauseRequest {
+        until: Some("2026-06-01T11:00:01".into()),
+        job_id: job.clone(),
+        note: None,
+    };
+    for refused in [
+        update_as(&world, &calling, &resume(&job)),
+        pause_as(&world, &calling, &job),
+        stop::pause(&world, &calling, &until_soon).map(|_| ()),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Forbidden);
+        assert!(
+            error.message.contains("no run may resume it"),
+            "{}",
+            error.message
+        );
+    }
     assert_eq!(world.status(&job), JobStatus::Paused);
     // What it stopped itself it may start again.
     set(&world, &job, JobStatus::Active).unwrap();
     pause_as(&world, &calling, &job).unwrap();
     update_as(&world, &calling, &resume(&job)).unwrap();
     assert_eq!(world.status(&job), JobStatus::InProgress);
+    // A person who pauses what a run paused makes the pause theirs.
+    pause_as(&world, &calling, &job).unwrap();
+    pause(&world, &job).unwrap();
+    let error = update_as(&world, &calling, &resume(&job)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Forbidden);
+    set(&world, &job, JobStatus::Active).unwrap();
     // And one that its tenant trusts with everything acts as the user does.
     pause(&world, &job).unwrap();
     update_as(&world, &inside(&run, All), &resume(&job)).unwrap();
