@@ -7,7 +7,7 @@
 
 use crate::bindings::storage::{Guard, JobToken, StorageError};
 use crate::bindings::tools::{ErrorCode, JobUpdateRequest, ToolError};
-use crate::bindings::types::{Caller, Job, JobStatus, RunReach, RunStatus};
+use crate::bindings::types::{Caller, Job, JobStatus, Run, RunReach, RunStatus};
 use crate::errors::error;
 use crate::lifecycle::ended;
 use crate::limits;
@@ -44,11 +44,13 @@ pub fn running(world: &impl World, caller: &Caller) -> Result<Option<Running>, T
         );
         error(ErrorCode::Forbidden, message)
     };
-    let run = world.get_runs(std::slice::from_ref(&calling.id))?.pop().flatten();
-    let run = run
-        .filter(|run| run.status == RunStatus::Executing && run.token == calling.token)
-        .ok_or_else(refused)?;
-    let job = world.get_jobs(std::slice::from_ref(&run.job))?.pop().flatten();
+    let read = || Ok::<_, StorageError>(world.get_runs(std::slice::from_ref(&calling.id))?.pop().flatten());
+    let of = read()?.ok_or_else(refused)?.job;
+    let job = world.get_jobs(&[of])?.pop().flatten();
+    // Once more, after its job: whatever happens to the run from now on writes the job's row, and
+    // the guards notice. What happened before is seen here.
+    let executes = |run: &Run| run.status == RunStatus::Executing && run.token == calling.token;
+    let run = read()?.filter(executes).ok_or_else(refused)?;
     let open = |job: &Job| {
         is_own(job, caller) && job.state.open_run.as_ref() == Some(&run.id) && !ended(job.state.status)
     };
