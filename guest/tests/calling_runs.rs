@@ -654,6 +654,37 @@ fn a_write_of_the_parent_that_was_decided_before_a_child_came_does_not_undo_its_
     }
 }
 
+#[test]
+fn a_poll_that_fires_the_root_does_not_undo_what_was_counted_on_it_meanwhile() {
+    let world = Model::new();
+    let root = made(&world, &every("Plan", HOUR));
+    world.pass(HOUR);
+    let first = started(&world);
+    let shortly = TriggerConfig {
+        run_at: Some("2026-06-01T11:59:50".into()),
+        ..meanwhile_guest::create::EMPTY_TRIGGER
+    };
+    let part = create_as(
+        &world,
+        &inside(&first, OwnDescendants),
+        &request("A part of it", shortly),
+    )
+    .unwrap();
+    world.settle(&first, ok("planned"));
+    world.pass(HOUR - 10);
+    let below = started(&world);
+    assert_eq!(below.job_id, part);
+    let theirs = inside(&below, OwnDescendants);
+    world.meddle.borrow_mut().push(Box::new(move |world| {
+        create_as(world, &theirs, &in_an_hour("From below")).unwrap();
+    }));
+    world.pass(10);
+    assert_eq!(started(&world).job_id, root);
+    assert!(world.meddle.borrow().is_empty(), "it came in between");
+    let offspring = world.job(&root).state.offspring.unwrap();
+    assert_eq!((offspring.children, offspring.live.len()), (1, 2));
+}
+
 /// The parent's row is written for two reasons then, and must carry both.
 #[test]
 fn a_run_makes_a_follow_up_wait_for_its_own_job() {

@@ -117,26 +117,28 @@ async fn a_misled_run_harms_no_other_job_and_its_spreading_ends() {
     host.advance_clock(START + HOUR_MS).await.unwrap();
 
     let answered = std::mem::take(&mut *agent.answered.lock().unwrap());
-    let codes: Vec<(&str, &str, &str)> = answered
-        .iter()
-        .map(|(title, tool, answer)| match answer {
-            Ok(_) => (title.as_str(), *tool, "done"),
-            Err(error) => (title.as_str(), *tool, error["code"].as_str().unwrap()),
+    // A child runs while its parent still does, so each is looked at by itself.
+    let of = |title: &str| -> Vec<(&str, &str)> {
+        let own = answered.iter().filter(|(other, ..)| other == title);
+        own.map(|(_, tool, answer)| match answer {
+            Ok(_) => (*tool, "done"),
+            Err(error) => (*tool, error["code"].as_str().unwrap()),
         })
-        .collect();
+        .collect()
+    };
     let mut title = "Read".to_owned();
     for generation in 0..=3 {
         let spreads = if generation < 3 { "done" } else { "quota_exceeded" };
         let expected = [
-            (title.as_str(), "job-cancel", "forbidden"),
-            (title.as_str(), "job-update", "forbidden"),
-            (title.as_str(), "job-create", spreads),
-            (title.as_str(), "job-update", "done"),
+            ("job-cancel", "forbidden"),
+            ("job-update", "forbidden"),
+            ("job-create", spreads),
+            ("job-update", "done"),
         ];
-        assert_eq!(codes[4 * generation..][..4], expected, "generation {generation}");
+        assert_eq!(of(&title), expected, "generation {generation}");
         title.push_str(" again");
     }
-    assert_eq!(codes.len(), 16, "it came to an end: {codes:?}");
+    assert_eq!(answered.len(), 16, "it came to an end: {answered:?}");
 
     let found = async |id: &str| {
         let by_id = json!({"job_id": id});
@@ -150,7 +152,11 @@ async fn a_misled_run_harms_no_other_job_and_its_spreading_ends() {
         (&rent["job"]["payload"], &rent["job"]["revision"]),
         (&json!("Pay it."), &json!(1))
     );
-    let child = answered[2].2.as_ref().unwrap()["job"]["job_id"].as_str().unwrap();
+    let (.., created) = answered
+        .iter()
+        .find(|(title, tool, _)| title == "Read" && *tool == "job-create")
+        .unwrap();
+    let child = created.as_ref().unwrap()["job"]["job_id"].as_str().unwrap();
     let child = found(child).await;
     assert_eq!(
         (&child["job"]["depth"], &child["job"]["children"]),
