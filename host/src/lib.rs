@@ -21,6 +21,7 @@ pub mod service;
 pub mod simulate;
 pub mod storage;
 pub mod tenants;
+pub mod visible;
 pub mod wit;
 
 /// The jobs component that this host was built with.

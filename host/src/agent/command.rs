@@ -68,7 +68,11 @@ impl Drop for Group {
 #[async_trait]
 impl Agent for Command {
     async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
-        let request = match serde_json::to_vec(&wire::Request::from(request)) {
+        let request = match wire::Request::new(request) {
+            Ok(request) => request,
+            Err(error) => return failure(ErrorClass::Transient, format!("no randomness: {error}")),
+        };
+        let request = match request.to_json() {
             Ok(request) => request,
             Err(error) => return failure(ErrorClass::Permanent, format!("request: {error}")),
         };

@@ -2,8 +2,10 @@
 
 pub mod builtin;
 pub mod command;
+mod fence;
 mod fetch;
 pub mod noop;
+mod prompt;
 pub mod wire;
 
 use std::sync::Arc;

@@ -40,6 +40,7 @@ pub(crate) fn request(payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 4_102_444_800_000,
         budget_left: None,
+        origin: None,
     }
 }
 

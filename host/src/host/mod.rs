@@ -214,6 +214,7 @@ impl Service for Host {
         match result.map_err(failed)? {
             Ok(effects) => Ok(effects.iter().map(effect_json).collect()),
             Err(ConversationError::Invalid(message)) => Err(error("invalid_argument", message)),
+            Err(ConversationError::Forbidden(message)) => Err(error("forbidden", message)),
             Err(ConversationError::NotFound(message)) => Err(error("not_found", message)),
             Err(ConversationError::Unavailable(message)) => Err(error("unavailable", message)),
         }

@@ -74,5 +74,6 @@ pub(super) fn request(run: &str, token: u64, payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 60_000,
         budget_left: None,
+        origin: None,
     }
 }
