@@ -85,7 +85,7 @@ pub fn to_create(world: &impl World, caller: &Caller) -> Result<Option<Running>,
             ErrorCode::Forbidden,
             format!(
                 "A run may create no jobs here: the one that calls may change its own job, {}, and nothing else. Say in \
-                 the run's output what is to be done. The operator allows more with the tenant's setting for runs.",
+                 the run's output what is to be done. The operator allows more with the tenant's limit `run_reach`.",
                 running.job.id
             ),
         )),
@@ -186,7 +186,7 @@ impl Running {
             ErrorCode::Forbidden,
             format!(
                 "“{}” ({}) is out of this run's reach: a run may change {may}. Ask the user to change the other one. The \
-                 operator allows more with the tenant's setting for runs.",
+                 operator allows more with the tenant's limit `run_reach`.",
                 job.spec.title, job.id
             ),
         )

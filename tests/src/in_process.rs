@@ -31,7 +31,7 @@ pub fn caller(agent: &str, user: &str) -> Caller {
 pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str) -> Host {
     let host = Host::builder()
         .storage(storage)
-        .agent(meanwhile::agent::from_setting(agent).unwrap())
+        .agent(meanwhile::agent::from_setting(agent, None).unwrap())
         .clock(clock)
         .component(meanwhile::COMPONENT)
         .build()

@@ -4,16 +4,15 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
-use meanwhile::agent::Agent;
+use meanwhile::agent::{Agent, Attempt};
 use meanwhile::clock::ManualClock;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{CallError, Service, Session};
 use meanwhile::storage::memory::MemoryStorage;
-use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use meanwhile::wit::types::{Caller, Usage};
 use meanwhile_tests::in_process;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 const START: i64 = 1_780_300_800_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -34,7 +33,8 @@ struct Misled {
 
 #[async_trait]
 impl Agent for Misled {
-    async fn run(&self, request: RunRequest, _stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let request = attempt.request;
         *self.last.lock().unwrap() = Some(request.caller.clone());
         if let (Some(host), Some(victim)) = (self.host.get(), self.victim.get()) {
             let spread = json!({

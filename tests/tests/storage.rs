@@ -73,7 +73,13 @@ mod sqlite {
         let path = folder.path().join("store.db");
         let store = SqliteStorage::open(&path).unwrap();
         let insert = unit(vec![], vec![Write::InsertJob(job("a", Some(10)))]);
-        assert_eq!(store.commit(TENANT, vec![insert]).await.unwrap(), vec![Ok(())]);
+        assert_eq!(
+            store
+                .commit(TENANT, Quota::UNLIMITED, vec![insert])
+                .await
+                .unwrap(),
+            vec![Ok(())]
+        );
         store.close().await;
         drop(store);
         let file = rusqlite::Connection::open(&path).unwrap();

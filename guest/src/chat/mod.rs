@@ -66,7 +66,7 @@ pub fn heard(world: &impl World, caller: &Caller, said: &Utterance) -> Heard<Vec
     if let Some(running) = running.filter(|running| !running.acts_for_user()) {
         let message = format!(
             "What is said in the chat is taken for the user's word; a run, of “{}”, may not say it. The operator allows \
-             it with the tenant's setting for runs.",
+             it with the tenant's limit `run_reach`.",
             running.job.spec.title
         );
         return Err(ConversationError::Forbidden(message));

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use tokio_util::sync::CancellationToken;
 
-use super::{Agent, answer, cancelled, cut, failure, fetch};
+use super::{Agent, Attempt, answer, cancelled, cut, failure, fetch};
 use crate::limits::OUTPUT_BYTES_MAX;
 use crate::visible::visible;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
@@ -64,7 +63,8 @@ impl Builtin {
 
 #[async_trait]
 impl Agent for Builtin {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let Attempt { request, stop, .. } = attempt;
         if request.task == Task::Judge {
             return failure(
                 ErrorClass::Permanent,
@@ -164,7 +164,9 @@ fn line_diff(before: &str, after: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::sample::{request, request_after};
+    use tokio_util::sync::CancellationToken;
+
+    use crate::agent::sample::{attempt, request, request_after};
     use axum::Router;
     use axum::http::StatusCode;
     use axum::response::Html;
@@ -181,7 +183,7 @@ mod tests {
     async fn run(request: RunRequest) -> Outcome {
         Builtin::new()
             .unwrap()
-            .run(request, CancellationToken::new())
+            .run(attempt(request, CancellationToken::new()))
             .await
     }
 

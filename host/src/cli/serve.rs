@@ -66,11 +66,12 @@ async fn host(
     settings: &ServeSettings,
     storage: Arc<dyn Storage>,
     registry: Arc<dyn Registry>,
+    url: Option<String>,
 ) -> anyhow::Result<Host> {
     let host = Host::builder()
         .storage(storage)
         .registry(registry)
-        .agent(agent::from_setting(&settings.agent)?)
+        .agent(agent::from_setting(&settings.agent, url)?)
         .clock(settings.clock.clock())
         .component(component(settings)?)
         .limits(settings.limits)
@@ -144,8 +145,10 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("`listen`: {} cannot be listened on", settings.listen))?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (storage, registry) = store(&settings)?;
-    let authenticator = Arc::new(authenticator(&settings, Arc::clone(&registry))?);
-    let host = host(&settings, storage, registry).await?;
+    let authenticator = authenticator(&settings, Arc::clone(&registry))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let host = host(&settings, storage, registry, Some(url)).await?;
+    let authenticator = Arc::new(authenticator.runs(host.run_tokens()));
     let router = crate::http::router(Arc::new(host.clone()), authenticator);
     tracing::info!(address = %listener.local_addr()?, "serving");
     // Streams that clients hold open must not hold up the end: the server is dropped, not waited for.
@@ -166,7 +169,7 @@ pub(super) async fn mcp(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log();
     let mut terminate = signal(SignalKind::terminate())?;
     let (storage, registry) = store(&settings)?;
-    let host = host(&settings, storage, registry).await?;
+    let host = host(&settings, storage, registry, None).await?;
     let served = tokio::select! {
         served = crate::mcp::serve_stdio(Arc::new(host.clone()), session(&settings)) => served,
         _ = terminate.recv() => Ok(()),
@@ -210,7 +213,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     tell("component", checked.map_err(|error| format!("{error:#}")));
     tell(
         "agent",
-        match agent::from_setting(&settings.agent) {
+        match agent::from_setting(&settings.agent, None) {
             Ok(agent) => agent.check().await,
             Err(error) => Err(error.to_string()),
         },

@@ -133,6 +133,7 @@ impl HostBuilder {
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
             owner,
             limits: self.limits,
+            tokens: Arc::default(),
             served: RwLock::default(),
             changes: tokio::sync::Mutex::default(),
             advancing: tokio::sync::Mutex::default(),

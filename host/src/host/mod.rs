@@ -35,7 +35,7 @@ use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, advance};
 use crate::service::{CallError, ClockReport, Figures, Service, Session};
 use crate::storage::{InboxEntry, Storage};
-use crate::tenants::{Registry, Scope, TenantCommand, TenantLimits};
+use crate::tenants::{Registry, RunTokens, Scope, TenantCommand, TenantLimits};
 use crate::wit::conversation::ConversationError;
 use crate::wit::runner::RunnerError;
 use crate::wit::storage::{MessageFilter, StorageError};
@@ -60,6 +60,7 @@ struct Shared {
     delivery: Arc<dyn Delivery>,
     owner: String,
     limits: TenantLimits,
+    tokens: Arc<RunTokens>,
     served: RwLock<BTreeMap<String, Served>>,
     /// Operators' changes, one at a time.
     changes: tokio::sync::Mutex<()>,
@@ -115,6 +116,13 @@ impl Host {
             tracing::warn!(%error, "leases were not released: they lapse by themselves");
         }
         shared.storage.close().await;
+    }
+
+    /// The tokens of the runs that execute here, for an
+    /// [`Authenticator`](crate::tenants::Authenticator).
+    #[must_use]
+    pub fn run_tokens(&self) -> Arc<RunTokens> {
+        Arc::clone(&self.0.tokens)
     }
 
     /// Moves a manual clock to `to`, and answers when everything that became due by then has been
@@ -223,6 +231,12 @@ impl Service for Host {
     async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError> {
         let runtime = self.runtime(session)?;
         check(session, Scope::JobsRun)?;
+        if session.caller.run.is_some() {
+            return Err(error(
+                "forbidden",
+                "that a limit was raised no run says: a person does",
+            ));
+        }
         let (cause, agent) = read_cure(&request)?;
         let result = runtime
             .component()

@@ -4,12 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
-use tokio_util::sync::CancellationToken;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Attempt};
 use crate::clock::Clock;
 use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, STOP_GRACE};
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::{ErrorClass, RunError, Usage};
 
 /// What is put where text was left out.
@@ -22,18 +21,15 @@ enum Ended {
 }
 
 /// Carries out an attempt to its end, whatever the agent does.
-pub(super) async fn carry_out(
-    agent: &dyn Agent,
-    clock: &dyn Clock,
-    request: RunRequest,
-    stop: CancellationToken,
-) -> Outcome {
+pub(super) async fn carry_out(agent: &dyn Agent, clock: &dyn Clock, mut attempt: Attempt) -> Outcome {
     let began = std::time::Instant::now();
     let began_at = clock.now();
-    let deadline = request.deadline;
+    let deadline = attempt.request.deadline;
+    let stop = attempt.stop.clone();
     // A child: the agent is told to stop at the deadline without the run counting as cancelled.
     let told = stop.child_token();
-    let mut work = pin!(AssertUnwindSafe(agent.run(request, told.clone())).catch_unwind());
+    attempt.stop = told.clone();
+    let mut work = pin!(AssertUnwindSafe(agent.run(attempt)).catch_unwind());
     let ended = tokio::select! {
         biased;
         result = &mut work => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Registry, Scopes, TokenHash, TokenRecord, token};
+use super::{Registry, RunTokens, Scopes, TokenHash, TokenRecord, token};
 use crate::clock::Clock;
 use crate::service::Session;
 use crate::wit::storage::StorageError;
@@ -31,6 +31,7 @@ pub struct Authenticator {
     /// Who calls without a token; none: nobody may.
     without_token: Option<Session>,
     operator: Option<TokenHash>,
+    runs: Option<Arc<RunTokens>>,
 }
 
 impl Authenticator {
@@ -42,7 +43,15 @@ impl Authenticator {
             clock,
             without_token: None,
             operator: None,
+            runs: None,
         }
+    }
+
+    /// Takes the tokens of a host's runs: see [`Host::run_tokens`](crate::host::Host::run_tokens).
+    #[must_use]
+    pub fn runs(mut self, tokens: Arc<RunTokens>) -> Self {
+        self.runs = Some(tokens);
+        self
     }
 
     /// Requests without a token are this caller's. Only for a host that nobody else can reach.
@@ -68,6 +77,10 @@ impl Authenticator {
             return self.without_token.clone().ok_or(Unauthenticated::Missing);
         };
         let token = bearer(authorization).ok_or(Unauthenticated::Invalid)?;
+        if RunTokens::is_runs(token) {
+            let session = self.runs.as_ref().and_then(|runs| runs.session(token));
+            return session.ok_or(Unauthenticated::Invalid);
+        }
         if let (Some(secret), Some(operator)) = (operator_secret(token), &self.operator) {
             return if token::matches(secret, operator) {
                 Ok(operator_session())

@@ -1,5 +1,6 @@
 //! Tenants: who they are, what each may use, and how a request proves whose it is.
 
+mod access;
 mod authenticator;
 mod commands;
 mod limits;
@@ -8,9 +9,10 @@ mod registry;
 mod scopes;
 pub mod token;
 
+pub use access::{RunAccess, RunTokens};
 pub use authenticator::{Authenticator, Unauthenticated, operator_secret, operator_token};
 pub use commands::{NewState, NewTenant, NewToken, TenantChanges, TenantCommand};
-pub use limits::{Allowance, LimitError, LimitOverrides, TenantLimits};
+pub use limits::{Allowance, LimitError, LimitOverrides, Reach, TenantLimits};
 pub use rate::RequestRate;
 pub use registry::{
     ComponentRecord, Registry, TenantRecord, TenantState, TokenHash, TokenRecord, is_tenant_name,
