@@ -195,6 +195,61 @@ pub const DELIVERY_BATCH: u32 = 256;
 /// Bytes of a request's body: a job with all its texts at their longest fits.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Connections open at once; more wait to be accepted. Half of the file descriptors that a process
+/// usually gets.
+pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Bytes of a request's head, and headers in it: the longest token and the headers of two proxies
+/// fit.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 << 10;
+pub const HTTP_HEADERS_MAX: usize = 64;
+
+/// Real time within which a request's head has arrived, counted from the connection's begin or from
+/// the answer before: so long an idle connection stays open.
+pub const HTTP_HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// Real time within which a request's body has arrived, all of it.
+pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Real time within which a request is answered once its body is there: a call that waits for its
+/// place, and computes as long as it may, is told so by the call's own limit.
+pub const HTTP_ANSWER_TIME: Duration = Duration::from_secs(45);
+
+/// Real time for which a client may take nothing of an answer that waits for it.
+pub const HTTP_WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// Real time for which requests under way hold up the host's end.
+pub const HTTP_CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// Wrong tokens of one address: as many at once, and as many again each minute.
+pub const WRONG_TOKENS_PER_MINUTE: u32 = 60;
+
+/// Addresses whose wrong tokens are counted; beyond them all others are counted as one.
+pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;
+
+/// For so long a browser asks no second time whether a page may call.
+pub const CORS_PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+// Access tokens of an authorization server.
+
+/// By how much its clock and ours may differ.
+pub const OAUTH_LEEWAY: Duration = Duration::from_secs(30);
+
+/// Real time that one of its documents may take, and bytes of one.
+pub const OAUTH_FETCH_TIME: Duration = Duration::from_secs(5);
+pub const OAUTH_DOCUMENT_BYTES_MAX: usize = 256 << 10;
+
+/// Its signing keys that are kept: more than one while they are exchanged.
+pub const OAUTH_KEYS_MAX: usize = 64;
+
+/// Keys older than this are fetched again; one that it withdrew is taken no longer than that.
+pub const OAUTH_KEYS_AGE: Duration = Duration::from_secs(600);
+
+/// A token of an unknown key has them fetched again at most this often, and where the last try
+/// failed, this often.
+pub const OAUTH_KEYS_INTERVAL: Duration = Duration::from_secs(30);
+pub const OAUTH_KEYS_RETRY: Duration = Duration::from_secs(5);
+
 // Simulations.
 
 /// Length of a simulation in days: ten years with their leap days.

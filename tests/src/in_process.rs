@@ -53,6 +53,12 @@ pub async fn client(host: &Host, caller: Caller) -> Client {
     let router = meanwhile::http::router(Arc::new(host.clone()), Arc::new(authenticator));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let bounds = meanwhile::http::Bounds::default();
+    tokio::spawn(meanwhile::http::serve(
+        listener,
+        router,
+        bounds,
+        std::future::pending(),
+    ));
     Client::new(&address)
 }

@@ -1,7 +1,9 @@
 //! What tests of several crates share.
 
+pub mod clients;
 pub mod given;
 pub mod in_process;
+pub mod issuer;
 pub mod scripted;
 pub mod served;
 pub mod sim;

@@ -25,7 +25,6 @@ use self::answers::{
     effect_json, error, failed, invalid, read_cure, read_utterance, status_word, storage_failed, unknown,
 };
 use self::components::Components;
-use self::operate::{check_operator, missing_scope};
 use self::serving::Served;
 use crate::agent::Agent;
 use crate::clock::Clock;
@@ -33,9 +32,9 @@ use crate::component::Component;
 use crate::contract;
 use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, advance};
-use crate::service::{CallError, ClockReport, Figures, Service, Session};
+use crate::service::{CallError, ClockReport, Figures, Service, Session, scopes_needed};
 use crate::storage::{InboxEntry, Storage};
-use crate::tenants::{Registry, RunTokens, Scope, TenantCommand, TenantLimits};
+use crate::tenants::{Registry, RunTokens, Scope, Scopes, TenantCommand, TenantLimits};
 use crate::wit::conversation::ConversationError;
 use crate::wit::runner::RunnerError;
 use crate::wit::storage::{MessageFilter, StorageError};
@@ -152,17 +151,8 @@ impl Host {
     }
 }
 
-/// What a call of the component needs.
-fn scope_of(interface: &str, function: &str) -> Scope {
-    let writes = interface == "tools" && !function.starts_with("job-retrieval");
-    if writes { Scope::JobsWrite } else { Scope::JobsRead }
-}
-
 fn check(session: &Session, scope: Scope) -> Result<(), CallError> {
-    if session.scopes.has(scope) {
-        return Ok(());
-    }
-    Err(missing_scope(scope))
+    session.check(Scopes::NONE.with(scope))
 }
 
 #[async_trait]
@@ -175,13 +165,7 @@ impl Service for Host {
         arguments: Value,
     ) -> Result<Value, CallError> {
         let runtime = self.runtime(session)?;
-        check(session, scope_of(interface, function))?;
-        if arguments
-            .get("run_now")
-            .is_some_and(|now| *now != Value::Bool(false))
-        {
-            check(session, Scope::JobsRun)?;
-        }
+        session.check(scopes_needed(interface, function, &arguments))?;
         let typed = contract::function(interface, function).ok_or_else(|| unknown(interface, function))?;
         let request = if (interface, function) == ("directory", "run") {
             // The one function that takes an id instead of a record.
@@ -298,7 +282,7 @@ impl Service for Host {
     }
 
     async fn advance_clock(&self, session: &Session, to: Instant) -> Result<Option<ClockReport>, CallError> {
-        check_operator(session.scopes)?;
+        check(session, Scope::TenantsAdmin)?;
         Ok(Self::advance_clock(self, to).await)
     }
 
@@ -337,13 +321,17 @@ impl Service for Host {
         Ok(figures)
     }
 
+    fn serves(&self, tenant: &str) -> bool {
+        self.served().contains_key(tenant)
+    }
+
     fn admit(&self, tenant: &str) -> Result<(), Duration> {
         let rate = self.served().get(tenant).map(|served| Arc::clone(&served.rate));
         rate.map_or(Ok(()), |rate| rate.admit())
     }
 
     async fn operate(&self, session: &Session, command: TenantCommand) -> Result<Value, CallError> {
-        check_operator(session.scopes)?;
+        check(session, Scope::TenantsAdmin)?;
         self.command(command).await
     }
 }
