@@ -74,7 +74,9 @@ pub struct PollEnd {
     pub claims: Vec<JobToken>,
 }
 
-/// The component, compiled and linked. Cheap to share.
+/// The component, compiled and linked. Cheap to share: clones are the same component, with one pool of
+/// instances for all of them.
+#[derive(Clone)]
 pub struct Component {
     pre: InstancePre<CallState>,
     slots: Arc<Semaphore>,

@@ -44,6 +44,7 @@ pub struct HostBuilder {
     clock: Option<Arc<dyn Clock>>,
     delivery: Option<Arc<dyn Delivery>>,
     component: Option<Vec<u8>>,
+    compiled: Option<Component>,
     parallel_runs: Option<u32>,
     owner: Option<String>,
 }
@@ -82,6 +83,14 @@ impl HostBuilder {
         self
     }
 
+    /// A component that is compiled already, in place of its bytes: several hosts in one process
+    /// share the work of compiling it.
+    #[must_use]
+    pub fn compiled(mut self, component: Component) -> Self {
+        self.compiled = Some(component);
+        self
+    }
+
     /// Runs that may execute at the same time; at least 1.
     #[must_use]
     pub fn parallel_runs(mut self, runs: u32) -> Self {
@@ -103,19 +112,15 @@ impl HostBuilder {
     pub async fn build(self) -> Result<Host, BuildError> {
         let storage = self.storage.ok_or(BuildError::Missing("storage"))?;
         let agent = self.agent.ok_or(BuildError::Missing("agent"))?;
-        let bytes = self.component.ok_or(BuildError::Missing("component"))?;
         let owner = match self.owner {
             Some(owner) => owner,
             None => format!("host_{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?),
         };
-        let load = move || {
-            let engine = crate::engine::engine().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
-            Ok::<_, BuildError>(Component::load(&engine, &bytes)?)
+        let component = match (self.compiled, self.component) {
+            (Some(compiled), _) => compiled,
+            (None, Some(bytes)) => compile(bytes).await?,
+            (None, None) => return Err(BuildError::Missing("component")),
         };
-        // Compiling takes a good part of a second: not on a thread that serves.
-        let component = tokio::task::spawn_blocking(load)
-            .await
-            .map_err(|error| BuildError::Engine(error.to_string()))??;
         let runtime = Runtime::new(Parts {
             component,
             storage,
@@ -128,6 +133,17 @@ impl HostBuilder {
         });
         Ok(Host { runtime })
     }
+}
+
+/// Compiling takes a good part of a second: not on a thread that serves.
+async fn compile(bytes: Vec<u8>) -> Result<Component, BuildError> {
+    let load = move || {
+        let engine = crate::engine::engine().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+        Ok::<_, BuildError>(Component::load(&engine, &bytes)?)
+    };
+    tokio::task::spawn_blocking(load)
+        .await
+        .map_err(|error| BuildError::Engine(error.to_string()))?
 }
 
 /// A host: storage, clock, agent and component, with the loop between them.

@@ -1,0 +1,181 @@
+"""A host of the jobs component: a SQLite file, an agent, the loop. It is spoken to in lines of JSON,
+see ../README.md. Usage: host.py COMPONENT STORE [INSTANT]"""
+import json
+import math
+import queue
+import secrets
+import sqlite3
+import sys
+import threading
+import time
+
+from storage import LEASE_MS, Refused, Storage
+from values import Variant, from_json, to_json
+from wasmtime import Config, Engine, Store, WasmtimeError
+from wasmtime.component import Component, Linker
+
+PARALLEL_RUNS = 5
+IDLE_LOOK_MS = 30_000
+
+
+def outcome(status, output, error=None):
+    usage = {"tokens-in": 0, "tokens-out": 0, "cost-usd": 0.0, "tool-calls": 0, "seconds": 0.0}
+    return {"status": status, "output": output, "error": error, "usage": usage, "journal": []}
+
+
+def failed(kind, message):
+    return outcome("failed", "", {"class": kind, "message": message})
+
+
+def agent(payload, attempt):
+    """Carries out a run: the output is the payload, unless that begins with a word that says how it ends."""
+    match payload.split():
+        case ["fail", kind, *_]:
+            return failed(kind, payload)
+        case ["ask", *_]:
+            return outcome("needs-input", payload)
+        case ["flaky", attempts, *_] if attempt <= int(attempts):
+            return failed("transient", payload)
+        case ["hang", attempts, *_] if attempt <= int(attempts):
+            return None  # it goes on, and on
+    return outcome("ok", payload)
+
+
+class Host:
+    def __init__(self, component, store, instant=None):
+        self.instant = instant and int(instant)  # none: the machine's clock
+        self.storage = Storage(store, self.now)
+        self.live = {}  # what was submitted and is not settled, by run
+        self.interrupt = None  # what a test wants to happen in the middle of a call, before it commits
+        config = Config()
+        config.cache = True
+        self.engine = Engine(config)
+        self.component = Component.from_file(self.engine, component)
+        self.linker = Linker(self.engine)
+        self.offer("meanwhile:jobs/storage@0.1.0", self.storage.imports() | {"commit": self.commit})
+        self.offer("meanwhile:jobs/timers@0.1.0", {"arm": lambda at: None})  # the loop looks before it sleeps
+        pipeline = {"submit": self.submit, "cancel": self.cancel, "can-judge": lambda: False}
+        self.offer("meanwhile:jobs/agent-pipeline@0.1.0", pipeline)
+        self.offer("wasi:random/random@0.2.6", {"get-random-u64": lambda: secrets.randbits(64)})
+        present = lambda: {"seconds": self.now() // 1000, "nanoseconds": self.now() % 1000 * 1_000_000}
+        self.offer("wasi:clocks/wall-clock@0.2.6", {"now": present})
+
+    def offer(self, interface, functions):
+        def spoken(work):
+            def answer(_store, *given):
+                try:
+                    return from_json(work(*map(to_json, given)))
+                except Refused as error:
+                    return from_json(error.variant)
+                except sqlite3.Error as error:
+                    return Variant("unavailable", str(error))
+            return answer
+        with self.linker.root() as root, root.add_instance(interface) as instance:
+            for name, work in functions.items():
+                instance.add_func(name, spoken(work))
+
+    def now(self):
+        return time.time_ns() // 1_000_000 if self.instant is None else self.instant
+
+    def until(self, at):
+        if self.instant is None:
+            time.sleep((at - self.now()) / 1000)
+        else:
+            self.instant = at
+
+    def commit(self, units):
+        if self.interrupt:
+            self.interrupt()
+        return self.storage.commit(units)
+
+    def submit(self, requests):
+        for request in requests:
+            known = self.live.get(request["run-id"])
+            if not known or known["token"] < request["token"]:
+                self.live[request["run-id"]] = request | {"outcome": agent(request["payload"], request["attempt"])}
+
+    def cancel(self, run):
+        if run in self.live:
+            self.live[run]["outcome"] = self.live[run]["outcome"] or outcome("cancelled", "")
+
+    def call(self, path, parameters):
+        """Calls an export, in an instance of its own."""
+        store = Store(self.engine)
+        instance = self.linker.instantiate(store, self.component)
+        face = instance.get_export_index(store, f"meanwhile:jobs/{path[0]}@0.1.0")
+        function = instance.get_func(store, instance.get_export_index(store, path[1], face))
+        try:
+            answer = to_json(function(store, *map(from_json, parameters)))
+        except WasmtimeError as error:
+            return {"trap": str(error)}
+        match answer:  # a result is a variant where both of its sides are records, else the bare value
+            case {"tag": "ok" | "err" as side, "val": value}:
+                return {side: value}
+            case {"tag": _} | str():
+                return {"err": answer}
+        return {"ok": answer}
+
+    def work(self):
+        """Settles what ended and polls, until nothing is due."""
+        while True:
+            for run in self.live.values():
+                if run["deadline"] <= self.now():
+                    run["outcome"] = run["outcome"] or failed("transient", "timed out")
+            ended = [run for run in self.live.values() if run["outcome"]]
+            if ended:
+                if "ok" not in self.call(["runner", "settle"], [ended]):
+                    return
+                for run in ended:
+                    del self.live[run["run-id"]]
+            elif self.storage.next_due() > self.now() or not self.poll():
+                self.storage.run("deliver")
+                return
+
+    def poll(self):
+        return self.call(["runner", "poll"], [PARALLEL_RUNS - len(self.live)]).get("ok", {}).get("claimed")
+
+    def advance(self, to):
+        """Works until then, going from one instant at which something is due to the next."""
+        self.work()
+        while self.now() < to:
+            for run in self.live.values():  # they must not look dead because time jumps
+                self.storage.run("renew", job=run["job-id"], token=run["token"], until=to + LEASE_MS)
+            ahead = [self.storage.next_due(), *(run["deadline"] for run in self.live.values())]
+            self.until(min(to, *(at for at in ahead if at > self.now()), math.inf))
+            self.work()
+
+    def answer(self, step):
+        told = {}
+
+        def interrupt():
+            self.interrupt = None
+            told["meanwhile"] = self.call(step["meanwhile"]["call"], step["meanwhile"]["arguments"])
+
+        self.interrupt = interrupt if "meanwhile" in step else None
+        if "call" in step:
+            return self.call(step["call"], step["arguments"]) | told
+        return {"ok": self.advance(step["advance_to"]) if "advance_to" in step else self.storage.read("inbox")} | told
+
+
+def read(lines):
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put(None)
+
+
+def main():
+    host, lines = Host(*sys.argv[1:]), queue.Queue()
+    threading.Thread(target=read, args=[lines], daemon=True).start()
+    while True:
+        host.work()
+        wait = max(0, min(IDLE_LOOK_MS, host.storage.next_due() - host.now())) / 1000
+        try:
+            line = lines.get(timeout=wait if host.instant is None else None)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        print(json.dumps(host.answer(json.loads(line))), flush=True)
+
+
+main()

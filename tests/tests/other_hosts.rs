@@ -1,0 +1,66 @@
+//! The stories of `tests/hosts/stories`, told to our own host and to those in other languages. What
+//! the latter need is installed by `tests/setup/other-hosts`.
+#![allow(clippy::unwrap_used)]
+
+use meanwhile_tests::stories::{self, Foreign, Ours, Store};
+
+macro_rules! stories {
+    ($($name:ident)*) => {
+        #[test]
+        fn every_story_is_told() {
+            let mut told = [$(stringify!($name)),*].map(str::to_owned);
+            told.sort();
+            assert_eq!(stories::titles(), told);
+        }
+
+        mod in_memory {
+            use super::*;
+            $(#[test] fn $name() { stories::run(stringify!($name), |now| Ours::begin(Store::memory(), now)); })*
+        }
+
+        mod on_sqlite {
+            use super::*;
+            $(#[test] fn $name() { stories::run(stringify!($name), |now| Ours::begin(Store::sqlite(), now)); })*
+        }
+
+        mod on_node {
+            use super::*;
+            $(
+                #[test]
+                #[ignore = "needs tests/setup/other-hosts"]
+                fn $name() { stories::run(stringify!($name), |now| Foreign::begin(stories::node, now)); }
+            )*
+        }
+
+        mod on_python {
+            use super::*;
+            $(
+                #[test]
+                #[ignore = "needs tests/setup/other-hosts"]
+                fn $name() { stories::run(stringify!($name), |now| Foreign::begin(stories::python, now)); }
+            )*
+        }
+    };
+}
+
+stories! {
+    a_crash_repeats_the_attempt_not_the_slot
+    a_fact_is_told_once
+    a_late_result_changes_nothing
+    a_one_off_runs_once_when_it_is_due
+    a_person_and_the_clock_meet_on_one_job
+    a_question_waits_for_its_answer
+    a_schedule_is_explained_before_it_is_made
+    an_attempt_ends_at_its_deadline
+    an_ongoing_job_ends_when_its_goal_is_met
+    an_update_changes_what_it_names
+    failures_are_retried_by_their_class
+    jobs_are_found_by_their_words
+    many_jobs_are_due_at_once
+    pause_and_cancel_win
+    prerequisites_release_what_waits_for_them
+    repeating_jobs_keep_to_their_slots
+    the_same_request_twice_is_one_job
+    two_callers_meet_on_one_job
+    what_is_wrong_is_refused_by_field
+}
