@@ -2,7 +2,23 @@
 //! the latter need is installed by `tests/setup/other-hosts`.
 #![allow(clippy::unwrap_used)]
 
-use meanwhile_tests::stories::{self, Foreign, Ours, Store};
+use chrono::{TimeDelta, Utc};
+use meanwhile_tests::stories::{self, Call, Foreign, Host, Ours, Store};
+use serde_json::json;
+
+/// What is due in a second is done when the host says that the second is over.
+fn runs_in_a_second(mut host: impl Host) {
+    let due = Utc::now() + TimeDelta::seconds(1);
+    let create = Call {
+        interface: "tools".into(),
+        function: "job-create".into(),
+        caller: json!({ "agent": "assistant", "user": "ana" }),
+        with: json!({ "title": "Soon", "payload": "Done.", "trigger_config": { "run_at": due.to_rfc3339() } }),
+    };
+    host.call(&create, None).answer.unwrap();
+    host.advance_to(due.timestamp_millis() + 1, None).answer.unwrap();
+    assert_eq!(host.inbox()[0]["text"], "Done.");
+}
 
 macro_rules! stories {
     ($($name:ident)*) => {
@@ -25,6 +41,11 @@ macro_rules! stories {
 
         mod on_node {
             use super::*;
+
+            #[test]
+            #[ignore = "needs tests/setup/other-hosts"]
+            fn it_lives_by_the_machines_clock() { runs_in_a_second(Foreign::by_the_machines_clock(stories::node)); }
+
             $(
                 #[test]
                 #[ignore = "needs tests/setup/other-hosts"]
@@ -34,6 +55,11 @@ macro_rules! stories {
 
         mod on_python {
             use super::*;
+
+            #[test]
+            #[ignore = "needs tests/setup/other-hosts"]
+            fn it_lives_by_the_machines_clock() { runs_in_a_second(Foreign::by_the_machines_clock(stories::python)); }
+
             $(
                 #[test]
                 #[ignore = "needs tests/setup/other-hosts"]

@@ -1,16 +1,14 @@
 """A host of the jobs component: a SQLite file, an agent, the loop. It is spoken to in lines of JSON,
 see ../README.md. Usage: host.py COMPONENT STORE [INSTANT]"""
 import json
-import math
-import queue
 import secrets
+import select
 import sqlite3
 import sys
-import threading
 import time
 
-from storage import LEASE_MS, Refused, Storage
-from values import Variant, from_json, to_json
+from storage import LEASE_MS, Storage
+from values import from_json, to_json
 from wasmtime import Config, Engine, Store, WasmtimeError
 from wasmtime.component import Component, Linker
 
@@ -18,25 +16,25 @@ PARALLEL_RUNS = 5
 IDLE_LOOK_MS = 30_000
 
 
-def outcome(status, output, error=None):
+def outcome(status, output="", error=None):
     usage = {"tokens-in": 0, "tokens-out": 0, "cost-usd": 0.0, "tool-calls": 0, "seconds": 0.0}
     return {"status": status, "output": output, "error": error, "usage": usage, "journal": []}
 
 
 def failed(kind, message):
-    return outcome("failed", "", {"class": kind, "message": message})
+    return outcome("failed", error={"class": kind, "message": message})
 
 
 def agent(payload, attempt):
     """Carries out a run: the output is the payload, unless that begins with a word that says how it ends."""
     match payload.split():
-        case ["fail", kind, *_]:
+        case ["fail", kind]:
             return failed(kind, payload)
         case ["ask", *_]:
             return outcome("needs-input", payload)
-        case ["flaky", attempts, *_] if attempt <= int(attempts):
+        case ["flaky", attempts] if attempt <= int(attempts):
             return failed("transient", payload)
-        case ["hang", attempts, *_] if attempt <= int(attempts):
+        case ["hang", attempts] if attempt <= int(attempts):
             return None  # it goes on, and on
     return outcome("ok", payload)
 
@@ -65,10 +63,8 @@ class Host:
             def answer(_store, *given):
                 try:
                     return from_json(work(*map(to_json, given)))
-                except Refused as error:
-                    return from_json(error.variant)
                 except sqlite3.Error as error:
-                    return Variant("unavailable", str(error))
+                    return from_json({"tag": "unavailable", "val": str(error)})
             return answer
         with self.linker.root() as root, root.add_instance(interface) as instance:
             for name, work in functions.items():
@@ -79,7 +75,7 @@ class Host:
 
     def until(self, at):
         if self.instant is None:
-            time.sleep((at - self.now()) / 1000)
+            time.sleep(max(0, at - self.now()) / 1000)
         else:
             self.instant = at
 
@@ -90,13 +86,12 @@ class Host:
 
     def submit(self, requests):
         for request in requests:
-            known = self.live.get(request["run-id"])
-            if not known or known["token"] < request["token"]:
+            if self.live.get(request["run-id"], {"token": -1})["token"] < request["token"]:
                 self.live[request["run-id"]] = request | {"outcome": agent(request["payload"], request["attempt"])}
 
     def cancel(self, run):
         if run in self.live:
-            self.live[run]["outcome"] = self.live[run]["outcome"] or outcome("cancelled", "")
+            self.live[run]["outcome"] = self.live[run]["outcome"] or outcome("cancelled")
 
     def call(self, path, parameters):
         """Calls an export, in an instance of its own."""
@@ -108,7 +103,7 @@ class Host:
             answer = to_json(function(store, *map(from_json, parameters)))
         except WasmtimeError as error:
             return {"trap": str(error)}
-        match answer:  # a result is a variant where both of its sides are records, else the bare value
+        match answer:  # a result is a variant where both of its sides are records, else a bare value
             case {"tag": "ok" | "err" as side, "val": value}:
                 return {side: value}
             case {"tag": _} | str():
@@ -122,26 +117,24 @@ class Host:
                 if run["deadline"] <= self.now():
                     run["outcome"] = run["outcome"] or failed("transient", "timed out")
             ended = [run for run in self.live.values() if run["outcome"]]
-            if ended:
-                if "ok" not in self.call(["runner", "settle"], [ended]):
-                    return
-                for run in ended:
-                    del self.live[run["run-id"]]
-            elif self.storage.next_due() > self.now() or not self.poll():
+            if ended and "ok" not in self.call(["runner", "settle"], [ended]):
+                return
+            for run in ended:
+                del self.live[run["run-id"]]
+            free = PARALLEL_RUNS - len(self.live)
+            due = self.storage.next_due() <= self.now()
+            polled = self.call(["runner", "poll"], [free]) if due and not ended else {}
+            if not ended and not polled.get("ok", {}).get("claimed"):
                 self.storage.run("deliver")
                 return
 
-    def poll(self):
-        return self.call(["runner", "poll"], [PARALLEL_RUNS - len(self.live)]).get("ok", {}).get("claimed")
-
     def advance(self, to):
         """Works until then, going from one instant at which something is due to the next."""
-        self.work()
         while self.now() < to:
             for run in self.live.values():  # they must not look dead because time jumps
                 self.storage.run("renew", job=run["job-id"], token=run["token"], until=to + LEASE_MS)
             ahead = [self.storage.next_due(), *(run["deadline"] for run in self.live.values())]
-            self.until(min(to, *(at for at in ahead if at > self.now()), math.inf))
+            self.until(min([to, *(at for at in ahead if at > self.now())]))
             self.work()
 
     def answer(self, step):
@@ -156,26 +149,17 @@ class Host:
             return self.call(step["call"], step["arguments"]) | told
         return {"ok": self.advance(step["advance_to"]) if "advance_to" in step else self.storage.read("inbox")} | told
 
-
-def read(lines):
-    for line in sys.stdin:
-        lines.put(line)
-    lines.put(None)
-
-
-def main():
-    host, lines = Host(*sys.argv[1:]), queue.Queue()
-    threading.Thread(target=read, args=[lines], daemon=True).start()
-    while True:
-        host.work()
-        wait = max(0, min(IDLE_LOOK_MS, host.storage.next_due() - host.now())) / 1000
-        try:
-            line = lines.get(timeout=wait if host.instant is None else None)
-        except queue.Empty:
-            continue
-        if line is None:
-            return
-        print(json.dumps(host.answer(json.loads(line))), flush=True)
+    def serve(self, lines):
+        while True:
+            self.work()
+            idle = max(0, min(IDLE_LOOK_MS, self.storage.next_due() - self.now())) / 1000
+            if not select.select([lines], [], [], idle if self.instant is None else None)[0]:
+                continue
+            line = lines.readline()
+            if not line:
+                return
+            print(json.dumps(self.answer(json.loads(line))), flush=True)
 
 
-main()
+# Unbuffered: a line that was not read yet is seen by `select`.
+Host(*sys.argv[1:]).serve(open(0, "rb", buffering=0))

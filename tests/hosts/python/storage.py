@@ -1,4 +1,7 @@
-"""The import `storage`: the statements of ../storage.sql, and a savepoint for each unit of work."""
+"""The import `storage`: the statements of ../storage.sql, and a savepoint for each unit of work.
+
+Its functions take and give JSON. An error is its variant, given in the answer's place: wasmtime
+takes a result's ok and error as bare values where their Python types differ."""
 import json
 import math
 import pathlib
@@ -8,13 +11,6 @@ import sqlite3
 LEASE_MS = 30_000
 # What it means that a write changed no row, where that is no success.
 REFUSED = {"update-job": "stale", "update-run": "stale", "insert-run": "duplicate-slot"}
-
-
-class Refused(Exception):
-    """An error of the contract."""
-
-    def __init__(self, tag, val=None):
-        self.variant = {"tag": tag, "val": val}
 
 
 class Storage:
@@ -34,7 +30,6 @@ class Storage:
         return json.loads(self.run(name, **values).fetchone()[0])
 
     def imports(self):
-        """The functions of the interface, from JSON to JSON."""
         return {
             "get-jobs": lambda ids: self.read("get-jobs", ids=ids),
             "get-runs": lambda ids: self.read("get-runs", ids=ids),
@@ -50,7 +45,7 @@ class Storage:
 
     def find(self, filter, page, match=None, ranked=False):
         if not re.fullmatch(r"\d*", page.get("cursor", "")):
-            raise Refused("bad-cursor")
+            return {"tag": "bad-cursor"}
         return self.read("find-jobs", filter=filter, page=page, match=match, ranked=ranked)
 
     def search(self, query):
@@ -69,14 +64,8 @@ class Storage:
     def unit(self, unit):
         """All of a unit's writes, or none: then answers why."""
         self.db.execute("SAVEPOINT unit")
-        refusal = None
         try:
-            if not all(self.run(guard["tag"], guard=guard["val"]).fetchone() for guard in unit["guards"]):
-                raise Refused("stale")
-            for write in unit["writes"]:
-                self.write(write["tag"], write["val"])
-        except Refused as error:
-            refusal = error.variant
+            refusal = self.refusal(unit)
         except sqlite3.IntegrityError as error:
             refusal = {"tag": "forbidden", "val": str(error)}
         if refusal:
@@ -84,14 +73,16 @@ class Storage:
         self.db.execute("RELEASE unit")
         return refusal
 
-    def next_due(self):
-        """From when on there is something to claim."""
-        return self.run("next-due").fetchone()[0] or math.inf
+    def refusal(self, unit):
+        for guard in unit["guards"]:
+            if not self.run(guard["tag"], guard=guard["val"]).fetchone():
+                return {"tag": "stale"}
+        for tag, write in ((write["tag"], write["val"]) for write in unit["writes"]):
+            unchanged = self.run(tag, write=write).rowcount == 0
+            if unchanged and tag == "insert-job":
+                return {"tag": "duplicate-key", "val": self.run("key-holder", write=write).fetchone()[0]}
+            if unchanged and tag in REFUSED:
+                return {"tag": REFUSED[tag]}
 
-    def write(self, tag, write):
-        if self.run(tag, write=write).rowcount > 0:
-            return
-        if tag == "insert-job":
-            raise Refused("duplicate-key", self.run("key-holder", write=write).fetchone()[0])
-        if tag in REFUSED:
-            raise Refused(REFUSED[tag])
+    def next_due(self):
+        return self.run("next-due").fetchone()[0] or math.inf

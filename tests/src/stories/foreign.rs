@@ -42,14 +42,42 @@ impl Foreign {
     /// When it cannot be started.
     #[must_use]
     pub fn begin(command: fn() -> Command, instant: i64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::new(command, Some(instant))
+    }
+
+    /// Starts a host whose clock is the machine's.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn by_the_machines_clock(command: fn() -> Command) -> Self {
+        Self::new(command, None)
+    }
+
+    fn new(command: fn() -> Command, instant: Option<i64>) -> Self {
         let mut host = Self {
             command,
-            folder,
+            folder: tempfile::tempdir().unwrap(),
             life: None,
         };
-        super::Host::crash(&mut host, instant);
+        host.start(instant);
         host
+    }
+
+    fn start(&mut self, instant: Option<i64>) {
+        let mut child = (self.command)()
+            .arg(self.folder.path().join("jobs.db"))
+            .args(instant.map(|instant| instant.to_string()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (say, hear) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        self.life = Some(Life {
+            child,
+            say,
+            hear: BufReader::new(hear),
+        });
     }
 
     fn tell(&mut self, line: &Value) -> Value {
@@ -102,19 +130,7 @@ impl Host for Foreign {
 
     fn crash(&mut self, instant: i64) {
         self.life = None;
-        let mut child = (self.command)()
-            .arg(self.folder.path().join("jobs.db"))
-            .arg(instant.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (say, hear) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        self.life = Some(Life {
-            child,
-            say,
-            hear: BufReader::new(hear),
-        });
+        self.start(Some(instant));
     }
 }
 
