@@ -70,6 +70,7 @@ macro_rules! stories {
 }
 
 stories! {
+    a_cancelled_run_makes_room
     a_crash_repeats_the_attempt_not_the_slot
     a_fact_is_told_once
     a_late_result_changes_nothing

@@ -19,8 +19,9 @@ const usage = { 'tokens-in': 0, 'tokens-out': 0, 'cost-usd': 0, 'tool-calls': 0,
 const outcome = (status, output, error) => ({ status, output, error, usage, journal: [] });
 const failed = (kind, message) => outcome('failed', '', { class: kind, message });
 /** Carries out a run: the output is the payload, unless that begins with a word that says how it ends. */
-function agent({ payload, attempt }) {
+function agent({ payload, attempt, dependencies, 'unread-replies': replies }) {
   const [word, argument] = payload.split(' ');
+  if (word === 'echo') return outcome('ok', [...dependencies.map((it) => it.output), ...replies].join(' ') || 'nothing');
   if (word === 'fail') return failed(argument, payload);
   if (word === 'ask') return outcome('needs-input', payload);
   if (word === 'flaky' && attempt <= argument) return failed('transient', payload);

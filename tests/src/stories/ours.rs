@@ -82,6 +82,7 @@ impl Door {
             caller: serde_json::from_value(call.caller.clone()).unwrap(),
         };
         let answer = match (call.interface.as_str(), call.function.as_str()) {
+            ("runner", "poll") => return Ok(self.poll(&with).await),
             ("runner", "settle") => return Ok(self.settle(&with).await),
             ("runner", "cured") => host.cured(&session, with).await.map(Value::from),
             ("conversation", "heard") => host.heard(&session, with).await,
@@ -96,16 +97,26 @@ impl Door {
         answer.map_err(|error| error.0)
     }
 
-    /// `runner.settle` as another host on the same rows would call it: ours calls it by itself.
-    async fn settle(&self, finished: &Value) -> Value {
-        let context = Arc::new(TenantContext {
+    /// Another host on the same rows: ours makes the calls of `runner` by itself.
+    fn elsewhere(&self) -> Arc<TenantContext> {
+        Arc::new(TenantContext {
             tenant: LOCAL_TENANT.to_owned(),
             owner: "another host".to_owned(),
             storage: self.storage.clone(),
             clock: self.clock.clone(),
             outlet: Arc::new(NoOutlet),
             random: Arc::new(SystemRandom),
-        });
+        })
+    }
+
+    async fn poll(&self, limit: &Value) -> Value {
+        let limit = u32::try_from(limit.as_u64().unwrap()).unwrap();
+        let end = self.host.component().poll(&self.elsewhere(), limit).await;
+        let report = end.result.unwrap().unwrap();
+        json!({ "claimed": report.claimed, "started": report.started, "conflicts": report.conflicts })
+    }
+
+    async fn settle(&self, finished: &Value) -> Value {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let finished = finished.as_array().unwrap().iter().map(|run| FinishedRun {
             run_id: text(&run["run_id"]),
@@ -118,7 +129,7 @@ impl Door {
         let report = self
             .host
             .component()
-            .settle(&context, &finished)
+            .settle(&self.elsewhere(), &finished)
             .await
             .unwrap()
             .unwrap();
@@ -302,6 +313,16 @@ impl Agent for Spoken {
                 "auth" => ErrorClass::Auth,
                 _ => ErrorClass::Permanent,
             }),
+            "echo" => {
+                let outputs = request.dependencies.iter().filter_map(|it| it.output.clone());
+                let heard: Vec<String> = outputs.chain(request.unread_replies.iter().cloned()).collect();
+                let heard = if heard.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    heard.join(" ")
+                };
+                outcome(OutcomeStatus::Ok, &heard)
+            }
             "ask" => outcome(OutcomeStatus::NeedsInput, &request.payload),
             "flaky" if early() => failed(ErrorClass::Transient),
             "hang" if early() => {
