@@ -1,9 +1,7 @@
 -- `storage` (wit/storage.wit) in SQLite: what the hosts in every language say to it, each statement
--- under its name. Rows, parameters and answers are records of the contract, as JSON in the WIT's
--- spelling; a read gives its whole answer as one `body`.
+-- under its name. Bodies and parameters are values of the contract, as JSON in the WIT's spelling.
 /* schema */
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL; -- what was answered survives the loss of power
+PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; -- what was answered survives the loss of power
 CREATE TABLE IF NOT EXISTS jobs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, -- seq: the order of creation
   token INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0, -- of the latest claim
@@ -23,8 +21,7 @@ CREATE TABLE IF NOT EXISTS messages (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, id TEXT AS (body ->> 'id') UNIQUE,
   once_key TEXT AS (body ->> 'once-key') UNIQUE, job TEXT AS (body ->> 'job'), user TEXT AS (body ->> 'user'),
   kind TEXT AS (body ->> 'kind'), delivery TEXT AS (body ->> 'delivery'));
-CREATE TABLE IF NOT EXISTS changes (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, job TEXT AS (body ->> 'job'));
+CREATE TABLE IF NOT EXISTS changes (seq INTEGER PRIMARY KEY, body TEXT NOT NULL, job TEXT AS (body ->> 'job'));
 CREATE INDEX IF NOT EXISTS changes_of ON changes (job);
 CREATE VIRTUAL TABLE IF NOT EXISTS job_text USING fts5 (title, description, payload, tokenize = 'porter unicode61');
 CREATE TRIGGER IF NOT EXISTS text_written AFTER INSERT ON jobs BEGIN
@@ -49,8 +46,7 @@ END;
 /* update-run */ UPDATE runs SET body = :write WHERE id = :write ->> 'id'
 /* put-edge */ INSERT INTO edges (body) VALUES (:write)
   ON CONFLICT (dependent, prerequisite) DO UPDATE SET body = excluded.body
-/* delete-edge */ DELETE FROM edges
-  WHERE dependent = :write ->> 'dependent' AND prerequisite = :write ->> 'prerequisite'
+/* delete-edge */ DELETE FROM edges WHERE dependent = :write ->> 'dependent' AND prerequisite = :write ->> 'prerequisite'
 /* insert-message */ INSERT INTO messages (body) VALUES (:write) ON CONFLICT (once_key) DO NOTHING
 /* update-message */ UPDATE messages SET body = json_set(body, '$.delivery', :write ->> 'delivery')
   WHERE id = :write ->> 'id' AND delivery <> 'read'
@@ -64,8 +60,8 @@ END;
 /* renew */ UPDATE jobs SET lease_until = :until WHERE id = :job AND token = :token
 /* next-due */ SELECT min(max(due_at, lease_until)) AS due FROM jobs WHERE due_at IS NOT NULL
 -- Reads. What a filter leaves out, or an empty list, does not narrow.
-/* get-jobs */ SELECT json_group_array(json((SELECT body FROM jobs WHERE id = value))) AS body FROM json_each(:ids)
-/* get-runs */ SELECT json_group_array(json((SELECT body FROM runs WHERE id = value))) AS body FROM json_each(:ids)
+/* get-jobs */ SELECT (SELECT body FROM jobs WHERE id = value) AS body FROM json_each(:ids)
+/* get-runs */ SELECT (SELECT body FROM runs WHERE id = value) AS body FROM json_each(:ids)
 /* find-jobs */ WITH hits AS (SELECT rowid AS seq, -rank AS strength FROM job_text(coalesce(:match, '""'))),
 found AS MATERIALIZED (SELECT seq, body, strength / (1 + strength) AS score FROM jobs LEFT JOIN hits USING (seq)
   WHERE (:match IS NULL OR strength IS NOT NULL)
@@ -83,31 +79,26 @@ SELECT json_object('total', (SELECT count(*) FROM found), 'jobs', json_group_arr
 /* words */ SELECT CASE :query ->> 'mode'
     WHEN 'meaning' THEN '{title description} : (' || replace(group_concat(phrase), ' ', '" OR "') || ')'
     ELSE group_concat(phrase, iif(:query ->> 'mode' = 'all-terms', ' AND ', ' OR ')) END AS words
-  FROM (SELECT '"' || replace(replace(value, '"', ' '), char(0), ' ') || '"' AS phrase FROM json_each(:query, '$.terms'))
-/* find-runs */ SELECT json_group_array(json(body)) AS body FROM (SELECT body FROM runs
-  WHERE job = :filter ->> 'job' AND coalesce(slot < :filter ->> 'before', 1)
+  FROM (SELECT '"' || replace(replace(value, '"', ' '), char(0), ' ') || '"' AS phrase
+    FROM json_each(:query, '$.terms'))
+/* find-runs */ SELECT body FROM runs WHERE job = :filter ->> 'job' AND coalesce(slot < :filter ->> 'before', 1)
   AND (:filter -> 'statuses' = '[]' OR status IN (SELECT value FROM json_each(:filter, '$.statuses')))
-  ORDER BY slot DESC LIMIT :filter ->> 'limit')
-/* of-dependents */ SELECT json_group_array(json(body)) AS body FROM edges
-  WHERE dependent IN (SELECT value FROM json_each(:filter))
-/* of-prerequisite */ SELECT json_group_array(json(body)) AS body FROM (SELECT body FROM edges
+  ORDER BY slot DESC LIMIT :filter ->> 'limit'
+/* of-dependents */ SELECT body FROM edges WHERE dependent IN (SELECT value FROM json_each(:filter))
+/* of-prerequisite */ SELECT body FROM edges
   WHERE prerequisite = :filter ->> 'prerequisite' AND coalesce(dependent > :filter ->> 'after', 1)
   AND (:filter -> 'statuses' = '[]' OR status IN (SELECT value FROM json_each(:filter, '$.statuses')))
-  ORDER BY dependent LIMIT :filter ->> 'limit')
+  ORDER BY dependent LIMIT :filter ->> 'limit'
 /* ancestors */ WITH RECURSIVE above (id) AS (SELECT value FROM json_each(:filter, '$.dependents')
   UNION SELECT prerequisite FROM edges JOIN above ON dependent = above.id)
-  SELECT json_group_array(json(body)) AS body
-  FROM (SELECT body FROM edges WHERE dependent IN above LIMIT :filter ->> 'limit')
-/* find-messages */ SELECT json_group_array(json(body)) AS body FROM (SELECT body FROM messages
-  WHERE coalesce(id = :filter ->> 'id', 1) AND coalesce(job = :filter ->> 'job', 1)
-  AND coalesce(user = :filter ->> 'user', 1)
+  SELECT body FROM edges WHERE dependent IN above LIMIT :filter ->> 'limit'
+/* find-messages */ SELECT body FROM messages WHERE coalesce(id = :filter ->> 'id', 1)
+  AND coalesce(job = :filter ->> 'job', 1) AND coalesce(user = :filter ->> 'user', 1)
   AND (:filter -> 'kinds' = '[]' OR kind IN (SELECT value FROM json_each(:filter, '$.kinds')))
   AND (:filter -> 'deliveries' = '[]' OR delivery IN (SELECT value FROM json_each(:filter, '$.deliveries')))
-  ORDER BY seq LIMIT :filter ->> 'limit')
-/* find-changes */ SELECT json_group_array(json(body)) AS body
-  FROM (SELECT body FROM changes WHERE job = :job ORDER BY seq DESC LIMIT :limit)
+  ORDER BY seq LIMIT :filter ->> 'limit'
+/* find-changes */ SELECT body FROM changes WHERE job = :job ORDER BY seq DESC LIMIT :limit
 -- The inbox: what is in the table is delivered. A reply goes to the job, not to a person.
 /* deliver */ UPDATE messages SET body = json_set(body, '$.delivery', 'delivered')
   WHERE delivery = 'queued' AND kind <> 'reply'
-/* inbox */ SELECT json_group_array(json(body)) AS body
-  FROM (SELECT body FROM messages WHERE kind <> 'reply' ORDER BY seq)
+/* inbox */ SELECT body FROM messages WHERE kind <> 'reply' ORDER BY seq

@@ -2,9 +2,29 @@
 //! the latter need is installed by `tests/setup/other-hosts`.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
 use chrono::{TimeDelta, Utc};
 use meanwhile_tests::stories::{self, Call, Foreign, Host, Ours, Store};
 use serde_json::json;
+
+/// What a reader has to read of a host, beside the SQL that all share.
+const LINES_MAX: usize = 300;
+
+#[test]
+fn hosts_stay_small() {
+    for language in ["node", "python"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("hosts").join(language);
+        let paths = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let code = paths.filter(|path| path.extension().is_some_and(|it| it == "mjs" || it == "py"));
+        let lines: usize = code
+            .map(|path| std::fs::read_to_string(path).unwrap().lines().count())
+            .sum();
+        assert!((1..LINES_MAX).contains(&lines), "{language}: {lines} lines");
+    }
+}
 
 /// What is due in a second is done when the host says that the second is over.
 fn runs_in_a_second(mut host: impl Host) {

@@ -4,10 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LEASE_MS, openStorage } from './storage.mjs';
+import { openStorage } from './storage.mjs';
 import { camel, fromJson, toJson } from './values.mjs';
-
-const [PARALLEL_RUNS, IDLE_LOOK_MS] = [5, 30_000];
+const PARALLEL_RUNS = 5;
+const LOOK_MS = 10_000; // how often leases are renewed, and storage is looked at
 const [folder, store, instant] = process.argv.slice(2);
 // The machine's clock, or one that stands still until it is moved.
 let present = Number(instant);
@@ -21,7 +21,8 @@ const failed = (kind, message) => outcome('failed', '', { class: kind, message }
 /** Carries out a run: the output is the payload, unless that begins with a word that says how it ends. */
 function agent({ payload, attempt, dependencies, 'unread-replies': replies }) {
   const [word, argument] = payload.split(' ');
-  if (word === 'echo') return outcome('ok', [...dependencies.map((it) => it.output), ...replies].join(' ') || 'nothing');
+  const heard = [...dependencies.map((it) => it.output), ...replies];
+  if (word === 'echo') return outcome('ok', heard.join(' ') || 'nothing');
   if (word === 'fail') return failed(argument, payload);
   if (word === 'ask') return outcome('needs-input', payload);
   if (word === 'flaky' && attempt <= argument) return failed('transient', payload);
@@ -57,7 +58,6 @@ const { instantiate } = await import(`${folder}/jobs.js`);
 const modules = {};
 const core = (name) => (modules[name] ??= new WebAssembly.Module(readFileSync(`${folder}/${name}`)));
 const idle = []; // making an instance takes jco 200 ms: it serves the next call, too, unless it trapped
-
 function call([face, name], parameters) {
   const component = idle.pop() ?? instantiate(core, imports);
   try {
@@ -72,6 +72,7 @@ function call([face, name], parameters) {
 }
 /** Settles what ended and polls, until nothing is due. */
 function work() {
+  for (const [id, run] of live) if (!storage.renew(run)) live.delete(id); // another host took it over
   for (;;) {
     for (const run of live.values()) if (run.deadline <= now()) run.outcome ??= failed('transient', 'timed out');
     const ended = [...live.values()].filter((run) => run.outcome);
@@ -85,9 +86,8 @@ function work() {
 }
 /** Works until then, going from one instant at which something is due to the next. */
 async function advance(to) {
-  for (work(); now() < to; work()) {
-    live.forEach((run) => storage.renew(run, to + LEASE_MS)); // they must not look dead because time jumps
-    const ahead = [storage.nextDue(), ...[...live.values()].map((run) => run.deadline)];
+  for (; now() < to; work()) {
+    const ahead = [storage.nextDue(), ...[...live.values()].flatMap((run) => [run.deadline, now() + LOOK_MS])];
     await until(Math.min(to, ...ahead.filter((at) => at > now())));
   }
 }
@@ -98,13 +98,14 @@ async function answer(step) {
     told.meanwhile = call(step.meanwhile.call, step.meanwhile.arguments);
   });
   if (step.call) return { ...call(step.call, step.arguments), ...told };
-  return { ok: step.advance_to ? await advance(step.advance_to) : storage.inbox(), ...told };
+  if (step.advance_to) await advance(step.advance_to);
+  return { ok: step.advance_to ? null : storage.inbox(), ...told };
 }
 let timer;
 function loop() {
   work();
   clearTimeout(timer);
-  if (!instant) timer = setTimeout(loop, Math.min(IDLE_LOOK_MS, storage.nextDue() - now())).unref();
+  if (!instant) timer = setTimeout(loop, Math.min(LOOK_MS, storage.nextDue() - now())).unref();
 }
 loop();
 for await (const line of createInterface({ input: process.stdin })) {

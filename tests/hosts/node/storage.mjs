@@ -2,10 +2,9 @@
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
-export const LEASE_MS = 30_000;
+const LEASE_MS = 30_000;
 // What it means that a write changed no row, where that is no success.
 const REFUSED = { 'update-job': 'stale', 'update-run': 'stale', 'insert-run': 'duplicate-slot' };
-
 export function openStorage(path, now) {
   const db = new Database(path);
   const named = readFileSync(new URL('../storage.sql', import.meta.url), 'utf8').split(/^\/\* (\S+) \*\//m);
@@ -14,21 +13,20 @@ export function openStorage(path, now) {
   for (let at = 3; at < named.length; at += 2) sql[named[at]] = db.prepare(named[at + 1]);
   const json = (value) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
   const read = (name, given) => {
-    const values = Object.entries(given).map(([key, value]) => [key, json(value)]);
-    return JSON.parse(sql[name].get(Object.fromEntries(values)).body);
+    const values = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, json(value)]));
+    return sql[name].all(values).map((row) => JSON.parse(row.body));
   };
-
   function find(filter, page, match = null, ranked = 0) {
     if (!/^\d*$/.test(page.cursor ?? '')) throw { tag: 'bad-cursor' };
-    return read('find-jobs', { filter, page, match, ranked });
+    return read('find-jobs', { filter, page, match, ranked })[0];
   }
   function search(query) {
     const { words } = sql.words.get({ query: json(query) });
     return find(query.filter, query.page, words, Number(query.mode === 'meaning'));
   }
   function claim(limit) {
-    const claimed = sql['claim-due'].all({ now: now(), until: now() + LEASE_MS, limit });
-    return claimed.map(({ body }) => JSON.parse(body)).sort((a, b) => a.job.state['due-at'] - b.job.state['due-at']);
+    const claims = read('claim-due', { now: now(), until: now() + LEASE_MS, limit });
+    return claims.sort((a, b) => a.job.state['due-at'] - b.job.state['due-at']);
   }
   function apply({ tag, val }) {
     const write = json(val);
@@ -43,9 +41,8 @@ export function openStorage(path, now) {
       db.transaction(() => writes.forEach(apply))();
       return { tag: 'ok' };
     } catch (error) {
-      if (error.code?.startsWith('SQLITE_CONSTRAINT')) return { tag: 'err', val: { tag: 'forbidden', val: error.message } };
-      if (error instanceof Error) throw error;
-      return { tag: 'err', val: error };
+      if (error instanceof Error && !error.code?.startsWith('SQLITE_CONSTRAINT')) throw error;
+      return { tag: 'err', val: error instanceof Error ? { tag: 'forbidden', val: error.message } : error };
     }
   }
   const imports = {
@@ -60,6 +57,8 @@ export function openStorage(path, now) {
     'claim-due': claim,
     commit: (units) => db.transaction(() => units.map(unit)).immediate(),
   };
-  return { imports, renew: ({ 'job-id': job, token }, until) => sql.renew.run({ job, token, until }),
-    nextDue: () => sql['next-due'].get().due ?? Infinity, deliver: () => sql.deliver.run(), inbox: () => read('inbox', {}) };
+  /** Keeps a run's lease; false: it is lost. */
+  const renew = ({ 'job-id': job, token }) => sql.renew.run({ job, token, until: now() + LEASE_MS }).changes > 0;
+  const nextDue = () => sql['next-due'].get().due ?? Infinity;
+  return { imports, renew, nextDue, deliver: () => sql.deliver.run(), inbox: () => read('inbox', {}) };
 }

@@ -1,6 +1,5 @@
-// Values of the contract: as JSON in the WIT's spelling, and as jco has them, in camelCase and with
-// 64-bit integers as BigInt. A digest has all 64 bits, more than a JSON number holds here: it becomes
-// text, which jco takes as well.
+// Values of the contract: as JSON in the WIT's spelling, and as jco has them, in camelCase and with 64-bit
+// integers as BigInt. A digest is more than a JSON number holds here: it becomes text, which jco takes, too.
 const renamed = (value, rename) => {
   if (Array.isArray(value)) return value.map((entry) => renamed(entry, rename));
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);

@@ -7,13 +7,13 @@ import sqlite3
 import sys
 import time
 
-from storage import LEASE_MS, Storage
+from storage import Storage
 from values import from_json, to_json
 from wasmtime import Config, Engine, Store, WasmtimeError
 from wasmtime.component import Component, Linker
 
 PARALLEL_RUNS = 5
-IDLE_LOOK_MS = 30_000
+LOOK_MS = 10_000  # how often leases are renewed, and storage is looked at
 
 
 def outcome(status, output="", error=None):
@@ -116,6 +116,7 @@ class Host:
 
     def work(self):
         """Settles what ended and polls, until nothing is due."""
+        self.live = {id: run for id, run in self.live.items() if self.storage.renew(run)}  # else another took it over
         while True:
             for run in self.live.values():
                 if run["deadline"] <= self.now():
@@ -135,9 +136,8 @@ class Host:
     def advance(self, to):
         """Works until then, going from one instant at which something is due to the next."""
         while self.now() < to:
-            for run in self.live.values():  # they must not look dead because time jumps
-                self.storage.run("renew", job=run["job-id"], token=run["token"], until=to + LEASE_MS)
-            ahead = [self.storage.next_due(), *(run["deadline"] for run in self.live.values())]
+            looks = [self.now() + LOOK_MS] if self.live else []
+            ahead = [self.storage.next_due(), *(run["deadline"] for run in self.live.values()), *looks]
             self.until(min([to, *(at for at in ahead if at > self.now())]))
             self.work()
 
@@ -156,7 +156,7 @@ class Host:
     def serve(self, lines):
         while True:
             self.work()
-            idle = max(0, min(IDLE_LOOK_MS, self.storage.next_due() - self.now())) / 1000
+            idle = max(0, min(LOOK_MS, self.storage.next_due() - self.now())) / 1000
             if not select.select([lines], [], [], idle if self.instant is None else None)[0]:
                 continue
             line = lines.readline()

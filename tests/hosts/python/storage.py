@@ -27,7 +27,7 @@ class Storage:
         return self.db.execute(self.sql[name], values | text)
 
     def read(self, name, **values):
-        return json.loads(self.run(name, **values).fetchone()[0])
+        return [body and json.loads(body) for body, in self.run(name, **values)]
 
     def imports(self):
         return {
@@ -46,15 +46,15 @@ class Storage:
     def find(self, filter, page, match=None, ranked=False):
         if not re.fullmatch(r"\d*", page.get("cursor", "")):
             return {"tag": "bad-cursor"}
-        return self.read("find-jobs", filter=filter, page=page, match=match, ranked=ranked)
+        return self.read("find-jobs", filter=filter, page=page, match=match, ranked=ranked)[0]
 
     def search(self, query):
         words = self.run("words", query=query).fetchone()[0]
         return self.find(query["filter"], query["page"], words, query["mode"] == "meaning")
 
     def claim(self, limit):
-        claimed = self.run("claim-due", now=self.now(), until=self.now() + LEASE_MS, limit=limit)
-        return sorted((json.loads(body) for body, in claimed), key=lambda claim: claim["job"]["state"]["due-at"])
+        claims = self.read("claim-due", now=self.now(), until=self.now() + LEASE_MS, limit=limit)
+        return sorted(claims, key=lambda claim: claim["job"]["state"]["due-at"])
 
     def commit(self, units):
         with self.db:
@@ -83,6 +83,10 @@ class Storage:
                 return {"tag": "duplicate-key", "val": self.run("key-holder", write=write).fetchone()[0]}
             if unchanged and tag in REFUSED:
                 return {"tag": REFUSED[tag]}
+
+    def renew(self, run):
+        """Keeps a run's lease; false: it is lost."""
+        return self.run("renew", job=run["job-id"], token=run["token"], until=self.now() + LEASE_MS).rowcount > 0
 
     def next_due(self):
         return self.run("next-due").fetchone()[0] or math.inf
