@@ -76,7 +76,7 @@ pub struct PollEnd {
     pub claims: Vec<JobToken>,
 }
 
-/// The component, compiled and linked. Cheap to share.
+/// The component, compiled and linked.
 pub struct Component {
     pre: InstancePre<CallState>,
     sandbox: Sandbox,
@@ -140,6 +140,11 @@ impl Component {
             exports,
             pre,
         })
+    }
+
+    /// Where its calls are made.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// SHA-256 of the component's bytes, in hexadecimal.

@@ -8,3 +8,4 @@ pub mod scripted;
 pub mod served;
 pub mod sim;
 pub mod storage_suite;
+pub mod stories;
