@@ -10,9 +10,45 @@ pub const CLAIM_JOBS_MAX: u32 = 256;
 /// Finished runs handed to one `settle` call.
 pub const SETTLE_RUNS_MAX: usize = 256;
 
-/// Units of one `commit` call, and writes of one unit.
+/// Units of one `commit` call, and writes or guards of one unit. New jobs and changed specs of one
+/// unit: their texts are indexed, which is most of the work of a write; a unit of ours has one.
 pub const COMMIT_UNITS_MAX: usize = 1_000;
 pub const UNIT_WRITES_MAX: usize = 1_000;
+pub const UNIT_SPECS_MAX: usize = 20;
+
+/// Writes and guards of all units of one `commit` call. Settling `SETTLE_RUNS_MAX` runs takes six
+/// writes and two guards each.
+pub const COMMIT_WRITES_MAX: usize = 4_000;
+pub const COMMIT_GUARDS_MAX: usize = 4_000;
+
+// What a component may write into one row. Those in characters are the contract's own; the others
+// only stop what no component of good faith writes.
+
+/// Characters of an id, of a name or key that somebody else chose, and of a job's texts.
+pub const ID_CHARS_MAX: usize = 64;
+pub const NAME_CHARS_MAX: usize = 1_000;
+pub const TITLE_CHARS_MAX: usize = 200;
+pub const DESCRIPTION_CHARS_MAX: usize = 8_192;
+pub const PAYLOAD_CHARS_MAX: usize = 32_768;
+
+/// Characters of a message: what a person says is longer than what is told.
+pub const MESSAGE_CHARS_MAX: usize = 8_192;
+
+/// Bytes of the texts of a trigger, of a job's state, of a change's reason, and of a run with a
+/// journal of its full length in four-byte characters; entries of a journal with the component's
+/// own notes.
+pub const SPEC_TEXT_BYTES_MAX: usize = 16 << 10;
+pub const STATE_TEXT_BYTES_MAX: usize = 128 << 10;
+pub const CHANGE_TEXT_BYTES_MAX: usize = 64 << 10;
+pub const RUN_TEXT_BYTES_MAX: usize = 2 << 20;
+pub const JOURNAL_ROWS_MAX: usize = 400;
+
+/// Characters that are kept of an error's message and of a report's summary.
+pub const REPORT_CHARS_MAX: usize = 4_000;
+
+/// How far ahead the deadline of an attempt may lie: the longest timeout is a day, and clocks of
+/// hosts may disagree.
+pub const RUN_TIME_MAX: Duration = Duration::from_secs(2 * 86_400);
 
 /// Rows of one page that storage hands out.
 pub const PAGE_ROWS_MAX: u32 = 1_000;

@@ -1,6 +1,7 @@
 //! What tests of several crates share.
 
 pub mod given;
+pub mod hostile;
 pub mod in_process;
 pub mod scripted;
 pub mod served;

@@ -2,11 +2,13 @@
 //! that no signature has to name it.
 
 mod agent_pipeline;
+mod guard;
 pub mod random;
 mod storage;
 mod timers;
 mod wall_clock;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,7 +21,8 @@ use crate::limits;
 use crate::storage::Storage;
 use crate::tenants::Allowance;
 use crate::wit::Jobs;
-use crate::wit::agent_pipeline::RunRequest;
+use crate::wit::agent_pipeline::{RunRequest, Task};
+use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
 use crate::wit::types::Instant;
 
@@ -55,6 +58,8 @@ pub enum LimitReached {
     Cpu,
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCalls,
+    #[error("the component did what it may not: {0}")]
+    Permission(&'static str),
 }
 
 /// The state of one call: lives and dies with its instance.
@@ -70,9 +75,12 @@ pub struct CallState {
     memory_bytes_max: usize,
     /// The guest asked for more memory than it may have.
     pub(crate) memory_refused: bool,
-    /// Claims that this call took, and jobs whose runs it submitted.
-    pub(crate) claims: Vec<JobToken>,
-    pub(crate) submitted_jobs: Vec<String>,
+    /// Jobs that this call may still claim, and has claimed.
+    claims_left: u32,
+    claimed: u32,
+    /// Claims, as (job, token), under which this call may submit one run each, with the run that it
+    /// did submit: those it took, or those of the runs it settles.
+    submittable: HashMap<(String, u64), Option<(String, Task)>>,
 }
 
 impl CallState {
@@ -88,8 +96,9 @@ impl CallState {
             memory_bytes: 0,
             memory_bytes_max: usize::try_from(allowed.memory_bytes_per_call).unwrap_or(usize::MAX),
             memory_refused: false,
-            claims: Vec::new(),
-            submitted_jobs: Vec::new(),
+            claims_left: 0,
+            claimed: 0,
+            submittable: HashMap::new(),
         }
     }
 
@@ -98,8 +107,24 @@ impl CallState {
         self.host_calls_left = limits::HOST_CALLS_MAX;
         self.ticks = 0;
         self.end_turn();
-        self.claims.clear();
-        self.submitted_jobs.clear();
+        (self.claims_left, self.claimed) = (0, 0);
+        self.submittable.clear();
+    }
+
+    /// This call is a poll: it may claim so many jobs, and start a run of each.
+    pub(crate) fn may_claim(&mut self, jobs: u32) {
+        self.claims_left = jobs;
+    }
+
+    /// This call settles runs: it may have each of them judged.
+    pub(crate) fn may_judge(&mut self, finished: &[FinishedRun]) {
+        let claims = finished.iter().map(|run| (run.job_id.clone(), run.token));
+        self.submittable.extend(claims.map(|claim| (claim, None)));
+    }
+
+    /// Jobs that this call has claimed.
+    pub(crate) fn claimed(&self) -> u32 {
+        self.claimed
     }
 
     /// Counts a call of an import. Every import begins with it.
@@ -137,15 +162,10 @@ impl CallState {
         drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Claims for which no run was submitted.
+    /// Claims of a poll for which no run was submitted.
     pub(crate) fn unused_claims(self) -> Vec<JobToken> {
-        let Self {
-            mut claims,
-            submitted_jobs,
-            ..
-        } = self;
-        claims.retain(|claim| !submitted_jobs.contains(&claim.job));
-        claims
+        let unused = self.submittable.into_iter().filter(|(_, run)| run.is_none());
+        unused.map(|((job, token), _)| JobToken { job, token }).collect()
     }
 }
 
