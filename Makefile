@@ -6,6 +6,7 @@ TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export CARGO_TARGET_DIR := $(TARGET_DIR)
 COMPONENT := $(TARGET_DIR)/meanwhile_jobs.wasm
 export JOBS_COMPONENT_WASM := $(COMPONENT)
+COMPONENTIZE ?= cargo run --locked -q -p meanwhile-guest --features componentize --bin componentize --
 WASM := $(TARGET_DIR)/wasm32-unknown-unknown/component/meanwhile_guest.wasm
 # rustup would otherwise try to fetch a toolchain of its own.
 export RUSTUP_AUTO_INSTALL ?= 0
@@ -27,9 +28,11 @@ toolchain: ## Make sure this machine can compile for wasm32-unknown-unknown
 	@tests/setup/wasm-target
 
 guest: toolchain ## Build the component: target/meanwhile_jobs.wasm
-	cargo build --locked -p meanwhile-guest --lib --target wasm32-unknown-unknown --profile component
+	@# The same bytes on every machine: no path of this one goes into them.
+	cargo build --locked -p meanwhile-guest --lib --target wasm32-unknown-unknown --profile component \
+	  --config "target.wasm32-unknown-unknown.rustflags=['--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo','--remap-path-prefix=$(CURDIR)=/meanwhile']"
 	@if ! [ $(COMPONENT) -nt $(WASM) ]; then \
-	  cargo run --locked -q -p meanwhile-guest --features componentize --bin componentize -- $(WASM) $(COMPONENT); fi
+	  $(COMPONENTIZE) $(WASM) $(COMPONENT); fi
 
 test: guest ## Run every test that runs offline
 	tests/setup/run-tests

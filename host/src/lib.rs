@@ -2,9 +2,11 @@
 //! component, and the loop that keeps its promises.
 
 pub mod agent;
+#[doc(hidden)]
 pub mod cli;
 pub mod clock;
 pub mod component;
+#[doc(hidden)]
 pub mod config;
 pub mod contract;
 pub mod engine;
@@ -15,6 +17,7 @@ pub mod limits;
 pub mod mcp;
 pub mod runtime;
 pub mod service;
+#[doc(hidden)]
 pub mod simulate;
 pub mod storage;
 pub mod tenants;

@@ -23,6 +23,15 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallError(pub Value);
 
+impl std::fmt::Display for CallError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = |name: &str| self.0.get(name).and_then(Value::as_str).unwrap_or("unknown");
+        write!(formatter, "{}: {}", text("code"), text("message"))
+    }
+}
+
+impl std::error::Error for CallError {}
+
 /// What moving a manual clock did.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct ClockReport {

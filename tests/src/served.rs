@@ -153,6 +153,7 @@ pub fn run(arguments: &[&str]) -> (String, String, ExitStatus) {
 pub struct Client {
     pub url: String,
     http: reqwest::Client,
+    token: Option<String>,
 }
 
 impl Client {
@@ -165,6 +166,16 @@ impl Client {
         Self {
             url: format!("http://{address}"),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            token: None,
+        }
+    }
+
+    /// The same client, showing a token with every request.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -184,6 +195,9 @@ impl Client {
             request = request
                 .header("accept", "application/json, text/event-stream")
                 .json(body);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         let answer = request.send().await?;
         let status = answer.status().as_u16();

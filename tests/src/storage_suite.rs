@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use meanwhile::storage::{Quota, Storage};
+use meanwhile::storage::{Quota, Storage, Stored};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
     Page, PrerequisiteEdges, Rejection, RunFilter, SearchMode, SearchQuery, StorageError, Unit, Write,
@@ -466,6 +466,76 @@ suite! {
         assert_eq!(store.commit("u", Quota::UNLIMITED, vec![same_id]).await.unwrap(), vec![Ok(())]);
         assert_eq!(store.find_jobs("u", any_job(), Page { limit: 9, cursor: None, count: true }).await.unwrap().total, 1);
         assert_eq!(get(&store, "a").await.state.due_at, Some(10));
+    }
+
+    /// Above its quota a tenant inserts no job: nothing of the unit stays, and what ends makes room.
+    a_quota_bounds_live_jobs(store) {
+        let two = Quota { live_jobs: 2, ..Quota::UNLIMITED };
+        let insert = |id: &str| unit(vec![], vec![Write::InsertRun(run(&format!("r{id}"), id, 5)), Write::InsertJob(job(id, None))]);
+        let answers = store.commit(TENANT, two, vec![insert("a"), insert("b"), insert("c")]).await.unwrap();
+        assert_eq!(answers[..2], [Ok(()), Ok(())]);
+        assert!(matches!(&answers[2], Err(Rejection::QuotaExceeded(why)) if why.contains("at most 2 jobs")), "{answers:?}");
+        assert_eq!(store.get_runs(TENANT, vec!["rc".into()]).await.unwrap(), vec![None]);
+        assert_eq!(store.stored(TENANT).await.unwrap().live_jobs, 2);
+        // Whatever else is written needs no room; neither does another tenant's job.
+        let a = get(&store, "a").await;
+        let ended = unit(vec![], vec![update(&a, |state| state.status = JobStatus::Completed), Write::InsertRun(run("r", "a", 9))]);
+        assert_eq!(store.commit(TENANT, two, vec![ended, insert("c")]).await.unwrap(), vec![Ok(()), Ok(())]);
+        assert_eq!(store.commit("u", two, vec![insert("a")]).await.unwrap(), vec![Ok(())]);
+        assert_eq!(store.stored(TENANT).await.unwrap().live_jobs, 2);
+        assert_eq!(store.stored("nobody").await.unwrap(), Stored::default());
+    }
+
+    /// Full storage takes no new job, but the results of what runs up to a reserve.
+    a_quota_bounds_bytes(store) {
+        put(&store, &[("a", None)]).await;
+        let bytes = store.stored(TENANT).await.unwrap().bytes;
+        assert!(bytes > 0);
+        let full = Quota { live_jobs: 9, bytes, bytes_hard: bytes + 10_000 };
+        let insert = unit(vec![], vec![Write::InsertJob(job("b", None))]);
+        let refused = store.commit(TENANT, full, vec![insert]).await.unwrap();
+        assert!(matches!(&refused[0], Err(Rejection::QuotaExceeded(why)) if why.contains("storage")), "{refused:?}");
+        let result = |id: &str, slot: i64, length: usize| {
+            let mut run = run(id, "a", slot);
+            run.output = Some("x".repeat(length));
+            unit(vec![], vec![Write::InsertRun(run)])
+        };
+        assert_eq!(store.commit(TENANT, full, vec![result("r1", 1, 1_000)]).await.unwrap(), vec![Ok(())]);
+        let refused = store.commit(TENANT, full, vec![result("r2", 2, 20_000)]).await.unwrap();
+        assert!(matches!(refused[0], Err(Rejection::QuotaExceeded(_))));
+        let with_result = store.stored(TENANT).await.unwrap().bytes;
+        assert!(with_result > bytes && with_result < full.bytes_hard);
+    }
+
+    /// Purging takes all rows of one tenant, a few at a time, and none of another's.
+    a_purge_takes_one_tenants_rows(store) {
+        for tenant in [TENANT, "u"] {
+            let writes = vec![
+                Write::InsertJob(job("a", Some(10))),
+                Write::InsertJob(job("b", Some(10))),
+                Write::InsertRun(run("r", "a", 10)),
+                Write::PutEdge(edge("b", "a")),
+                Write::InsertMessage(message("m", "k")),
+                Write::InsertChange(change("a", 1)),
+            ];
+            assert_eq!(store.commit(tenant, Quota::UNLIMITED, vec![unit(vec![], writes)]).await.unwrap(), vec![Ok(())]);
+        }
+        let before = store.stored("u").await.unwrap();
+        while store.purge(TENANT, 2).await.unwrap() > 0 {}
+        assert_eq!(store.stored(TENANT).await.unwrap(), Stored::default());
+        assert_eq!(store.get_jobs(TENANT, vec!["a".into()]).await.unwrap(), vec![None]);
+        assert_eq!(store.get_runs(TENANT, vec!["r".into()]).await.unwrap(), vec![None]);
+        assert!(store.find_changes(TENANT, "a".into(), 9).await.unwrap().is_empty());
+        assert!(store.inbox(TENANT, None, 0, 9).await.unwrap().is_empty());
+        assert_eq!(store.next_due(TENANT).await.unwrap(), None);
+        let query = SearchQuery { filter: any_job(), terms: vec!["title".into()], mode: SearchMode::AnyTerm, page: Page { limit: 9, cursor: None, count: true } };
+        assert_eq!(store.search_jobs(TENANT, query.clone()).await.unwrap().total, 0);
+        assert_eq!(store.search_jobs("u", query).await.unwrap().total, 2);
+        assert_eq!(store.stored("u").await.unwrap(), before);
+        assert_eq!(store.find_edges("u", EdgeFilter::OfDependents(vec!["b".into()])).await.unwrap().len(), 1);
+        // The name may be given anew.
+        put(&store, &[("a", None)]).await;
+        assert_eq!(store.stored(TENANT).await.unwrap().live_jobs, 1);
     }
 
     /// Pages follow each other without gap or repetition, though rows are added meanwhile.

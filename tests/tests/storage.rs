@@ -253,9 +253,10 @@ async fn seen(store: &Store) -> String {
         inbox.into_iter().map(|entry| entry.message).collect::<Vec<_>>()
     );
     text += &format!(
-        "{:?} {:?}",
+        "{:?} {:?} {}",
         store.next_due(TENANT).await.unwrap(),
-        store.count_jobs(TENANT).await.unwrap()
+        store.count_jobs(TENANT).await.unwrap(),
+        store.stored(TENANT).await.unwrap().live_jobs
     );
     text
 }
@@ -264,6 +265,7 @@ async fn seen(store: &Store) -> String {
 fn kind(answer: &Result<(), Rejection>) -> Result<(), Rejection> {
     match answer {
         Err(Rejection::Forbidden(_)) => Err(Rejection::Forbidden(String::new())),
+        Err(Rejection::QuotaExceeded(_)) => Err(Rejection::QuotaExceeded(String::new())),
         other => other.clone(),
     }
 }

@@ -76,7 +76,8 @@ fn check_later(setting: &str) -> Result<(), SettingError> {
 }
 
 /// An outcome without report, error, cost or journal.
-pub(crate) fn answer(status: OutcomeStatus, output: String) -> Outcome {
+#[must_use]
+pub fn answer(status: OutcomeStatus, output: String) -> Outcome {
     let usage = Usage {
         tokens_in: 0,
         tokens_out: 0,
@@ -95,7 +96,8 @@ pub(crate) fn answer(status: OutcomeStatus, output: String) -> Outcome {
 }
 
 /// A failed attempt.
-pub(crate) fn failure(class: ErrorClass, message: impl Into<String>) -> Outcome {
+#[must_use]
+pub fn failure(class: ErrorClass, message: impl Into<String>) -> Outcome {
     let error = RunError {
         class,
         message: message.into(),

@@ -279,9 +279,9 @@ fn tenants(answer: &Value) -> String {
     let pointers = [
         "/name",
         "/state",
-        "/usage/jobs",
+        "/stored/live_jobs",
         "/limits/jobs_max",
-        "/usage/storage_bytes",
+        "/stored/bytes",
     ];
     table(
         &["NAME", "STATE", "JOBS", "OF", "STORED BYTES"],
@@ -306,12 +306,12 @@ fn tokens(answer: &Value) -> String {
 }
 
 fn components(answer: &Value) -> String {
-    let rows = rows(answer, "/components", &["/digest", "/size_bytes"]);
-    format!(
-        "default  {}\n{}",
-        text(answer, "/default"),
-        table(&["DIGEST", "BYTES"], &rows)
-    )
+    let mut shown = format!("{}  the host's default\n", text(answer, "/default"));
+    for component in list(answer, "/components") {
+        let size = text(component, "/size_bytes");
+        shown.push_str(&format!("{}  {size} bytes\n", text(component, "/digest")));
+    }
+    shown
 }
 
 fn details(answer: &Value) -> String {
@@ -320,8 +320,8 @@ fn details(answer: &Value) -> String {
         ("name", "/name"),
         ("state", "/state"),
         ("component", "/component"),
-        ("jobs", "/usage/jobs"),
-        ("stored bytes", "/usage/storage_bytes"),
+        ("jobs", "/stored/live_jobs"),
+        ("stored bytes", "/stored/bytes"),
     ];
     for (name, pointer) in fields {
         shown.push_str(&format!("{name:<22} {}\n", text(answer, pointer)));

@@ -117,6 +117,14 @@ impl Host {
         shared.storage.close().await;
     }
 
+    /// Moves a manual clock to `to`, and answers when everything that became due by then has been
+    /// started and what ended is settled. `None` where the clock is the machine's.
+    pub async fn advance_clock(&self, to: Instant) -> Option<ClockReport> {
+        let clock = self.0.clock.manual()?;
+        let _turn = self.0.advancing.lock().await;
+        Some(advance(&self.runtimes(), clock, to).await)
+    }
+
     /// The component of tenants that have none of their own.
     #[must_use]
     pub fn component(&self) -> &Component {
@@ -276,11 +284,7 @@ impl Service for Host {
 
     async fn advance_clock(&self, session: &Session, to: Instant) -> Result<Option<ClockReport>, CallError> {
         check_operator(session.scopes)?;
-        let Some(clock) = self.0.clock.manual() else {
-            return Ok(None);
-        };
-        let _turn = self.0.advancing.lock().await;
-        Ok(Some(advance(&self.runtimes(), clock, to).await))
+        Ok(Self::advance_clock(self, to).await)
     }
 
     async fn figures(&self, session: &Session) -> Result<Vec<Figures>, CallError> {
@@ -295,7 +299,7 @@ impl Service for Host {
             let tenant = &runtime.context.tenant;
             let storage = &self.0.storage;
             let jobs = storage.count_jobs(tenant).await.map_err(storage_failed)?;
-            let usage = storage.usage(tenant).await.map_err(storage_failed)?;
+            let stored = storage.stored(tenant).await.map_err(storage_failed)?;
             let (executing, started) = {
                 let live = runtime.pipeline.live();
                 (live.executing() as u64, live.started())
@@ -306,7 +310,7 @@ impl Service for Host {
                     .into_iter()
                     .map(|(status, jobs)| (status_word(status), jobs))
                     .collect(),
-                storage_bytes: usage.bytes,
+                storage_bytes: stored.bytes,
                 runs_executing: executing,
                 runs_started: started,
                 runs_settled: runtime.figures.settled.load(Relaxed),

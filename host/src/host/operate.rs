@@ -102,14 +102,19 @@ impl Host {
     }
 
     async fn tenant_json(&self, record: &TenantRecord) -> Result<Value, CallError> {
-        let usage = self.0.storage.usage(&record.name).await.map_err(storage_failed)?;
+        let stored = self
+            .0
+            .storage
+            .stored(&record.name)
+            .await
+            .map_err(storage_failed)?;
         Ok(json!({
             "name": record.name,
             "state": record.state.word(),
             "limits": record.limits.over(self.0.limits),
             "own_limits": record.limits,
             "component": record.component.as_deref().unwrap_or_else(|| self.0.component.digest()),
-            "usage": { "jobs": usage.live_jobs, "storage_bytes": usage.bytes },
+            "stored": { "live_jobs": stored.live_jobs, "bytes": stored.bytes },
             "created_at": rfc3339(record.created_at),
         }))
     }

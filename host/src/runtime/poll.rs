@@ -143,8 +143,8 @@ async fn room(runtime: &Runtime, pace: &mut Pace) -> Result<bool, StorageError> 
     {
         return Ok(true);
     }
-    let usage = context.storage.usage(&context.tenant).await?;
-    let room = usage.bytes <= context.allowance.limits().storage_bytes_max;
+    let stored = context.storage.stored(&context.tenant).await?;
+    let room = stored.bytes <= context.allowance.limits().storage_bytes_max;
     pace.room_seen = room.then(RealInstant::now);
     Ok(room)
 }

@@ -48,15 +48,15 @@ impl Quota {
         bytes_hard: u64::MAX,
     };
 
-    /// Whether rows that come to `usage` may stay, `inserts_job` being among what was written.
-    fn check(&self, usage: Usage, inserts_job: bool) -> Result<(), Rejection> {
+    /// Whether rows that come to `stored` may stay, `inserts_job` being among what was written.
+    fn check(&self, stored: Stored, inserts_job: bool) -> Result<(), Rejection> {
         let bytes = if inserts_job { self.bytes } else { self.bytes_hard };
-        let refused = if inserts_job && usage.live_jobs > self.live_jobs {
+        let refused = if inserts_job && stored.live_jobs > self.live_jobs {
             format!(
                 "at most {} jobs may be pending, active, running, blocked or paused at a time: cancel some, or ask                  the operator for more",
                 self.live_jobs
             )
-        } else if usage.bytes > bytes {
+        } else if stored.bytes > bytes {
             format!("the {bytes} bytes of storage are full: ask the operator for more")
         } else {
             return Ok(());
@@ -67,7 +67,7 @@ impl Quota {
 
 /// What a tenant's rows come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
+pub struct Stored {
     /// Jobs that have not ended.
     pub live_jobs: u64,
     /// Bytes of the rows as this storage measures them.
@@ -202,7 +202,7 @@ pub trait Storage: Send + Sync + 'static {
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
 
     /// What the tenant's rows come to; costs no more with many rows.
-    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError>;
+    async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError>;
 
     /// Deletes up to `limit` rows of a tenant that is removed, of every kind. Answers how many: 0
     /// says that none is left. In small steps, so that other tenants' writes pass between them.

@@ -10,7 +10,7 @@ use meanwhile::clock::Clock;
 use meanwhile::component::Component;
 use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
-use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
+use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
 use meanwhile::wit::runner::RunnerError;
@@ -369,7 +369,7 @@ impl Storage for Imports {
         not_asked()
     }
 
-    async fn usage(&self, _tenant: &Tenant) -> Result<Usage, StorageError> {
+    async fn stored(&self, _tenant: &Tenant) -> Result<Stored, StorageError> {
         not_asked()
     }
 

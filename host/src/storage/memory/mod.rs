@@ -14,7 +14,7 @@ use self::find::{among, cut, rows_of_page, search};
 pub use self::registry::MemoryRegistry;
 use self::tables::{Edges, Jobs, Messages, Runs};
 use super::words::Word;
-use super::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
+use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
     AncestorEdges, Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
     RunFilter, SearchQuery, StorageError, Unit,
@@ -72,8 +72,8 @@ impl JobRow {
 }
 
 impl Rows {
-    fn usage(&self) -> Usage {
-        Usage {
+    fn stored(&self) -> Stored {
+        Stored {
             live_jobs: self.jobs.live(),
             bytes: self.jobs.bytes() + self.runs.bytes() + self.messages.bytes(),
         }
@@ -397,8 +397,8 @@ impl Storage for MemoryStorage {
         })
     }
 
-    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError> {
-        self.read(tenant, Rows::usage)
+    async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError> {
+        self.read(tenant, Rows::stored)
     }
 
     async fn purge(&self, tenant: &Tenant, _limit: u32) -> Result<u64, StorageError> {

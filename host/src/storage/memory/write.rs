@@ -39,7 +39,7 @@ impl Rows {
             .into_iter()
             .try_for_each(|write| self.write(write, sequence, &mut undo));
         if rows {
-            applied = applied.and_then(|()| quota.check(self.usage(), jobs));
+            applied = applied.and_then(|()| quota.check(self.stored(), jobs));
         }
         if applied.is_err() {
             for step in undo.into_iter().rev() {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::codec::json;
-use super::usage;
+use super::stored;
 use crate::storage::words::{Word, may_move};
 use crate::storage::{Quota, inserts};
 use crate::wit::storage::{Guard, JobToken, JobUpdate, Rejection, Unit, Write};
@@ -51,8 +51,8 @@ fn one(
         .into_iter()
         .try_for_each(|write| apply(connection, tenant, write));
     if applied.is_ok() && rows {
-        let usage = usage::of(connection, tenant)?;
-        applied = quota.check(usage, jobs).map_err(Failure::Refused);
+        let stored = stored::of(connection, tenant)?;
+        applied = quota.check(stored, jobs).map_err(Failure::Refused);
     }
     if applied.is_err() {
         connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;

@@ -8,7 +8,7 @@ mod read;
 mod registry;
 mod schema;
 mod snapshot;
-mod usage;
+mod stored;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,7 +26,7 @@ use super::limits::{
     STATEMENTS_KEPT, WRITER_CACHE_KIB,
 };
 use super::words::Word;
-use super::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
+use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -345,15 +345,15 @@ impl Storage for SqliteStorage {
             .await
     }
 
-    async fn usage(&self, tenant: &Tenant) -> Result<Usage, StorageError> {
+    async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| usage::of(connection, &tenant)).await
+        self.read(move |connection| stored::of(connection, &tenant)).await
     }
 
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
         self.writer
-            .run(move |connection| usage::purge(connection, &tenant, limit))
+            .run(move |connection| stored::purge(connection, &tenant, limit))
             .await
     }
 

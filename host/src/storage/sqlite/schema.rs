@@ -111,18 +111,18 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_job ON changes (tenant, job, position);
 ";
 
-/// * usage: what each tenant's rows come to, kept by triggers, so that no write can forget it and
+/// * stored: what each tenant's rows come to, kept by triggers, so that no write can forget it and
 ///   no limit needs a count. A row counts with its texts and a round number for the rest of it.
 /// * tenants, tokens, components: who is served, who may call, and with which logic. Of a token
 ///   only the hash of its secret is there.
 const TENANTS: &str = "
-CREATE TABLE usage (
+CREATE TABLE stored (
     tenant    TEXT PRIMARY KEY,
     live_jobs INTEGER NOT NULL,
     bytes     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO usage SELECT tenant, sum(live), sum(bytes) FROM (
+INSERT INTO stored SELECT tenant, sum(live), sum(bytes) FROM (
     SELECT tenant, status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED') AS live,
            octet_length(spec) + octet_length(state) + 300 AS bytes FROM jobs
     UNION ALL SELECT tenant, 0, octet_length(body) + 100 FROM runs
@@ -132,12 +132,12 @@ INSERT INTO usage SELECT tenant, sum(live), sum(bytes) FROM (
 ) GROUP BY tenant;
 
 CREATE TRIGGER jobs_used AFTER INSERT ON jobs BEGIN
-    INSERT INTO usage VALUES (NEW.tenant, NEW.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'),
+    INSERT INTO stored VALUES (NEW.tenant, NEW.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'),
         octet_length(NEW.spec) + octet_length(NEW.state) + 300)
     ON CONFLICT (tenant) DO UPDATE SET live_jobs = live_jobs + excluded.live_jobs, bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER jobs_changed AFTER UPDATE OF status, spec, state ON jobs BEGIN
-    UPDATE usage SET
+    UPDATE stored SET
         live_jobs = live_jobs + (NEW.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'))
             - (OLD.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED')),
         bytes = bytes + octet_length(NEW.spec) + octet_length(NEW.state)
@@ -145,44 +145,44 @@ CREATE TRIGGER jobs_changed AFTER UPDATE OF status, spec, state ON jobs BEGIN
     WHERE tenant = NEW.tenant;
 END;
 CREATE TRIGGER jobs_freed AFTER DELETE ON jobs BEGIN
-    UPDATE usage SET live_jobs = live_jobs - (OLD.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED')),
+    UPDATE stored SET live_jobs = live_jobs - (OLD.status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED')),
         bytes = bytes - octet_length(OLD.spec) - octet_length(OLD.state) - 300
     WHERE tenant = OLD.tenant;
 END;
 
 CREATE TRIGGER runs_used AFTER INSERT ON runs BEGIN
-    INSERT INTO usage VALUES (NEW.tenant, 0, octet_length(NEW.body) + 100)
+    INSERT INTO stored VALUES (NEW.tenant, 0, octet_length(NEW.body) + 100)
     ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER runs_changed AFTER UPDATE OF body ON runs BEGIN
-    UPDATE usage SET bytes = bytes + octet_length(NEW.body) - octet_length(OLD.body) WHERE tenant = NEW.tenant;
+    UPDATE stored SET bytes = bytes + octet_length(NEW.body) - octet_length(OLD.body) WHERE tenant = NEW.tenant;
 END;
 CREATE TRIGGER runs_freed AFTER DELETE ON runs BEGIN
-    UPDATE usage SET bytes = bytes - octet_length(OLD.body) - 100 WHERE tenant = OLD.tenant;
+    UPDATE stored SET bytes = bytes - octet_length(OLD.body) - 100 WHERE tenant = OLD.tenant;
 END;
 
 CREATE TRIGGER messages_used AFTER INSERT ON messages BEGIN
-    INSERT INTO usage VALUES (NEW.tenant, 0, octet_length(NEW.text) + octet_length(NEW.title) + 300)
+    INSERT INTO stored VALUES (NEW.tenant, 0, octet_length(NEW.text) + octet_length(NEW.title) + 300)
     ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER messages_freed AFTER DELETE ON messages BEGIN
-    UPDATE usage SET bytes = bytes - octet_length(OLD.text) - octet_length(OLD.title) - 300 WHERE tenant = OLD.tenant;
+    UPDATE stored SET bytes = bytes - octet_length(OLD.text) - octet_length(OLD.title) - 300 WHERE tenant = OLD.tenant;
 END;
 
 CREATE TRIGGER changes_used AFTER INSERT ON changes BEGIN
-    INSERT INTO usage VALUES (NEW.tenant, 0, coalesce(octet_length(NEW.message), 0) + 100)
+    INSERT INTO stored VALUES (NEW.tenant, 0, coalesce(octet_length(NEW.message), 0) + 100)
     ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER changes_freed AFTER DELETE ON changes BEGIN
-    UPDATE usage SET bytes = bytes - coalesce(octet_length(OLD.message), 0) - 100 WHERE tenant = OLD.tenant;
+    UPDATE stored SET bytes = bytes - coalesce(octet_length(OLD.message), 0) - 100 WHERE tenant = OLD.tenant;
 END;
 
 CREATE TRIGGER edges_used AFTER INSERT ON edges BEGIN
-    INSERT INTO usage VALUES (NEW.tenant, 0, 150)
+    INSERT INTO stored VALUES (NEW.tenant, 0, 150)
     ON CONFLICT (tenant) DO UPDATE SET bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER edges_freed AFTER DELETE ON edges BEGIN
-    UPDATE usage SET bytes = bytes - 150 WHERE tenant = OLD.tenant;
+    UPDATE stored SET bytes = bytes - 150 WHERE tenant = OLD.tenant;
 END;
 
 CREATE TABLE tenants (

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::storage::Usage;
+use crate::storage::Stored;
 
-pub(super) fn of(connection: &Connection, tenant: &str) -> rusqlite::Result<Usage> {
+pub(super) fn of(connection: &Connection, tenant: &str) -> rusqlite::Result<Stored> {
     let found = connection
-        .prepare_cached("SELECT live_jobs, bytes FROM usage WHERE tenant = ?1")?
+        .prepare_cached("SELECT live_jobs, bytes FROM stored WHERE tenant = ?1")?
         .query_row([tenant], |row| {
-            Ok(Usage {
+            Ok(Stored {
                 live_jobs: row.get(0)?,
                 bytes: row.get(1)?,
             })
@@ -44,7 +44,7 @@ pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqli
     }
     if left == u64::from(limit) {
         connection
-            .prepare_cached("DELETE FROM usage WHERE tenant = ?1")?
+            .prepare_cached("DELETE FROM stored WHERE tenant = ?1")?
             .execute([tenant])?;
     }
     Ok(u64::from(limit) - left)

@@ -1,0 +1,62 @@
+//! Meanwhile inside another program: an agent and a way to people of one's own, a store on disk,
+//! and a job that runs at once. `cargo run --example embedded`
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use meanwhile::agent::{self, Agent};
+use meanwhile::host::Host;
+use meanwhile::runtime::Delivery;
+use meanwhile::service::{Service as _, Session};
+use meanwhile::storage::{InboxEntry, sqlite::SqliteStorage};
+use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+/// Whatever executes prompts in your platform. This one only repeats them.
+struct Echo;
+
+#[async_trait]
+impl Agent for Echo {
+    async fn run(&self, request: RunRequest, _stop: CancellationToken) -> Outcome {
+        agent::answer(OutcomeStatus::Ok, format!("Done: {}", request.payload))
+    }
+
+    async fn check(&self) -> Result<String, String> {
+        Ok("repeats what it is asked".into())
+    }
+}
+
+/// Your chat.
+struct Chat(UnboundedSender<String>);
+
+#[async_trait]
+impl Delivery for Chat {
+    async fn deliver(&self, tenant: &str, messages: &[InboxEntry]) -> Result<(), String> {
+        let text = |entry: &InboxEntry| format!("{tenant}/{}: {}", entry.message.user, entry.message.text);
+        let sent = messages.iter().try_for_each(|entry| self.0.send(text(entry)));
+        sent.map_err(|error| error.to_string())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("meanwhile-embedded-{}", std::process::id()));
+    let store = Arc::new(SqliteStorage::open(folder.join("jobs.db"))?);
+    let (chat, mut told) = unbounded_channel();
+    let builder = Host::builder()
+        .storage(store.clone())
+        .registry(store)
+        .agent(Arc::new(Echo));
+    let host = builder.delivery(Arc::new(Chat(chat))).build().await?;
+    host.start().await?;
+
+    // Your platform knows who calls: tenant, agent and person come from it, never from a model.
+    let job = json!({ "title": "Say hello", "payload": "say hello to Bob", "job_type": "ONE_OFF" });
+    let created = host.call(&Session::local(), "tools", "job-create", job).await?;
+    println!("{}", created["summary"]);
+    println!("{}", told.recv().await.unwrap_or_default());
+
+    host.shutdown().await;
+    Ok(std::fs::remove_dir_all(folder)?)
+}
