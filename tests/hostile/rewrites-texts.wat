@@ -1,5 +1,5 @@
-;; Writes the longest texts again and again, without end: six units a call, each with twenty times a
-;; description and payload as long as they may be. The guard holds as long as the job was never
+;; Writes the longest texts again and again, without end: six units a call, each with as many
+;; payloads of 32 KiB as a unit may hold. The guard holds as long as the job was never
 ;; claimed.
 (func $job-pause (param $request i32) (result i32)
   (local $units i32) (local $unit i32) (local $write i32) (local $n i32) (local $m i32) (local $words i32)
@@ -17,7 +17,7 @@
   (local.set $units (call $new (i32.mul (i32.const 6) (i32.const {sizeof unit}))))
   (local.set $n (i32.const 0))
   (loop $next-unit
-    (local.set $unit (call $unit (i32.const 1) (i32.const 20)))
+    (local.set $unit (call $unit (i32.const 1) (i32.const 8)))
     (call $guard-claim (call $guard (local.get $unit) (i32.const 0))
       (i32.add (local.get $request) (i32.const {job-pause(request).job-id})) (i64.const 0))
     (local.set $m (i32.const 0))
@@ -32,7 +32,7 @@
       (i32.store offset={write<update-job>.spec?.payload} (local.get $write) (local.get $words))
       (i32.store offset={write<update-job>.spec?.payload+4} (local.get $write) (i32.const 32768))
       (local.set $m (i32.add (local.get $m) (i32.const 1)))
-      (br_if $next-write (i32.lt_u (local.get $m) (i32.const 20))))
+      (br_if $next-write (i32.lt_u (local.get $m) (i32.const 8))))
     (memory.copy
       (i32.add (local.get $units) (i32.mul (local.get $n) (i32.const {sizeof unit})))
       (local.get $unit) (i32.const {sizeof unit}))

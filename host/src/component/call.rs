@@ -2,6 +2,7 @@
 //! it.
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,15 +13,46 @@ use wasmtime::component::{
 };
 
 use super::CallFailure;
+use crate::cpu::{Spent, metered};
 use crate::engine::Sandbox;
 use crate::imports::{CallState, LimitReached, TenantContext};
 use crate::limits;
 
 /// One call under way. Dropping it frees the store first, then the slot, then the tenant's share.
 pub(super) struct Call {
-    pub(super) store: Store<CallState>,
+    pub(super) store: Metered,
     _slot: OwnedSemaphorePermit,
     _share: OwnedSemaphorePermit,
+}
+
+/// A store whose end is work, too, which the tenant is charged with: its memory is taken back.
+pub(super) struct Metered(Option<Store<CallState>>);
+
+impl Deref for Metered {
+    type Target = Store<CallState>;
+
+    fn deref(&self) -> &Store<CallState> {
+        self.0.as_ref().expect("only dropping takes the store")
+    }
+}
+
+impl DerefMut for Metered {
+    fn deref_mut(&mut self) -> &mut Store<CallState> {
+        self.0.as_mut().expect("only dropping takes the store")
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if let Some(mut store) = self.0.take() {
+            store.data_mut().charge();
+            let state = store.data();
+            let (context, turns) = (Arc::clone(&state.context), Arc::clone(state.turns()));
+            let end = Spent::default();
+            end.during(|| drop(store));
+            context.allowance.spend(end.so_far(), turns.share());
+        }
+    }
 }
 
 impl Call {
@@ -32,14 +64,15 @@ impl Call {
         // of other tenants'.
         let share = permit(tenant.allowance.calls(), until).await?;
         let slot = permit(sandbox.slots(), until).await?;
-        let state = CallState::new(Arc::clone(tenant), Arc::clone(sandbox.overtime()));
+        let state = CallState::new(Arc::clone(tenant), Arc::clone(sandbox.turns()));
+        state.begin().await;
         let mut store = Store::new(sandbox.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES_MAX);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| Ok(context.data_mut().tick()?));
         Ok(Self {
-            store,
+            store: Metered(Some(store)),
             _slot: slot,
             _share: share,
         })
@@ -55,13 +88,14 @@ impl Call {
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let store = &mut self.store;
+        let store = &mut *self.store;
+        let spent = Arc::clone(store.data().spent());
         let work = async {
             let instance: Instance = pre.instantiate_async(&mut *store).await?;
             let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
             function.call_async(&mut *store, arguments).await
         };
-        let result = bounded(work).await;
+        let result = bounded(spent, work).await;
         result.map_err(|error| self.failure(error))
     }
 
@@ -71,7 +105,8 @@ impl Call {
         function: &ComponentExportIndex,
         arguments: &[Val],
     ) -> Result<Val, CallFailure> {
-        let store = &mut self.store;
+        let store = &mut *self.store;
+        let spent = Arc::clone(store.data().spent());
         let work = async {
             let instance: Instance = pre.instantiate_async(&mut *store).await?;
             let Some(function) = instance.get_func(&mut *store, function) else {
@@ -82,7 +117,7 @@ impl Call {
             let [result] = results;
             Ok(result)
         };
-        let result = bounded(work).await;
+        let result = bounded(spent, work).await;
         result.map_err(|error| self.failure(error))
     }
 
@@ -94,6 +129,7 @@ impl Call {
         match error.downcast_ref::<LimitReached>() {
             Some(LimitReached::Cpu) => CallFailure::CpuBudget,
             Some(LimitReached::HostCalls) => CallFailure::HostCallBudget,
+            Some(LimitReached::Memory) => CallFailure::Memory,
             Some(LimitReached::Permission(what)) => CallFailure::Forbidden(what),
             None if self.store.data().memory_refused => CallFailure::Memory,
             None => {
@@ -117,11 +153,12 @@ async fn permit(of: &Arc<Semaphore>, until: RealInstant) -> Result<OwnedSemaphor
     }
 }
 
-/// Bounds a call by the wall clock; no error stands for having run out of it.
+/// Counts a call's work, and bounds it by the wall clock; no error stands for having run out of that.
 pub(super) async fn bounded<T>(
+    spent: Arc<Spent>,
     work: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Option<wasmtime::Error>> {
-    match tokio::time::timeout(limits::CALL_WALL_CLOCK, work).await {
+    match tokio::time::timeout(limits::CALL_WALL_CLOCK, metered(spent, work)).await {
         Ok(result) => result.map_err(Some),
         Err(_) => Err(None),
     }

@@ -46,7 +46,8 @@ impl Component {
     /// When it could not be made.
     pub async fn keep(&self, tenant: &Arc<TenantContext>) -> Result<Kept, CallFailure> {
         let mut call = Call::prepare(&self.sandbox, tenant).await?;
-        let instance = bounded(self.pre.instantiate_async(&mut call.store)).await;
+        let spent = Arc::clone(call.store.data().spent());
+        let instance = bounded(spent, self.pre.instantiate_async(&mut *call.store)).await;
         Ok(Kept {
             instance: instance.map_err(|error| call.failure(error))?,
             call,
@@ -89,13 +90,14 @@ impl Kept {
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let store = &mut self.call.store;
+        let store = &mut *self.call.store;
         store.set_epoch_deadline(1);
+        let spent = Arc::clone(store.data().spent());
         let work = async {
             let function = self.instance.get_typed_func::<P, R>(&mut *store, function)?;
             function.call_async(&mut *store, arguments).await
         };
-        let result = bounded(work).await;
+        let result = bounded(spent, work).await;
         result.map_err(|error| self.call.failure(error))
     }
 }

@@ -180,7 +180,7 @@ impl Component {
         let claimed = call.store.data().claimed();
         let unused = match &result {
             Ok(_) => Vec::new(),
-            Err(_) => call.store.into_data().unused_claims(),
+            Err(_) => call.store.data_mut().unused_claims(),
         };
         PollEnd {
             result: result.map(|(report,)| report),

@@ -7,9 +7,10 @@
 use crate::limits::{
     CHANGE_TEXT_BYTES_MAX, COMMIT_GUARDS_MAX, COMMIT_UNITS_MAX, COMMIT_WRITES_MAX, DESCRIPTION_CHARS_MAX,
     ID_CHARS_MAX, JOURNAL_ROWS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, OUTPUT_BYTES_MAX, PAYLOAD_CHARS_MAX,
-    RUN_TEXT_BYTES_MAX, SPEC_TEXT_BYTES_MAX, STATE_TEXT_BYTES_MAX, TITLE_CHARS_MAX, UNIT_SPECS_MAX,
+    RUN_TEXT_BYTES_MAX, SPEC_TEXT_BYTES_MAX, STATE_TEXT_BYTES_MAX, TITLE_CHARS_MAX, UNIT_WORK_MAX,
     UNIT_WRITES_MAX,
 };
+use crate::storage::work;
 use crate::wit::storage::{Guard, JobUpdate, Rejection, StorageError, Unit, Write};
 use crate::wit::types::{
     Edge, Job, JobSpec, JobState, JobStatus, Message, Run, RunStatus, StatusChange, TriggerConfig,
@@ -19,34 +20,19 @@ use crate::wit::types::{
 pub(super) fn size(units: &[Unit]) -> Result<(), StorageError> {
     let writes = || units.iter().map(|unit| unit.writes.len());
     let guards = || units.iter().map(|unit| unit.guards.len());
-    let specs = units
-        .iter()
-        .map(|unit| unit.writes.iter().filter(|write| has_spec(write)).count());
+    let work = units.iter().map(work::of_unit).max();
     let counts = [
         ("units of a commit", units.len(), COMMIT_UNITS_MAX),
         ("writes of a unit", writes().max().unwrap_or(0), UNIT_WRITES_MAX),
         ("guards of a unit", guards().max().unwrap_or(0), UNIT_WRITES_MAX),
         ("writes of a commit", writes().sum(), COMMIT_WRITES_MAX),
         ("guards of a commit", guards().sum(), COMMIT_GUARDS_MAX),
-        (
-            "new jobs or specs of a unit",
-            specs.max().unwrap_or(0),
-            UNIT_SPECS_MAX,
-        ),
+        ("steps of work in a unit", work.unwrap_or(0), UNIT_WORK_MAX),
     ];
     for (what, count, most) in counts {
         super::storage::bounded(what, count, most)?;
     }
     Ok(())
-}
-
-/// Whether a write has texts that are indexed for search.
-fn has_spec(write: &Write) -> bool {
-    match write {
-        Write::InsertJob(_) => true,
-        Write::UpdateJob(update) => update.spec.is_some(),
-        _ => false,
-    }
 }
 
 /// Why a unit may not be applied, whatever the rows are. `holds` tells whether the call holds the

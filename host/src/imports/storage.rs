@@ -1,7 +1,7 @@
 //! `storage`: bounds are checked here, before storage is asked; the tenant, the lease's owner and
 //! the present are bound here.
 
-use super::{CallState, guard};
+use super::{CallState, LimitReached, guard};
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
@@ -28,6 +28,15 @@ fn page_rows(limit: u32) -> Result<(), StorageError> {
     Err(StorageError::LimitExceeded(format!(
         "a page of {limit} rows; 1 to {PAGE_ROWS_MAX}"
     )))
+}
+
+/// An answer that storage could give. Rows that are too many for it are too many for the guest's
+/// memory as well: then the call ends as it would there, and its caller asks for less.
+fn fits<T>(answer: Result<T, StorageError>) -> Answer<T> {
+    match answer {
+        Err(StorageError::LimitExceeded(_)) => Err(LimitReached::Memory.into()),
+        answer => Ok(answer),
+    }
 }
 
 fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
@@ -61,7 +70,8 @@ impl Host for CallState {
         if let Err(error) = bounded("job ids", ids.len(), PAGE_ROWS_MAX as usize) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.get_jobs(&self.context.tenant, ids).await)
+        self.take_turn().await;
+        fits(self.context.storage.get_jobs(&self.context.tenant, ids).await)
     }
 
     async fn get_runs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Run>>> {
@@ -69,7 +79,8 @@ impl Host for CallState {
         if let Err(error) = bounded("run ids", ids.len(), PAGE_ROWS_MAX as usize) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.get_runs(&self.context.tenant, ids).await)
+        self.take_turn().await;
+        fits(self.context.storage.get_runs(&self.context.tenant, ids).await)
     }
 
     async fn find_jobs(&mut self, filter: JobFilter, page: Page) -> Answer<JobPage> {
@@ -77,11 +88,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(page.limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_jobs(&self.context.tenant, filter, page)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_jobs(&self.context.tenant, filter, page)
+                .await,
+        )
     }
 
     async fn find_runs(&mut self, filter: RunFilter) -> Answer<Vec<Run>> {
@@ -89,7 +102,8 @@ impl Host for CallState {
         if let Err(error) = page_rows(filter.limit) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.find_runs(&self.context.tenant, filter).await)
+        self.take_turn().await;
+        fits(self.context.storage.find_runs(&self.context.tenant, filter).await)
     }
 
     async fn find_edges(&mut self, filter: EdgeFilter) -> Answer<Vec<Edge>> {
@@ -97,11 +111,13 @@ impl Host for CallState {
         if let Err(error) = edge_rows(&filter) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_edges(&self.context.tenant, filter)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_edges(&self.context.tenant, filter)
+                .await,
+        )
     }
 
     async fn find_messages(&mut self, filter: MessageFilter) -> Answer<Vec<Message>> {
@@ -109,11 +125,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(filter.limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_messages(&self.context.tenant, filter)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_messages(&self.context.tenant, filter)
+                .await,
+        )
     }
 
     async fn find_changes(&mut self, job: String, limit: u32) -> Answer<Vec<StatusChange>> {
@@ -121,11 +139,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_changes(&self.context.tenant, job, limit)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_changes(&self.context.tenant, job, limit)
+                .await,
+        )
     }
 
     async fn search_jobs(&mut self, query: SearchQuery) -> Answer<HitPage> {
@@ -133,11 +153,13 @@ impl Host for CallState {
         if let Err(error) = search_bounds(&query) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .search_jobs(&self.context.tenant, query)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .search_jobs(&self.context.tenant, query)
+                .await,
+        )
     }
 
     /// Only a poll claims, and no more than it was told to: what it claims it may start.
@@ -147,6 +169,7 @@ impl Host for CallState {
         if limit == 0 {
             return Ok(Ok(Vec::new()));
         }
+        self.end_turn();
         let context = &self.context;
         let now = context.clock.now();
         let lease_until = now.saturating_add(limits::LEASE.as_millis() as i64);
@@ -181,6 +204,8 @@ impl Host for CallState {
         let applied = if allowed.is_empty() {
             Vec::new()
         } else {
+            // Who waits for the store leaves the turn to others.
+            self.end_turn();
             let context = &self.context;
             let quota = context.allowance.limits().quota();
             match context.storage.commit(&context.tenant, quota, allowed).await {

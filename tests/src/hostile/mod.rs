@@ -10,7 +10,9 @@
 
 pub mod alone;
 pub mod layout;
+pub mod neighbours;
 pub mod parking;
+pub mod pressure;
 pub mod yard;
 
 use std::fmt::Write as _;

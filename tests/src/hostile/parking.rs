@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Tenant, Usage};
+use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -121,8 +121,8 @@ impl Storage for Parking {
         self.0.count_jobs(tenant).await
     }
 
-    async fn usage(&self, tenant: &Tenant) -> Answer<Usage> {
-        self.0.usage(tenant).await
+    async fn stored(&self, tenant: &Tenant) -> Answer<Stored> {
+        self.0.stored(tenant).await
     }
 
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Answer<u64> {

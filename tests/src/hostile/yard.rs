@@ -141,7 +141,7 @@ pub fn rows(file: &std::path::Path, wanted: impl Fn(&str) -> bool) -> BTreeMap<&
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let connection = rusqlite::Connection::open_with_flags(file, flags).unwrap();
     let mut all = BTreeMap::new();
-    for table in ["jobs", "runs", "edges", "messages", "changes", "usage"] {
+    for table in ["jobs", "runs", "edges", "messages", "changes", "stored"] {
         let mut statement = connection
             .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3"))
             .unwrap();

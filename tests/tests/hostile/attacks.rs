@@ -156,7 +156,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "many-new-jobs",
-        Told("invalid_argument", "21 new jobs or specs of a unit; at most 20"),
+        Told("invalid_argument", "2412 steps of work in a unit; at most 2400"),
     ),
     attack(
         "text-over-cap",
