@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod given;
+pub mod hostile;
 pub mod in_process;
 pub mod issuer;
 pub mod scripted;

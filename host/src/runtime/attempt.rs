@@ -7,7 +7,9 @@ use futures_util::FutureExt as _;
 
 use crate::agent::{Agent, Attempt};
 use crate::clock::Clock;
-use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, STOP_GRACE};
+use crate::limits::{
+    JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, REPORT_CHARS_MAX, STOP_GRACE,
+};
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::{ErrorClass, RunError, Usage};
 
@@ -104,17 +106,35 @@ fn kept(mut outcome: Outcome, began: std::time::Instant) -> Outcome {
         outcome.journal.push(format!("[cut: {left_out} more notes]"));
     }
     for note in &mut outcome.journal {
-        // Bytes bound characters from above: the count is only taken of long notes.
-        if note.len() > JOURNAL_ENTRY_CHARS_MAX
-            && let Some((end, _)) = note.char_indices().nth(JOURNAL_ENTRY_CHARS_MAX)
-        {
-            note.truncate(end);
-            note.pop();
-            note.push('…');
+        shorten(note, JOURNAL_ENTRY_CHARS_MAX);
+    }
+    if let Some(error) = &mut outcome.error {
+        shorten(&mut error.message, REPORT_CHARS_MAX);
+    }
+    if let Some(report) = &mut outcome.report {
+        shorten(&mut report.summary, REPORT_CHARS_MAX);
+    }
+    let usage = &mut outcome.usage;
+    for figure in [&mut usage.cost_usd, &mut usage.seconds] {
+        // What is no number could not be added up, nor stored.
+        if !figure.is_finite() {
+            *figure = 0.0;
         }
     }
     if outcome.usage.seconds <= 0.0 {
         outcome.usage.seconds = began.elapsed().as_secs_f64();
     }
     outcome
+}
+
+/// Cuts a text to at most `chars_max` characters, and says so.
+fn shorten(text: &mut String, chars_max: usize) {
+    // Bytes bound characters from above: the count is only taken of long texts.
+    if text.len() > chars_max
+        && let Some((end, _)) = text.char_indices().nth(chars_max)
+    {
+        text.truncate(end);
+        text.pop();
+        text.push('…');
+    }
 }

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod memory;
 pub mod sqlite;
 pub(crate) mod words;
+pub mod work;
 
 use async_trait::async_trait;
 

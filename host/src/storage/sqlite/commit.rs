@@ -3,11 +3,14 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::codec::json;
+use super::schema;
 use super::stored;
+use crate::storage::limits::TURN_WORK;
 use crate::storage::words::{Word, may_move};
+use crate::storage::work;
 use crate::storage::{Quota, inserts, revives};
 use crate::wit::storage::{Guard, JobToken, JobUpdate, Rejection, Unit, Write};
-use crate::wit::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
+use crate::wit::types::{Edge, Job, JobSpec, JobStatus, Message, Run, StatusChange};
 
 /// Why a unit was not applied: refused, or SQLite failed.
 enum Failure {
@@ -19,6 +22,22 @@ impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
+}
+
+/// Pieces of a commit that are each one turn's work, or one unit; with their work.
+pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
+    let mut slices: Vec<(usize, Vec<Unit>)> = Vec::new();
+    for unit in units {
+        let work = work::of_unit(&unit);
+        match slices.last_mut() {
+            Some((so_far, slice)) if *so_far + work <= TURN_WORK => {
+                *so_far += work;
+                slice.push(unit);
+            }
+            _ => slices.push((work, vec![unit])),
+        }
+    }
+    slices
 }
 
 pub(super) fn units(
@@ -159,26 +178,22 @@ fn insert_job(connection: &Connection, tenant: &str, job: &Job) -> Result<(), Fa
             job.id
         ))));
     }
-    index_text(
-        connection,
-        connection.last_insert_rowid(),
-        &job.spec.title,
-        &job.spec.description,
-        &job.spec.payload,
-    )?;
+    index_text(connection, tenant, connection.last_insert_rowid(), &job.spec)?;
     Ok(())
 }
 
-fn index_text(
-    connection: &Connection,
-    seq: i64,
-    title: &str,
-    description: &str,
-    payload: &str,
-) -> rusqlite::Result<()> {
+fn index_text(connection: &Connection, tenant: &str, seq: i64, spec: &JobSpec) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO job_text (rowid, title, description, payload) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![seq, title, description, payload])?;
+        .prepare_cached(
+            "INSERT INTO job_text (rowid, title, description, payload, owner) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            seq,
+            spec.title,
+            spec.description,
+            spec.payload,
+            schema::owner(tenant)
+        ])?;
     Ok(())
 }
 
@@ -230,7 +245,7 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
         connection
             .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
             .execute([seq])?;
-        index_text(connection, seq, &spec.title, &spec.description, &spec.payload)?;
+        index_text(connection, tenant, seq, spec)?;
     }
     Ok(from.is_some_and(|from| revives(from, to)))
 }
