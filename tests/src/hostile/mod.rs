@@ -13,6 +13,8 @@ pub mod layout;
 pub mod neighbours;
 pub mod parking;
 pub mod pressure;
+pub mod process;
+pub mod soak;
 pub mod yard;
 
 use std::fmt::Write as _;

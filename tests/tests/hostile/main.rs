@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod bounds;
 mod canary;
+mod neighbours;
 mod polls;
 mod pool;
