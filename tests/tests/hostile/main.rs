@@ -7,3 +7,4 @@ mod canary;
 mod neighbours;
 mod polls;
 mod pool;
+mod rows;
