@@ -13,6 +13,8 @@ pub mod layout;
 pub mod neighbours;
 pub mod parking;
 pub mod pressure;
+pub mod process;
+pub mod soak;
 pub mod yard;
 
 use std::fmt::Write as _;
@@ -47,8 +49,13 @@ pub fn names() -> Vec<String> {
 /// The component of a file.
 #[must_use]
 pub fn component(name: &str) -> Vec<u8> {
-    let text = std::fs::read_to_string(folder().join(format!("{name}.wat"))).unwrap();
-    component_of(&text)
+    component_of(&text(name))
+}
+
+/// The text of a file.
+#[must_use]
+pub fn text(name: &str) -> String {
+    std::fs::read_to_string(folder().join(format!("{name}.wat"))).unwrap()
 }
 
 /// The component of a text that stands for a file.

@@ -1,7 +1,7 @@
 //! What one tenant leaves in an instance, the next does not find.
 
 use futures_util::future::join_all;
-use meanwhile_tests::hostile::{component_of, folder, yard};
+use meanwhile_tests::hostile::{component_of, text, yard};
 use serde_json::json;
 use yard::{Yard, tight};
 
@@ -12,7 +12,7 @@ const TENANTS: usize = 4;
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_one_tenant_is_ever_seen_by_another() {
     let yard = Yard::new().await;
-    let guest = std::fs::read_to_string(folder().join("canary.wat")).unwrap();
+    let guest = text("canary");
     let names: Vec<String> = (0..TENANTS).map(|tenant| format!("tenant-{tenant}")).collect();
     for name in &names {
         yard.add_tenant(name, &tight()).await;

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod bounds;
 mod canary;
+mod neighbours;
 mod polls;
 mod pool;
+mod rows;

@@ -18,6 +18,13 @@ fn waiting() -> Alone {
     Alone::new("waits-in-import", Arc::new(Parking(storage)))
 }
 
+#[tokio::test]
+async fn a_call_that_asks_storage_without_end_uses_up_its_questions() {
+    let alone = Alone::new("loop-over-reads", Arc::new(MemoryStorage::default()));
+    let end = alone.call(&alone.tenant("hostile")).await;
+    assert_eq!(end, Err(CallFailure::HostCallBudget));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_waits_in_vain_is_ended_and_gives_its_instance_back() {
     let alone = waiting();
