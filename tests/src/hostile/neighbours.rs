@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as Timer};
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, noop::Noop};
+use meanwhile::agent::{Agent, Attempt, noop::Noop};
 use meanwhile::host::Host;
 use meanwhile::service::Service;
-use meanwhile::wit::agent_pipeline::{Outcome, RunRequest};
+use meanwhile::wit::agent_pipeline::Outcome;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::yard::session;
 
@@ -52,11 +51,11 @@ impl Noting {
 
 #[async_trait]
 impl Agent for Noting {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
-        let job = request.job_id.clone();
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let job = attempt.request.job_id.clone();
         self.started.lock().unwrap().insert(job, Timer::now());
         self.changed.send_replace(());
-        Noop.run(request, stop).await
+        Noop.run(attempt).await
     }
 
     async fn check(&self) -> Result<String, String> {
