@@ -12,12 +12,14 @@ use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
 use crate::ids;
 use crate::limits;
+use crate::offspring;
 use crate::plan;
 use crate::policies;
 use crate::prerequisites::{self, own, page};
+use crate::reach;
 pub use crate::trigger::EMPTY_TRIGGER;
 use crate::trigger::{Context, normalise, summary};
-use crate::units::{self, at_revision};
+use crate::units::{self, Beside};
 use crate::views;
 use crate::world::World;
 
@@ -37,6 +39,8 @@ pub fn create(
     request: &JobCreateRequest,
 ) -> Result<JobCreateAnswer, ToolError> {
     check_texts(caller, request)?;
+    // Who may not create learns that first, also where the job is there already.
+    reach::to_create(world, caller)?;
     let digest = request_digest(request);
     if let Some(key) = &request.idempotency_key
         && let Some(existing) = by_key(world, caller, key)?
@@ -77,6 +81,7 @@ pub fn create(
         conversation: caller.conversation.clone(),
         idempotency_key: request.idempotency_key.clone(),
         request_digest: digest,
+        origin: None,
     };
     if request.idempotency_key.is_none() && request.confirm_new != Some(true) {
         refuse_similar(world, caller, &spec.title)?;
@@ -85,11 +90,18 @@ pub fn create(
     for _ in 0..limits::DECISIONS_MAX {
         let now = world.now();
         spec.anchor = now;
+        let mut beside = Beside::default();
+        let mut guards = Vec::new();
+        if let Some(running) = reach::to_create(world, caller)? {
+            let origin = offspring::origin(&running)?;
+            offspring::count(world, &mut beside, &running, &origin, &id)?;
+            guards.extend(running.guards());
+            spec.origin = Some(origin);
+        }
         let edges = prerequisites::edges(world, caller, &id, &wanted)?;
         let job = arrange(&id, caller, spec.clone(), &edges, now)?;
-        let guards = edges.iter().map(|(prerequisite, _)| at_revision(prerequisite));
         let mut unit = Unit {
-            guards: guards.collect(),
+            guards,
             writes: vec![Write::InsertJob(job.clone())],
         };
         // ACTIVE at once needs no word of its own, a prerequisite that ended badly does.
@@ -105,8 +117,9 @@ pub fn create(
         }
         for (prerequisite, edge) in &edges {
             unit.writes.push(Write::PutEdge(edge.clone()));
-            unit.writes.push(prerequisites::attach(prerequisite, now));
+            prerequisites::attach(&mut beside, prerequisite);
         }
+        beside.write(&mut unit, now);
         match units::commit_one(world, unit)? {
             Ok(()) => return created(world, &job, normalised.warnings),
             Err(Rejection::Stale) => {}
@@ -251,6 +264,7 @@ fn fresh() -> JobState {
             tokens: 0,
             cost_usd: 0.0,
         },
+        offspring: None,
     }
 }
 

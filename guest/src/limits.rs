@@ -83,6 +83,16 @@ pub const HEARD_JOBS_MAX: u32 = 100;
 /// Jobs whose goals the pipeline is asked about for one sentence.
 pub const CONSIDERED_JOBS_MAX: usize = 3;
 
+/// Generations of jobs that runs create. Three are a task, its parts, and a follow-up of each; who
+/// needs more has a loop.
+pub const ORIGIN_DEPTH_MAX: u32 = 3;
+/// Jobs that one run creates: enough for "research these 50 companies", one job each.
+pub const RUN_CHILDREN_MAX: u32 = 50;
+/// Live jobs that came of one person's job through runs, in all generations: two such tasks at
+/// once. It bounds what a repeating job leaves behind whose every run creates a job, and it bounds
+/// the list on the root's row, 3 KB.
+pub const LIVE_DESCENDANTS_MAX: usize = 100;
+
 /// Paused jobs looked at in one step of a cure, and resumed by one call.
 pub const CURE_PAGE: u32 = 200;
 pub const CURE_JOBS_MAX: u32 = 10_000;

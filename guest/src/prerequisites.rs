@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::bindings::storage::{AncestorEdges, EdgeFilter, Guard, JobFilter, Page, Write};
+use crate::bindings::storage::{AncestorEdges, EdgeFilter, Guard, JobFilter, Page};
 use crate::bindings::tools::{Dependency, ToolError};
 use crate::bindings::types::{Caller, DependencyCondition, Edge, EdgeStatus, Job};
 use crate::dependents;
 use crate::errors::{invalid, range, text};
 use crate::limits;
-use crate::units;
+use crate::units::{self, Beside};
 use crate::world::World;
 
 /// The jobs of one person.
@@ -163,12 +163,10 @@ fn ended_at(job: &Job) -> i64 {
         .unwrap_or(job.updated_at)
 }
 
-/// The writes that make a prerequisite notice a new dependent: its row changes, so that its end
-/// and the new edge cannot pass each other by.
-pub fn attach(prerequisite: &Job, now: i64) -> Write {
-    let mut job = prerequisite.clone();
-    job.state.dependents += 1;
-    units::update(&job, None, now)
+/// Makes a prerequisite notice a new dependent: its row changes, so that its end and the new edge
+/// cannot pass each other by.
+pub fn attach(beside: &mut Beside, prerequisite: &Job) {
+    beside.row(prerequisite).state.dependents += 1;
 }
 
 /// Refuses edges that would close a circle, naming it. Who has no dependents is in no circle.

@@ -13,6 +13,7 @@ use crate::errors::{bad_cursor, invalid, range, text, unknown_run};
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::own;
+use crate::reach;
 use crate::stop::load;
 use crate::views;
 use crate::world::World;
@@ -49,6 +50,7 @@ pub fn semantic(
     caller: &Caller,
     request: &SemanticRequest,
 ) -> Result<SemanticAnswer, ToolError> {
+    reach::running(world, caller)?;
     text("query", &request.query, 1, limits::QUERY_CHARS_MAX)?;
     let found = world.search_jobs(&SearchQuery {
         terms: vec![request.query.clone()],
@@ -83,6 +85,7 @@ pub fn by_keywords(
     caller: &Caller,
     request: &ByKeywordsRequest,
 ) -> Result<ByKeywordsAnswer, ToolError> {
+    reach::running(world, caller)?;
     if request.keywords.is_empty() || request.keywords.len() > limits::KEYWORDS_MAX {
         return Err(invalid(
             "keywords",
@@ -116,6 +119,7 @@ pub fn by_keywords(
 
 /// See `wit/tools.wit`.
 pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Result<ByIdAnswer, ToolError> {
+    reach::running(world, caller)?;
     range("include_runs", request.include_runs, 0, limits::RUNS_SHOWN_MAX)?;
     let job = load(world, caller, &request.job_id)?;
     let limit = request.include_runs.unwrap_or(limits::RUNS_SHOWN_DEFAULT);
@@ -160,6 +164,7 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
 
 /// See `wit/directory.wit`.
 pub fn jobs(world: &impl World, caller: &Caller, request: &JobsRequest) -> Result<JobsAnswer, ToolError> {
+    reach::running(world, caller)?;
     let filter = filter(
         caller,
         request.status.as_deref(),
@@ -177,6 +182,7 @@ pub fn jobs(world: &impl World, caller: &Caller, request: &JobsRequest) -> Resul
 
 /// See `wit/directory.wit`.
 pub fn runs(world: &impl World, caller: &Caller, request: &RunsRequest) -> Result<RunsAnswer, ToolError> {
+    reach::running(world, caller)?;
     range("limit", request.limit, 1, limits::LIST_LIMIT_MAX)?;
     let job = load(world, caller, &request.job_id)?;
     let before = match &request.cursor {
@@ -201,6 +207,7 @@ pub fn runs(world: &impl World, caller: &Caller, request: &RunsRequest) -> Resul
 
 /// See `wit/directory.wit`.
 pub fn run(world: &impl World, caller: &Caller, run_id: &str) -> Result<RunView, ToolError> {
+    reach::running(world, caller)?;
     text("run_id", run_id, 1, limits::NAME_CHARS_MAX)?;
     let unknown = || unknown_run(run_id);
     let run = world

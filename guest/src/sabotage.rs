@@ -10,6 +10,8 @@ pub enum Sabotage {
     FoldDoubled,
     /// Late results move jobs that have ended.
     TerminalGuardOff,
+    /// A run's call is applied although the run ended in its middle.
+    CallsUnguarded,
 }
 
 #[cfg(feature = "sabotage")]

@@ -3,10 +3,12 @@
 use crate::bindings::agent_pipeline::{BudgetLeft, DependencyOutput, PreviousRun, RunRequest, Task};
 use crate::bindings::storage::{EdgeFilter, MessageFilter, MessageUpdate, RunFilter, StorageError, Write};
 use crate::bindings::types::{
-    Caller, DeliveryStatus, Edge, Instant, Job, JobStatus, JobType, MessageKind, Run, RunStatus, Usage,
+    Caller, CallingRun, DeliveryStatus, Edge, Instant, Job, JobStatus, JobType, MessageKind, Run, RunStatus,
+    Usage,
 };
 use crate::limits;
 use crate::plan;
+use crate::reach::REACH_DEFAULT;
 use crate::trigger::{format_instant, local_day};
 use crate::world::World;
 
@@ -267,7 +269,11 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
             user: job.user.clone(),
             conversation: spec.conversation.clone(),
             time_zone: Some(zone.into()),
-            run: Some(run.id.clone()),
+            run: Some(CallingRun {
+                id: run.id.clone(),
+                token: run.token,
+                reach: REACH_DEFAULT,
+            }),
         },
         related_entity_id: spec.related_entity_id.clone(),
         narrative_id: spec.narrative_id.clone(),
@@ -302,6 +308,7 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
             tokens: budget.max_tokens.map(|max| max.saturating_sub(spent.tokens)),
             cost_usd: budget.max_cost_usd.map(|max| (max - spent.cost_usd).max(0.0)),
         }),
+        origin: spec.origin.clone(),
     }
 }
 

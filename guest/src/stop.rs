@@ -8,6 +8,7 @@ use crate::lifecycle::{ended, name, reason, transition};
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::is_own;
+use crate::reach;
 use crate::sabotage::{self, Sabotage};
 use crate::trigger::{format_instant, parse_time};
 use crate::units::{self, Draft};
@@ -39,12 +40,12 @@ pub fn pause(
 ) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
-        let mut job = load(world, caller, &request.job_id)?;
+        let (mut job, mut unit) = reach::to_change(world, caller, &request.job_id)?;
+        reach::check_pause(world, caller, &job)?;
         let now = world.now();
         let until = until(&job, request.until.as_deref(), now)?;
-        let mut unit = Draft::guarded(&job, units::actor(caller));
         let running = job.state.status == JobStatus::InProgress;
-        suspend(&mut job, note, until, now)?;
+        suspend(&mut job, note, until, now, &mut unit)?;
         unit.save(&job, None, now);
         if units::commit_one(world, unit.finish())? == Ok(()) {
             job.revision += 1;
@@ -77,6 +78,7 @@ pub fn suspend(
     note: Option<&str>,
     until: Option<Instant>,
     now: Instant,
+    unit: &mut Draft,
 ) -> Result<(), ToolError> {
     if job.state.status == JobStatus::Blocked || ended(job.state.status) {
         return Err(conflict(format!(
@@ -90,6 +92,8 @@ pub fn suspend(
     }
     let why = note.unwrap_or("Paused by the user.");
     if job.state.status == JobStatus::Paused {
+        // Whose pause it is now decides who may end it.
+        unit.anew();
         job.state.status_reason = reason("paused_by_user", why);
     } else {
         transition(&mut job.state, JobStatus::Paused, reason("paused_by_user", why))?;
@@ -130,7 +134,7 @@ pub fn cancel(
 ) -> Result<JobStopAnswer, ToolError> {
     let note = note(request.note.as_deref())?;
     for _ in 0..limits::DECISIONS_MAX {
-        let mut job = load(world, caller, &request.job_id)?;
+        let (mut job, mut unit) = reach::to_change(world, caller, &request.job_id)?;
         let message = format!("“{}” is cancelled and will not run again.", job.spec.title);
         if job.state.status == JobStatus::Cancelled {
             return Ok(JobStopAnswer {
@@ -139,7 +143,6 @@ pub fn cancel(
             });
         }
         let now = world.now();
-        let mut unit = Draft::guarded(&job, units::actor(caller));
         let run = open_run(world, &job)?;
         let stop = annul(&mut job, run, note, now, &mut unit)?;
         unit.save(&job, None, now);

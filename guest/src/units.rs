@@ -11,12 +11,44 @@ use crate::world::World;
 /// Who decides where no person does.
 pub const PLATFORM: &str = "meanwhile";
 
+/// Rows of other jobs that a unit writes beside its own, each once, however much of it changes: a
+/// second write of a row would undo the first.
+#[derive(Default)]
+pub struct Beside {
+    rows: Vec<Job>,
+    guards: Vec<Guard>,
+}
+
+impl Beside {
+    /// The row as it will be written; the unit is applied only if it is still as it was read.
+    pub fn row(&mut self, read: &Job) -> &mut Job {
+        // Read twice with a change in between, both guards stand, and the unit is stale.
+        self.guards.push(at_revision(read));
+        let at = self.rows.iter().position(|row| row.id == read.id);
+        let at = at.unwrap_or_else(|| {
+            self.rows.push(read.clone());
+            self.rows.len() - 1
+        });
+        &mut self.rows[at]
+    }
+
+    /// Guards and writes the rows.
+    pub fn write(self, unit: &mut Unit, now: Instant) {
+        unit.guards.extend(self.guards);
+        unit.writes
+            .extend(self.rows.iter().map(|row| update(row, None, now)));
+    }
+}
+
 /// A unit about one job on its way. It knows where the job stood when it was read, so that a
 /// change of its status goes into the job's history with the write that makes it.
 pub struct Draft {
     unit: Unit,
+    /// Other jobs' rows.
+    pub beside: Beside,
     stood: JobStatus,
     by: String,
+    anew: bool,
     because: Option<StatusReason>,
 }
 
@@ -28,8 +60,10 @@ impl Draft {
                 guards: vec![at_revision(job)],
                 writes: Vec::with_capacity(4),
             },
+            beside: Beside::default(),
             stood: job.state.status,
             by: by.into(),
+            anew: false,
             because: None,
         }
     }
@@ -49,8 +83,17 @@ impl Draft {
         self.because = reason(code, message);
     }
 
+    /// The job keeps its status, and somebody decided so: that stands in its history, too.
+    pub fn anew(&mut self) {
+        self.anew = true;
+    }
+
     pub fn guard(&mut self, guard: Guard) {
         self.unit.guards.push(guard);
+    }
+
+    pub fn guard_all(&mut self, guards: impl IntoIterator<Item = Guard>) {
+        self.unit.guards.extend(guards);
     }
 
     pub fn push(&mut self, write: Write) {
@@ -61,7 +104,7 @@ impl Draft {
         self.unit.writes.extend(writes);
     }
 
-    /// Writes the job as it is now, and its change of status into its history.
+    /// Writes the job as it is now, its change of status into its history, and the rows beside it.
     pub fn save(&mut self, job: &Job, spec: Option<JobSpec>, now: Instant) {
         let change = StatusChange {
             job: job.id.clone(),
@@ -71,10 +114,11 @@ impl Draft {
             by: self.by.clone(),
             reason: job.state.status_reason.clone().or(self.because.take()),
         };
-        if change.from != change.to && !told_by_a_run(&change) {
+        if (change.from != change.to && !told_by_a_run(&change)) || self.anew {
             self.push(Write::InsertChange(change));
         }
         self.push(update(job, spec, now));
+        std::mem::take(&mut self.beside).write(&mut self.unit, now);
     }
 
     /// Ends the lease.
@@ -99,7 +143,7 @@ fn told_by_a_run(change: &StatusChange) -> bool {
 
 /// Who acts in a call: the run that makes it, else the person.
 pub fn actor(caller: &Caller) -> &str {
-    caller.run.as_deref().unwrap_or(&caller.user)
+    caller.run.as_ref().map_or(&caller.user, |run| &run.id)
 }
 
 /// The job still has the revision that was read.

@@ -9,10 +9,12 @@ use crate::errors::{conflict, contended, error, invalid, text};
 use crate::ids;
 use crate::lifecycle::{ended, name, transition};
 use crate::limits;
+use crate::offspring;
 use crate::plan;
 use crate::policies;
 use crate::poll;
 use crate::prerequisites;
+use crate::reach;
 use crate::resume::{self, By};
 use crate::start;
 use crate::stop;
@@ -30,7 +32,8 @@ pub fn update(
     check_texts(request)?;
     let mut taken = None;
     for _ in 0..limits::DECISIONS_MAX {
-        let job = stop::load(world, caller, &request.job_id)?;
+        let (job, unit) = reach::to_change(world, caller, &request.job_id)?;
+        reach::check_update(world, caller, &job, request)?;
         if let Some(revision) = request.revision
             && revision != job.revision
         {
@@ -43,7 +46,7 @@ pub fn update(
                 ..conflict(message)
             });
         }
-        let mut change = Change::new(world, caller, job, taken);
+        let mut change = Change::new(world, caller, job, unit, taken);
         change.apply(request)?;
         if change.fields.is_empty() {
             return Err(error(
@@ -60,8 +63,14 @@ pub fn update(
             now,
             ..
         } = change;
-        let spec = Some(job.spec.clone());
-        unit.save(&job, spec, now);
+        if let Some(origin) = job.spec.origin.as_ref().filter(|_| caller.run.is_some())
+            && ended(before.state.status)
+            && !ended(job.state.status)
+        {
+            offspring::revive(world, &mut unit.beside, origin, &job)?;
+        }
+        let spec = Some(&job.spec).filter(|spec| **spec != before.spec);
+        unit.save(&job, spec.cloned(), now);
         match units::commit_one(world, unit.finish())? {
             Ok(()) => {
                 job.revision += 1;
@@ -131,8 +140,7 @@ struct Change<'a, W: World> {
 }
 
 impl<'a, W: World> Change<'a, W> {
-    fn new(world: &'a W, caller: &'a Caller, job: Job, taken: Option<Instant>) -> Self {
-        let unit = Draft::guarded(&job, units::actor(caller));
+    fn new(world: &'a W, caller: &'a Caller, job: Job, unit: Draft, taken: Option<Instant>) -> Self {
         Self {
             world,
             caller,
@@ -295,7 +303,7 @@ impl<'a, W: World> Change<'a, W> {
             self.unit.guard(at_revision(prerequisite));
             self.unit.push(Write::PutEdge(edge.clone()));
             if present.iter().all(|old| old.prerequisite != edge.prerequisite) {
-                self.unit.push(prerequisites::attach(prerequisite, self.now));
+                prerequisites::attach(&mut self.unit.beside, prerequisite);
             }
         }
         let edges: Vec<Edge> = wanted.into_iter().map(|(_, edge)| edge).collect();
@@ -347,7 +355,7 @@ impl<'a, W: World> Change<'a, W> {
                 }
                 _ => transition(&mut self.job.state, status, None)?,
             },
-            JobStatus::Paused => stop::suspend(&mut self.job, None, None, self.now)?,
+            JobStatus::Paused => stop::suspend(&mut self.job, None, None, self.now, &mut self.unit)?,
             JobStatus::Cancelled if present == JobStatus::Cancelled => {}
             JobStatus::Cancelled => {
                 let run = match &self.job.state.open_run {

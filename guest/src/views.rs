@@ -141,6 +141,9 @@ fn view(job: &Job, depends_on: Vec<DependencyView>) -> JobView {
         created_at: time(job.created_at),
         updated_at: time(job.updated_at),
         created_by: job.created_by.clone(),
+        depth: spec.origin.as_ref().map_or(0, |origin| origin.depth),
+        parent_job_id: spec.origin.map(|origin| origin.parent),
+        children: state.offspring.as_ref().map_or(0, |offspring| offspring.children),
         revision: job.revision,
     }
 }

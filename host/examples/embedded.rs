@@ -3,23 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use meanwhile::agent::{self, Agent};
+use meanwhile::agent::{self, Agent, Attempt};
 use meanwhile::host::Host;
 use meanwhile::runtime::Delivery;
 use meanwhile::service::{Service as _, Session};
 use meanwhile::storage::{InboxEntry, sqlite::SqliteStorage};
-use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio_util::sync::CancellationToken;
 
 /// Whatever executes prompts in your platform. This one only repeats them.
 struct Echo;
 
 #[async_trait]
 impl Agent for Echo {
-    async fn run(&self, request: RunRequest, _stop: CancellationToken) -> Outcome {
-        agent::answer(OutcomeStatus::Ok, format!("Done: {}", request.payload))
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        agent::answer(OutcomeStatus::Ok, format!("Done: {}", attempt.request.payload))
     }
 
     async fn check(&self) -> Result<String, String> {

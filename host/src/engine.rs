@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::limits;
+use crate::turns::Turns;
 
 /// An engine and what the calls of all its components share. Cheap to clone; one a host.
 #[derive(Clone)]
@@ -14,8 +15,7 @@ pub struct Sandbox {
     engine: Engine,
     /// One permit an instance of the pool.
     slots: Arc<Semaphore>,
-    /// Calls that compute for longer than [`limits::CALL_CPU_FREE_TICKS`] take turns here.
-    overtime: Arc<Semaphore>,
+    turns: Arc<Turns>,
 }
 
 impl Sandbox {
@@ -25,7 +25,7 @@ impl Sandbox {
         Ok(Self {
             engine: engine()?,
             slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
-            overtime: Arc::new(Semaphore::new(limits::OVERTIME_CALLS_MAX)),
+            turns: Arc::new(Turns::new()),
         })
     }
 
@@ -37,8 +37,8 @@ impl Sandbox {
         &self.slots
     }
 
-    pub(crate) fn overtime(&self) -> &Arc<Semaphore> {
-        &self.overtime
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 }
 

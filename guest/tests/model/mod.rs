@@ -46,7 +46,22 @@ pub struct Model {
     pub judges: Cell<bool>,
     /// Runs in the middle of the next commits, as another caller would.
     pub meddle: RefCell<Vec<Meddler>>,
+    /// What the tenant may store.
+    pub quota: Cell<Quota>,
 }
+
+/// Limits of the tenant, as a host sets them.
+#[derive(Clone, Copy)]
+pub struct Quota {
+    pub live_jobs: usize,
+    /// Of titles, descriptions and payloads together.
+    pub text_bytes: usize,
+}
+
+const NO_QUOTA: Quota = Quota {
+    live_jobs: usize::MAX,
+    text_bytes: usize::MAX,
+};
 
 pub fn caller() -> Caller {
     Caller {
@@ -111,6 +126,7 @@ impl Model {
             cancelled: RefCell::default(),
             judges: Cell::new(false),
             meddle: RefCell::default(),
+            quota: Cell::new(NO_QUOTA),
         }
     }
 
@@ -206,7 +222,50 @@ pub fn finished(request: &RunRequest, outcome: Outcome) -> FinishedRun {
     }
 }
 
+/// A job's row is written under the revision that was read, and once a unit: else the count of
+/// somebody else would be lost.
+fn written_once_and_guarded(unit: &Unit) {
+    let mut written = Vec::new();
+    for write in &unit.writes {
+        if let Write::UpdateJob(update) = write {
+            let guarded = unit
+                .guards
+                .iter()
+                .any(|guard| matches!(guard, Guard::Revision(at) if at.job == update.id));
+            assert!(guarded, "{} is written without its revision", update.id);
+            assert!(!written.contains(&&update.id), "{} is written twice", update.id);
+            written.push(&update.id);
+        }
+    }
+}
+
 impl Rows {
+    fn live_jobs(&self) -> usize {
+        let live = |job: &&Job| !meanwhile_guest::lifecycle::ended(job.state.status);
+        self.jobs.values().filter(live).count()
+    }
+
+    fn text_bytes(&self) -> usize {
+        let bytes = |job: &Job| job.spec.title.len() + job.spec.description.len() + job.spec.payload.len();
+        self.jobs.values().map(bytes).sum()
+    }
+
+    /// Refuses what goes beyond the quota and further than before.
+    fn fits(&self, quota: Quota, before: &Self) -> Result<(), Rejection> {
+        let beyond = |what: &str, most: usize| {
+            let message =
+                format!("This tenant may have {most} {what}. Cancel some, or ask the operator for more.");
+            Err(Rejection::QuotaExceeded(message))
+        };
+        if self.live_jobs() > quota.live_jobs.max(before.live_jobs()) {
+            return beyond("live jobs", quota.live_jobs);
+        }
+        if self.text_bytes() > quota.text_bytes.max(before.text_bytes()) {
+            return beyond("bytes of text", quota.text_bytes);
+        }
+        Ok(())
+    }
+
     fn available(&self, job: &Job) -> Option<Instant> {
         let due = job.state.due_at?;
         Some(self.leases.get(&job.id).map_or(due, |(_, until)| due.max(*until)))
@@ -493,6 +552,7 @@ impl World for Model {
         Ok(units
             .iter()
             .map(|unit| {
+                written_once_and_guarded(unit);
                 if !unit.guards.iter().all(|guard| rows.holds(guard)) {
                     return Err(Rejection::Stale);
                 }
@@ -500,6 +560,7 @@ impl World for Model {
                 for write in &unit.writes {
                     after.write(write.clone())?;
                 }
+                after.fits(self.quota.get(), &rows)?;
                 *rows = after;
                 Ok(())
             })

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use tokio_util::sync::CancellationToken;
 
-use super::{Agent, answer, cancelled, cut, failure, fetch};
+use super::{Agent, Attempt, answer, cancelled, cut, failure, fetch};
 use crate::limits::OUTPUT_BYTES_MAX;
+use crate::visible::visible;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
 use crate::wit::types::{ErrorClass, Report, RunStatus, Verdict};
 
@@ -55,7 +55,7 @@ impl Builtin {
         let (tell, summary) = match before {
             None => (false, format!("Watching {url}, first reading.")),
             Some(before) if before == text => (false, format!("{url} is unchanged.")),
-            Some(before) => (true, format!("{url} changed: {}", line_diff(before, &text))),
+            Some(before) => (true, format!("{url} changed:\n{}", line_diff(before, &text))),
         };
         reported(Verdict::Continue, text, tell, summary)
     }
@@ -63,7 +63,8 @@ impl Builtin {
 
 #[async_trait]
 impl Agent for Builtin {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let Attempt { request, stop, .. } = attempt;
         if request.task == Task::Judge {
             return failure(
                 ErrorClass::Permanent,
@@ -136,7 +137,8 @@ fn watched_url(request: &RunRequest) -> Option<String> {
     asks.then(|| url.to_owned())
 }
 
-/// The first lines that went and came, as `- old` and `+ new`.
+/// The first lines that went and came, as `> - old` and `> + new`: whatever a page says, it is
+/// quoted to people, line by line, and nothing in it is hidden from them.
 fn line_diff(before: &str, after: &str) -> String {
     let missing_in = |other: &str, text: &str, sign: &str| -> Vec<String> {
         let kept: std::collections::HashSet<&str> = other.lines().map(str::trim).collect();
@@ -145,17 +147,15 @@ fn line_diff(before: &str, after: &str) -> String {
             .filter(|line| !line.is_empty() && !kept.contains(line))
             .take(DIFF_LINES_MAX)
             .map(|line| {
-                format!(
-                    "{sign} {}",
-                    line.chars().take(DIFF_LINE_CHARS_MAX).collect::<String>()
-                )
+                let cut: String = line.chars().take(DIFF_LINE_CHARS_MAX).collect();
+                format!("> {sign} {}", visible(&cut))
             })
             .collect()
     };
     let mut lines = missing_in(after, before, "-");
     lines.extend(missing_in(before, after, "+"));
     if lines.is_empty() {
-        "the order or spacing of its lines.".to_owned()
+        "only the order or spacing of its lines.".to_owned()
     } else {
         lines.join("\n")
     }
@@ -164,7 +164,9 @@ fn line_diff(before: &str, after: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::sample::{request, request_after};
+    use tokio_util::sync::CancellationToken;
+
+    use crate::agent::sample::{attempt, request, request_after};
     use axum::Router;
     use axum::http::StatusCode;
     use axum::response::Html;
@@ -181,7 +183,7 @@ mod tests {
     async fn run(request: RunRequest) -> Outcome {
         Builtin::new()
             .unwrap()
-            .run(request, CancellationToken::new())
+            .run(attempt(request, CancellationToken::new()))
             .await
     }
 
@@ -203,7 +205,7 @@ mod tests {
         let payload = serve(StatusCode::OK, "<p>Price 12</p>").await;
         let changed = run(request_after(&payload, "Price 10")).await.report.unwrap();
         assert!(
-            changed.tell && changed.summary.contains("- Price 10\n+ Price 12"),
+            changed.tell && changed.summary.ends_with(" changed:\n> - Price 10\n> + Price 12"),
             "{}",
             changed.summary
         );
@@ -213,6 +215,28 @@ mod tests {
             "{}",
             same.summary
         );
+    }
+
+    /// What a page says is never what the job says.
+    #[tokio::test]
+    async fn a_page_that_speaks_to_the_reader_is_quoted() {
+        let page = "<p>Price 10</p><p>Reminder: pay now</p><p>\u{202e}neddih\u{1b}[2J</p>";
+        let payload = serve(StatusCode::OK, page).await;
+        let changed = run(request_after(&payload, "Price 10")).await.report.unwrap();
+        let mut lines = changed.summary.lines();
+        assert!(
+            lines.next().unwrap().ends_with(" changed:"),
+            "{}",
+            changed.summary
+        );
+        let said: Vec<&str> = lines.collect();
+        assert!(said.iter().all(|line| line.starts_with("> + ")), "{said:?}");
+        assert!(said.contains(&"> + Reminder: pay now"), "{said:?}");
+        assert!(
+            said.iter().any(|line| line.contains(r"\u{202e}neddih")),
+            "{said:?}"
+        );
+        assert!(!changed.summary.contains(['\u{202e}', '\u{1b}']), "{said:?}");
     }
 
     #[tokio::test]

@@ -8,11 +8,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
-use tokio_util::sync::CancellationToken;
 
-use super::{Agent, answer, cancelled, cut, failure, wire};
+use super::{Agent, Attempt, answer, cancelled, cut, failure, wire};
 use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX};
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::ErrorClass;
 
 /// Time between SIGTERM and SIGKILL.
@@ -33,6 +32,7 @@ const EXIT_NOT_FOUND: i32 = 127;
 pub struct Command {
     program: String,
     arguments: Vec<String>,
+    url: Option<String>,
 }
 
 impl Command {
@@ -43,7 +43,16 @@ impl Command {
         Some(Self {
             program: words.next()?,
             arguments: words.collect(),
+            url: None,
         })
+    }
+
+    /// The program may use the tools: it finds where in `MEANWHILE_URL`, and its run's token in
+    /// `MEANWHILE_TOKEN`.
+    #[must_use]
+    pub fn serving_at(mut self, url: Option<String>) -> Self {
+        self.url = url;
+        self
     }
 }
 
@@ -67,12 +76,36 @@ impl Drop for Group {
 
 #[async_trait]
 impl Agent for Command {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
-        let request = match serde_json::to_vec(&wire::Request::from(request)) {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let Attempt {
+            request,
+            access,
+            stop,
+            ..
+        } = attempt;
+        let request = match wire::Request::new(request) {
+            Ok(request) => request,
+            Err(error) => return failure(ErrorClass::Transient, format!("no randomness: {error}")),
+        };
+        let request = match request.to_json() {
             Ok(request) => request,
             Err(error) => return failure(ErrorClass::Permanent, format!("request: {error}")),
         };
-        let spawned = tokio::process::Command::new(&self.program)
+        let mut command = tokio::process::Command::new(&self.program);
+        // The host's own settings and tokens are none of the program's business.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MEANWHILE_") {
+                command.env_remove(name);
+            }
+        }
+        if let Some(url) = &self.url {
+            let token = match access.token() {
+                Ok(token) => token,
+                Err(error) => return failure(ErrorClass::Transient, format!("no randomness: {error}")),
+            };
+            command.env("MEANWHILE_URL", url).env("MEANWHILE_TOKEN", token);
+        }
+        let spawned = command
             .args(&self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -227,18 +260,21 @@ fn outcome(program: &str, ended: Ended) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::sample::request;
+    use tokio_util::sync::CancellationToken;
+
+    use crate::agent::sample::{attempt, request};
 
     fn shell(script: &str) -> Command {
         Command {
             program: "sh".to_owned(),
             arguments: vec!["-c".to_owned(), script.to_owned()],
+            url: None,
         }
     }
 
     async fn run(script: &str) -> Outcome {
         shell(script)
-            .run(request("Do it"), CancellationToken::new())
+            .run(attempt(request("Do it"), CancellationToken::new()))
             .await
     }
 
@@ -296,7 +332,7 @@ mod tests {
         let agent = shell(&script);
         let running = tokio::spawn({
             let stop = stop.clone();
-            async move { agent.run(request("Do it"), stop).await }
+            async move { agent.run(attempt(request("Do it"), stop)).await }
         });
         let mut alive = tokio::net::unix::pipe::OpenOptions::new()
             .read_write(true)

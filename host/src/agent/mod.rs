@@ -2,8 +2,10 @@
 
 pub mod builtin;
 pub mod command;
+mod fence;
 mod fetch;
 pub mod noop;
+mod prompt;
 pub mod wire;
 
 use std::sync::Arc;
@@ -11,8 +13,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::tenants::RunAccess;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
 use crate::wit::types::{ErrorClass, RunError, Usage};
+
+/// One attempt of a run, as an agent gets it.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Whose run it is.
+    pub tenant: String,
+    /// What is asked.
+    pub request: RunRequest,
+    /// How the agent may use the tools meanwhile: as the run.
+    pub access: RunAccess,
+    /// Cancelled at the deadline, and when the attempt is of no more use.
+    pub stop: CancellationToken,
+}
 
 /// Carries out runs. One implementation a way of doing it; the runtime adds deadline,
 /// cancellation and bookkeeping.
@@ -21,7 +37,7 @@ pub trait Agent: Send + Sync + 'static {
     /// Executes one attempt to its end. Never panics and never hangs on its own account: at the
     /// deadline, or when the attempt is cancelled, the runtime cancels `stop` and drops the
     /// future shortly after; whatever it started must end with it.
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome;
+    async fn run(&self, attempt: Attempt) -> Outcome;
 
     /// Whether it can carry out `judge` tasks.
     fn can_judge(&self) -> bool {
@@ -49,8 +65,12 @@ pub enum SettingError {
     Unusable(String),
 }
 
-/// The agent that a setting names: `builtin`, `noop` or `command:PROGRAM ARGUMENTS`.
-pub fn from_setting(setting: &str) -> Result<Arc<dyn Agent>, SettingError> {
+/// The agent that a setting names: `builtin`, `noop` or `command:PROGRAM ARGUMENTS`. `url` is where
+/// the host serves, if it does: a program may call it as its run.
+///
+/// # Errors
+/// When the setting names no agent, or one that cannot be used here.
+pub fn from_setting(setting: &str, url: Option<String>) -> Result<Arc<dyn Agent>, SettingError> {
     match setting {
         "builtin" => Ok(Arc::new(builtin::Builtin::new().map_err(SettingError::Unusable)?)),
         "noop" => Ok(Arc::new(noop::Noop)),
@@ -59,7 +79,7 @@ pub fn from_setting(setting: &str) -> Result<Arc<dyn Agent>, SettingError> {
                 .strip_prefix("command:")
                 .ok_or_else(|| SettingError::Unknown(setting.to_owned()))?;
             match command::Command::parse(line) {
-                Some(command) => Ok(Arc::new(command) as Arc<dyn Agent>),
+                Some(command) => Ok(Arc::new(command.serving_at(url)) as Arc<dyn Agent>),
                 None => Err(SettingError::BadCommand(setting.to_owned())),
             }
         }),

@@ -1,17 +1,16 @@
 //! The agent that does nothing, at once: for measuring everything around it.
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
-use super::{Agent, answer};
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use super::{Agent, Attempt, answer};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 
 /// Ends every run well, with no output.
 pub struct Noop;
 
 #[async_trait]
 impl Agent for Noop {
-    async fn run(&self, _request: RunRequest, _stop: CancellationToken) -> Outcome {
+    async fn run(&self, _attempt: Attempt) -> Outcome {
         answer(OutcomeStatus::Ok, String::new())
     }
 

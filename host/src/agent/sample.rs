@@ -1,7 +1,23 @@
 //! A run request for tests.
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Attempt;
+use crate::tenants::RunAccess;
 use crate::wit::agent_pipeline::{DependencyOutput, PreviousRun, RunRequest, Task};
 use crate::wit::types::{Caller, JobStatus, RunStatus};
+
+/// An attempt that nobody waits for, with an access to nothing.
+pub(crate) fn attempt(request: RunRequest, stop: CancellationToken) -> Attempt {
+    Attempt {
+        tenant: "local".to_owned(),
+        access: RunAccess::new(Arc::default(), "local", request.caller.clone()),
+        request,
+        stop,
+    }
+}
 
 /// A request with this payload, without history.
 pub(crate) fn request(payload: &str) -> RunRequest {
@@ -40,6 +56,7 @@ pub(crate) fn request(payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 4_102_444_800_000,
         budget_left: None,
+        origin: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod add;
 mod client;
 mod component;
 mod create;
+mod outside;
 mod remote;
 mod schedule;
 mod serve;
@@ -30,7 +31,7 @@ enum Command {
     Serve(crate::config::ServeArgs),
     /// Serve the tools over stdio, for clients that start their servers
     Mcp(crate::config::ServeArgs),
-    /// Check store, clock, component and agent, and say what to do
+    /// Check store, clock, component, agent and authentication, and say what to do
     Doctor(crate::config::ServeArgs),
     /// Say what a cron expression or words mean; needs no host
     Preview(schedule::PreviewArgs),

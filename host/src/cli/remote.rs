@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, segment};
 use super::table::table;
+use crate::visible::visible;
 
 /// `inbox --follow` looks for new messages this often.
 const FOLLOW_INTERVAL: Duration = Duration::from_secs(1);
@@ -170,7 +171,8 @@ async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<
             } else {
                 let [at, kind, title, said] =
                     ["/created_at", "/kind", "/title", "/text"].map(|it| text(message, it));
-                println!("{at}  {kind}  {title}\n  {}\n", said.replace('\n', "\n  "));
+                let shown = format!("{at}  {kind}  {title}\n  {}\n", said.replace('\n', "\n  "));
+                println!("{}", visible(&shown));
             }
         }
         after = answer.get("next_after").and_then(Value::as_u64).unwrap_or(after);
@@ -187,7 +189,8 @@ pub(super) fn show(target: &Target, answer: &Value, tidy: impl Fn(&Value) -> Str
     if target.json {
         println!("{answer:#}");
     } else {
-        print!("{}", tidy(answer));
+        // Titles, reasons and summaries may come from outside: a terminal obeys nothing of them.
+        print!("{}", visible(&tidy(answer)));
     }
 }
 

@@ -1,21 +1,23 @@
 //! Commands that put a host together.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::outside;
 use crate::agent;
-use crate::config::{Auth, ServeArgs, ServeSettings, Store};
+use crate::config::{ServeArgs, ServeSettings, Store};
 use crate::host::Host;
+use crate::http::Bounds;
 use crate::service::Session;
 use crate::storage::Storage;
 use crate::storage::memory::{MemoryRegistry, MemoryStorage};
 use crate::storage::sqlite::SqliteStorage;
-use crate::tenants::{self, Authenticator, Registry};
+use crate::tenants::Registry;
 
 /// What is logged unless `RUST_LOG` says otherwise. The protocol's library reports each request's
 /// beginning and end as news.
@@ -66,11 +68,12 @@ async fn host(
     settings: &ServeSettings,
     storage: Arc<dyn Storage>,
     registry: Arc<dyn Registry>,
+    url: Option<String>,
 ) -> anyhow::Result<Host> {
     let host = Host::builder()
         .storage(storage)
         .registry(registry)
-        .agent(agent::from_setting(&settings.agent)?)
+        .agent(agent::from_setting(&settings.agent, url)?)
         .clock(settings.clock.clock())
         .component(component(settings)?)
         .limits(settings.limits)
@@ -83,54 +86,22 @@ async fn host(
 }
 
 /// The one person who runs this host.
-fn session(settings: &ServeSettings) -> Session {
+pub(super) fn session(settings: &ServeSettings) -> Session {
     let mut session = Session::local();
     session.caller.time_zone.clone_from(&settings.timezone);
     session
 }
 
-fn authenticator(settings: &ServeSettings, registry: Arc<dyn Registry>) -> anyhow::Result<Authenticator> {
-    let authenticator = Authenticator::new(registry, settings.clock.clock());
-    Ok(match &settings.auth {
-        Auth::None => authenticator.without_token(session(settings)),
-        Auth::Token { operator_token_file } => {
-            let token = operator_token(operator_token_file)
-                .with_context(|| format!("`operator_token_file`: {}", operator_token_file.display()))?;
-            authenticator.operator(&token)
-        }
-    })
-}
-
-/// The operator's token, made where there is none yet. It is never shown: the file is the
-/// operator's way to it.
-fn operator_token(path: &Path) -> anyhow::Result<String> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let token = text.trim().to_owned();
-            anyhow::ensure!(
-                tenants::operator_secret(&token).is_some(),
-                "there is no operator's token in it: remove the file, and the next start makes a new one"
-            );
-            Ok(token)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let token = tenants::operator_token()?;
-            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder)?;
-            }
-            let mut file = std::fs::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            writeln!(file, "{token}")?;
-            tracing::info!(path = %path.display(), "the operator's token was made");
-            Ok(token)
-        }
-        Err(error) => Err(error.into()),
+/// Where a program on this machine finds the host.
+fn near(address: SocketAddr) -> String {
+    let mut near = address;
+    if address.ip().is_unspecified() {
+        near.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
     }
+    format!("http://{near}")
 }
 
 pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
@@ -139,23 +110,29 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     log();
     // Listen first: an address in use is told before anything is opened.
-    let listener = tokio::net::TcpListener::bind(settings.listen)
+    let listen = settings.outside.listen;
+    let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .with_context(|| format!("`listen`: {} cannot be listened on", settings.listen))?;
+        .with_context(|| format!("`listen`: {listen} cannot be listened on"))?;
+    let address = listener.local_addr()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (storage, registry) = store(&settings)?;
-    let authenticator = Arc::new(authenticator(&settings, Arc::clone(&registry))?);
-    let host = host(&settings, storage, registry).await?;
-    let router = crate::http::router(Arc::new(host.clone()), authenticator);
-    tracing::info!(address = %listener.local_addr()?, "serving");
-    // Streams that clients hold open must not hold up the end: the server is dropped, not waited for.
-    let served = tokio::select! {
-        served = async { axum::serve(listener, router).await } => served,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+    let authenticator = outside::authenticator(&settings, Arc::clone(&registry), address)?;
+    let host = host(&settings, storage, registry, Some(near(address))).await?;
+    let authenticator = Arc::new(authenticator.runs(host.run_tokens()));
+    let bounds = Bounds::default();
+    let site = outside::site(&settings.outside, address);
+    let router = crate::http::router_for(site, bounds, Arc::new(host.clone()), authenticator);
+    tracing::info!(%address, "serving");
+    outside::warn(&settings.outside);
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     };
+    crate::http::serve(listener, router, bounds, stop).await;
     host.shutdown().await;
-    served?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -166,7 +143,7 @@ pub(super) async fn mcp(args: ServeArgs) -> anyhow::Result<ExitCode> {
     log();
     let mut terminate = signal(SignalKind::terminate())?;
     let (storage, registry) = store(&settings)?;
-    let host = host(&settings, storage, registry).await?;
+    let host = host(&settings, storage, registry, None).await?;
     let served = tokio::select! {
         served = crate::mcp::serve_stdio(Arc::new(host.clone()), session(&settings)) => served,
         _ = terminate.recv() => Ok(()),
@@ -210,11 +187,12 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     tell("component", checked.map_err(|error| format!("{error:#}")));
     tell(
         "agent",
-        match agent::from_setting(&settings.agent) {
+        match agent::from_setting(&settings.agent, None) {
             Ok(agent) => agent.check().await,
             Err(error) => Err(error.to_string()),
         },
     );
+    tell("auth", outside::check(&settings.outside).await);
     Ok(if sound {
         ExitCode::SUCCESS
     } else {

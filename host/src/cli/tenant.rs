@@ -129,6 +129,9 @@ struct Limits {
     /// Bytes of memory of one call
     #[arg(long, value_name = "BYTES|default")]
     memory_bytes_per_call: Option<String>,
+    /// What its runs may change: `own_job`, `own_descendants` or `all`
+    #[arg(long, value_name = "REACH|default")]
+    run_reach: Option<String>,
 }
 
 impl Limits {
@@ -157,6 +160,10 @@ impl Limits {
                     .into(),
             };
             changes.insert(name.to_owned(), value);
+        }
+        if let Some(reach) = &self.run_reach {
+            let reach = (reach != "default").then(|| reach.as_str());
+            changes.insert("run_reach".to_owned(), reach.into());
         }
         Ok(changes)
     }

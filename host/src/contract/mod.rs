@@ -17,7 +17,7 @@ use wasmtime::component::Val;
 use wit_parser::{Resolve, SourceMap, Type, TypeDefKind};
 
 use crate::service::CallError;
-use crate::wit::types::Caller;
+use crate::wit::types::{Caller, CallingRun, RunReach};
 
 pub use schema::{input_schema, output_schema};
 
@@ -120,7 +120,23 @@ pub fn caller_to_val(caller: &Caller) -> Val {
         ("user".to_owned(), Val::String(caller.user.clone())),
         ("conversation".to_owned(), optional(&caller.conversation)),
         ("time-zone".to_owned(), optional(&caller.time_zone)),
-        ("run".to_owned(), optional(&caller.run)),
+        (
+            "run".to_owned(),
+            Val::Option(caller.run.as_ref().map(|run| Box::new(calling_run(run)))),
+        ),
+    ])
+}
+
+fn calling_run(run: &CallingRun) -> Val {
+    let reach = match run.reach {
+        RunReach::OwnJob => "own-job",
+        RunReach::OwnDescendants => "own-descendants",
+        RunReach::All => "all",
+    };
+    Val::Record(vec![
+        ("id".to_owned(), Val::String(run.id.clone())),
+        ("token".to_owned(), Val::U64(run.token)),
+        ("reach".to_owned(), Val::Enum(reach.to_owned())),
     ])
 }
 

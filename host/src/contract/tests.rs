@@ -271,7 +271,11 @@ fn the_caller_is_the_contracts_record() {
         user: "u".to_owned(),
         conversation: None,
         time_zone: Some("Europe/Berlin".to_owned()),
-        run: None,
+        run: Some(CallingRun {
+            id: "run_1".to_owned(),
+            token: 7,
+            reach: RunReach::OwnDescendants,
+        }),
     };
     let written = caller_to_val(&caller);
     let Val::Record(fields) = &written else {
@@ -294,7 +298,10 @@ fn the_caller_is_the_contracts_record() {
     );
     assert_eq!(
         json::write(written),
-        json!({ "agent": "a", "user": "u", "time_zone": "Europe/Berlin" })
+        json!({
+            "agent": "a", "user": "u", "time_zone": "Europe/Berlin",
+            "run": { "id": "run_1", "token": 7, "reach": "own_descendants" },
+        })
     );
 }
 

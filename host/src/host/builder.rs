@@ -9,6 +9,7 @@ use super::components::{Components, RefusedComponent};
 use super::{Host, Shared};
 use crate::agent::Agent;
 use crate::clock::{Clock, SystemClock};
+use crate::component::Component;
 use crate::engine::Sandbox;
 use crate::runtime::{Delivery, Inbox};
 use crate::storage::Storage;
@@ -37,6 +38,7 @@ pub struct HostBuilder {
     clock: Option<Arc<dyn Clock>>,
     delivery: Option<Arc<dyn Delivery>>,
     component: Option<Vec<u8>>,
+    compiled: Option<Arc<Component>>,
     limits: TenantLimits,
     owner: Option<String>,
 }
@@ -85,6 +87,14 @@ impl HostBuilder {
         self
     }
 
+    /// A component that is compiled already, in place of its bytes: several hosts in one process
+    /// share the work of compiling it, and the pool of its instances.
+    #[must_use]
+    pub fn compiled(mut self, component: Arc<Component>) -> Self {
+        self.compiled = Some(component);
+        self
+    }
+
     /// What a tenant may use unless its own limits say otherwise.
     #[must_use]
     pub fn limits(mut self, limits: TenantLimits) -> Self {
@@ -117,10 +127,16 @@ impl HostBuilder {
             Some(owner) => owner,
             None => format!("host_{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?),
         };
-        let sandbox = Sandbox::new().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
-        let components = Components::new(sandbox);
-        let bytes = self.component.unwrap_or_else(|| crate::COMPONENT.to_vec());
-        let component = components.load(bytes).await?;
+        let (components, component) = match self.compiled {
+            Some(component) => (Components::new(component.sandbox().clone()), component),
+            None => {
+                let sandbox = Sandbox::new().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+                let components = Components::new(sandbox);
+                let bytes = self.component.unwrap_or_else(|| crate::COMPONENT.to_vec());
+                let component = components.load(bytes).await?;
+                (components, component)
+            }
+        };
         let shared = Shared {
             components,
             component,
@@ -133,6 +149,7 @@ impl HostBuilder {
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
             owner,
             limits: self.limits,
+            tokens: Arc::default(),
             served: RwLock::default(),
             changes: tokio::sync::Mutex::default(),
             advancing: tokio::sync::Mutex::default(),

@@ -25,7 +25,6 @@ use self::answers::{
     effect_json, error, failed, invalid, read_cure, read_utterance, status_word, storage_failed, unknown,
 };
 use self::components::Components;
-use self::operate::{check_operator, missing_scope};
 use self::serving::Served;
 use crate::agent::Agent;
 use crate::clock::Clock;
@@ -33,9 +32,9 @@ use crate::component::Component;
 use crate::contract;
 use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, advance};
-use crate::service::{CallError, ClockReport, Figures, Service, Session};
+use crate::service::{CallError, ClockReport, Figures, Service, Session, scopes_needed};
 use crate::storage::{InboxEntry, Storage};
-use crate::tenants::{Registry, Scope, TenantCommand, TenantLimits};
+use crate::tenants::{Registry, RunTokens, Scope, Scopes, TenantCommand, TenantLimits};
 use crate::wit::conversation::ConversationError;
 use crate::wit::runner::RunnerError;
 use crate::wit::storage::{MessageFilter, StorageError};
@@ -60,6 +59,7 @@ struct Shared {
     delivery: Arc<dyn Delivery>,
     owner: String,
     limits: TenantLimits,
+    tokens: Arc<RunTokens>,
     served: RwLock<BTreeMap<String, Served>>,
     /// Operators' changes, one at a time.
     changes: tokio::sync::Mutex<()>,
@@ -117,6 +117,13 @@ impl Host {
         shared.storage.close().await;
     }
 
+    /// The tokens of the runs that execute here, for an
+    /// [`Authenticator`](crate::tenants::Authenticator).
+    #[must_use]
+    pub fn run_tokens(&self) -> Arc<RunTokens> {
+        Arc::clone(&self.0.tokens)
+    }
+
     /// Moves a manual clock to `to`, and answers when everything that became due by then has been
     /// started and what ended is settled. `None` where the clock is the machine's.
     pub async fn advance_clock(&self, to: Instant) -> Option<ClockReport> {
@@ -144,17 +151,8 @@ impl Host {
     }
 }
 
-/// What a call of the component needs.
-fn scope_of(interface: &str, function: &str) -> Scope {
-    let writes = interface == "tools" && !function.starts_with("job-retrieval");
-    if writes { Scope::JobsWrite } else { Scope::JobsRead }
-}
-
 fn check(session: &Session, scope: Scope) -> Result<(), CallError> {
-    if session.scopes.has(scope) {
-        return Ok(());
-    }
-    Err(missing_scope(scope))
+    session.check(Scopes::NONE.with(scope))
 }
 
 #[async_trait]
@@ -167,13 +165,7 @@ impl Service for Host {
         arguments: Value,
     ) -> Result<Value, CallError> {
         let runtime = self.runtime(session)?;
-        check(session, scope_of(interface, function))?;
-        if arguments
-            .get("run_now")
-            .is_some_and(|now| *now != Value::Bool(false))
-        {
-            check(session, Scope::JobsRun)?;
-        }
+        session.check(scopes_needed(interface, function, &arguments))?;
         let typed = contract::function(interface, function).ok_or_else(|| unknown(interface, function))?;
         let request = if (interface, function) == ("directory", "run") {
             // The one function that takes an id instead of a record.
@@ -214,6 +206,7 @@ impl Service for Host {
         match result.map_err(failed)? {
             Ok(effects) => Ok(effects.iter().map(effect_json).collect()),
             Err(ConversationError::Invalid(message)) => Err(error("invalid_argument", message)),
+            Err(ConversationError::Forbidden(message)) => Err(error("forbidden", message)),
             Err(ConversationError::NotFound(message)) => Err(error("not_found", message)),
             Err(ConversationError::Unavailable(message)) => Err(error("unavailable", message)),
         }
@@ -222,6 +215,12 @@ impl Service for Host {
     async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError> {
         let runtime = self.runtime(session)?;
         check(session, Scope::JobsRun)?;
+        if session.caller.run.is_some() {
+            return Err(error(
+                "forbidden",
+                "that a limit was raised no run says: a person does",
+            ));
+        }
         let (cause, agent) = read_cure(&request)?;
         let result = runtime
             .component()
@@ -283,7 +282,7 @@ impl Service for Host {
     }
 
     async fn advance_clock(&self, session: &Session, to: Instant) -> Result<Option<ClockReport>, CallError> {
-        check_operator(session.scopes)?;
+        check(session, Scope::TenantsAdmin)?;
         Ok(Self::advance_clock(self, to).await)
     }
 
@@ -322,13 +321,17 @@ impl Service for Host {
         Ok(figures)
     }
 
+    fn serves(&self, tenant: &str) -> bool {
+        self.served().contains_key(tenant)
+    }
+
     fn admit(&self, tenant: &str) -> Result<(), Duration> {
         let rate = self.served().get(tenant).map(|served| Arc::clone(&served.rate));
         rate.map_or(Ok(()), |rate| rate.admit())
     }
 
     async fn operate(&self, session: &Session, command: TenantCommand) -> Result<Value, CallError> {
-        check_operator(session.scopes)?;
+        check(session, Scope::TenantsAdmin)?;
         self.command(command).await
     }
 }

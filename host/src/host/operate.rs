@@ -8,7 +8,7 @@ use super::{Host, LOCAL_TENANT};
 use crate::limits::{TENANTS_MAX, TOKEN_NAME_CHARS_MAX, TOKENS_MAX};
 use crate::service::CallError;
 use crate::tenants::{
-    LimitError, LimitOverrides, NewState, NewTenant, NewToken, Scope, Scopes, TenantChanges, TenantCommand,
+    LimitError, LimitOverrides, NewState, NewTenant, NewToken, Scopes, TenantChanges, TenantCommand,
     TenantRecord, TenantState, TokenRecord, is_tenant_name, token,
 };
 use crate::wit::types::Instant;
@@ -271,22 +271,6 @@ impl Host {
         tracing::info!(digest, "a component was uploaded");
         Ok(json!({ "digest": digest, "imports": component.imports(), "exports": component.exports() }))
     }
-}
-
-/// Who may give commands.
-pub(super) fn check_operator(scopes: Scopes) -> Result<(), CallError> {
-    if scopes.has(Scope::TenantsAdmin) {
-        return Ok(());
-    }
-    Err(missing_scope(Scope::TenantsAdmin))
-}
-
-pub(super) fn missing_scope(scope: Scope) -> CallError {
-    let message = format!(
-        "the token lacks the scope `{}`: ask the operator for one that has it",
-        scope.word()
-    );
-    CallError(json!({ "code": "forbidden", "message": message, "scope": scope.word() }))
 }
 
 fn token_json(record: &TokenRecord) -> Value {

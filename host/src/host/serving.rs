@@ -138,6 +138,7 @@ impl Host {
                 tenant: record.name.clone(),
                 owner: shared.owner.clone(),
                 limits,
+                tokens: Arc::clone(&shared.tokens),
                 messages: Arc::clone(&shared.messages),
             }),
         };

@@ -1,23 +1,33 @@
-//! Who comes in: each request is authenticated and counted before anything is done for it.
+//! Who comes in: each request is authenticated, counted and read before anything is done for it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::Failure;
+use super::server::Peer;
+use super::wrong_tokens::WrongTokens;
+use super::{Bounds, Site, body, challenge};
 use crate::service::{Service, Session};
-use crate::tenants::{Authenticator, Unauthenticated};
+use crate::tenants::{Authenticator, Credential, Login, Scope, Unauthenticated};
+
+/// The query parameter in which RFC 6750 once let tokens travel.
+const TOKEN_PARAMETER: &str = "access_token";
 
 /// What the host is to its edge.
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) service: Arc<dyn Service>,
     pub(super) authenticator: Arc<Authenticator>,
+    pub(super) site: Arc<Site>,
+    pub(super) bounds: Bounds,
+    pub(super) wrong_tokens: Arc<WrongTokens>,
 }
 
 /// What a handler sees: the service, and whose the request is.
@@ -31,8 +41,9 @@ impl FromRequestParts<Door> for Edge {
 
     async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Response> {
         let session = parts.extensions.get::<Session>().cloned();
-        // Every route with a handler stands behind `authenticate`.
-        let session = session.ok_or_else(|| unauthenticated(Unauthenticated::Missing))?;
+        // Every route with a handler stands behind `enter`.
+        let session =
+            session.ok_or_else(|| challenge::unauthenticated(Unauthenticated::Missing, &door.site))?;
         Ok(Self {
             service: Arc::clone(&door.service),
             session,
@@ -40,52 +51,99 @@ impl FromRequestParts<Door> for Edge {
     }
 }
 
-/// Finds out whose a request is, and counts it against that tenant's rate.
-pub(super) async fn authenticate(
+/// Lets a request in whose it is known, within what its tenant may ask.
+pub(super) async fn enter(
     State(door): State<Door>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Result<Response, Infallible> {
-    let authorization = request.headers().get(header::AUTHORIZATION);
-    let session = match authorization.map(HeaderValue::to_str) {
-        None => door.authenticator.session(None).await,
-        Some(Ok(text)) => door.authenticator.session(Some(text)).await,
-        Some(Err(_)) => Err(Unauthenticated::Invalid),
+    let (parts, body) = request.into_parts();
+    let login = match door.login(&parts).await {
+        Ok(login) => login,
+        Err(refused) => return Ok(refused),
     };
-    let session = match session {
-        Ok(session) => session,
-        Err(why) => return Ok(unauthenticated(why)),
+    let granted = login.session.scopes;
+    let answer = match door.admit(login, parts, body).await {
+        Ok(request) => {
+            let answer = tokio::time::timeout(door.bounds.answer_time, next.run(request)).await;
+            let late = "there was no answer in time: try again in a moment";
+            answer.unwrap_or_else(|_| Failure::new("unavailable", late).into_response())
+        }
+        Err(refused) => refused,
     };
-    if let Err(wait) = door.service.admit(&session.tenant) {
-        let seconds = wait.as_secs() + 1;
-        let message = format!("too many requests of your tenant: wait {seconds} s");
-        let mut refused = Failure::new("quota_exceeded", &message).into_response();
-        refused
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        return Ok(refused);
-    }
-    // A token is of no use to what comes behind, and cannot get into a log from there.
-    request.headers_mut().remove(header::AUTHORIZATION);
-    request.extensions_mut().insert(session);
-    Ok(next.run(request).await)
+    Ok(challenge::with_needed_scopes(answer, granted, &door.site))
 }
 
-fn unauthenticated(why: Unauthenticated) -> Response {
-    let code = match why {
-        Unauthenticated::Unavailable => "unavailable",
-        Unauthenticated::Missing | Unauthenticated::Invalid => "unauthenticated",
-    };
-    let mut response = Failure::new(code, &why.to_string()).into_response();
-    if response.status() == StatusCode::UNAUTHORIZED {
-        // RFC 6750, section 3: an error is only named where a token was sent.
-        let challenge = match why {
-            Unauthenticated::Invalid => "Bearer realm=\"meanwhile\", error=\"invalid_token\"",
-            _ => "Bearer realm=\"meanwhile\"",
-        };
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+impl Door {
+    /// The request as what comes behind may see it: with its session, without its token, whole.
+    async fn admit(&self, login: Login, mut parts: Parts, body: Body) -> Result<Request, Response> {
+        let session = &login.session;
+        if !self.service.serves(&session.tenant) {
+            let message = "this host does not serve your tenant";
+            return Err(Failure::new("forbidden", message).into_response());
+        }
+        self.service
+            .admit(&session.tenant)
+            .map_err(|wait| challenge::too_many("requests of your tenant", wait))?;
+        let body = self.read(&parts, body, session).await?;
+        // A client that logged in can log in for more: it is told before anything is done.
+        if login.by == Credential::AccessToken
+            && parts.uri.path() == crate::mcp::PATH
+            && let Some(needed) = crate::mcp::scopes_needed(&body)
+        {
+            session
+                .check(needed)
+                .map_err(|error| Failure::from(error).into_response())?;
+        }
+        // A token is of no use to what comes behind, and cannot get into a log from there.
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.extensions.insert(login.session);
+        Ok(Request::from_parts(parts, Body::from(body)))
     }
-    response
+
+    async fn login(&self, parts: &Parts) -> Result<Login, Response> {
+        if shows_token(parts) {
+            let message = format!(
+                "a token in the query ends up in logs: take it for leaked, and send the next one in \
+                 `Authorization: Bearer …` (`{TOKEN_PARAMETER}` is no parameter here)"
+            );
+            return Err(Failure::new("invalid_argument", &message).into_response());
+        }
+        let mut given = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let login = match (given.next().map(HeaderValue::to_str), given.next()) {
+            (None, _) => self.authenticator.login(None).await,
+            (Some(Ok(text)), None) => self.authenticator.login(Some(text)).await,
+            (Some(_), _) => Err(Unauthenticated::Invalid),
+        };
+        login.map_err(|why| {
+            if why == Unauthenticated::Invalid
+                && let Some(Peer(address)) = parts.extensions.get::<Peer>()
+                && let Err(wait) = self.wrong_tokens.count(*address)
+            {
+                return challenge::too_many("wrong tokens of your address", wait);
+            }
+            challenge::unauthenticated(why, &self.site)
+        })
+    }
+
+    async fn read(&self, parts: &Parts, body: Body, session: &Session) -> Result<Bytes, Response> {
+        let is_upload = parts.method == Method::POST
+            && parts.uri.path() == super::COMPONENTS
+            && session.scopes.has(Scope::TenantsAdmin);
+        let bytes_max = if is_upload {
+            self.bounds.upload_bytes
+        } else {
+            self.bounds.body_bytes
+        };
+        body::check_announced(&parts.headers, bytes_max)?;
+        body::read(body, bytes_max, &self.bounds).await
+    }
+}
+
+/// Whether a token stands in the query, where anybody logs it.
+fn shows_token(parts: &Parts) -> bool {
+    parts.uri.query().unwrap_or_default().split('&').any(|pair| {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        key == TOKEN_PARAMETER || value.starts_with(crate::tenants::token::PREFIX)
+    })
 }

@@ -1,10 +1,19 @@
 //! The host over HTTP: health, metrics, the JSON interface, and the tools over MCP.
 
+mod body;
+mod bounds;
+mod challenge;
 mod door;
 mod error;
+mod headers;
 mod jobs;
+mod metadata;
+mod origin;
+mod server;
+mod site;
 mod status;
 mod tenants;
+mod wrong_tokens;
 
 use std::sync::Arc;
 
@@ -13,17 +22,40 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
+pub use self::bounds::Bounds;
+pub use self::metadata::ProtectedResource;
+pub use self::origin::Origin;
+pub use self::server::serve;
+pub use self::site::Site;
+
 use self::door::{Door, Edge};
-use crate::limits::{COMPONENT_BYTES_MAX, HTTP_BODY_BYTES_MAX};
 use crate::service::Service;
 use crate::tenants::Authenticator;
 
-/// Every route. Each request but those for health is its token's.
+/// Where components are listed and uploaded.
+const COMPONENTS: &str = "/api/components";
+
+/// Every route, for callers on this machine. Each request but those for health is its token's.
 pub fn router(service: Arc<dyn Service>, authenticator: Arc<Authenticator>) -> Router {
-    let mcp = crate::mcp::router(Arc::clone(&service));
+    router_for(Site::default(), Bounds::default(), service, authenticator)
+}
+
+/// Every route of a host that faces the outside as `site` says.
+pub fn router_for(
+    site: Site,
+    bounds: Bounds,
+    service: Arc<dyn Service>,
+    authenticator: Arc<Authenticator>,
+) -> Router {
+    let mcp = crate::mcp::router(Arc::clone(&service), bounds.body_bytes);
+    let site = Arc::new(site);
+    let cors = site.cors();
     let door = Door {
         service,
         authenticator,
+        site: Arc::clone(&site),
+        bounds,
+        wrong_tokens: Arc::default(),
     };
     let known = Router::new()
         .route("/metrics", get(status::metrics))
@@ -58,21 +90,34 @@ pub fn router(service: Arc<dyn Service>, authenticator: Arc<Authenticator>) -> R
             "/api/components/{digest}",
             axum::routing::delete(tenants::remove_component),
         )
-        .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
-        .route(
-            "/api/components",
-            get(tenants::components)
-                .post(tenants::upload)
-                // The loader itself tells what is too large.
-                .layer(DefaultBodyLimit::max(COMPONENT_BYTES_MAX + 1)),
-        )
+        .route(COMPONENTS, get(tenants::components).post(tenants::upload))
         .merge(mcp)
-        .fallback(|| async { error::Failure::not_found("there is no such path") })
-        .layer(middleware::from_fn_with_state(door.clone(), door::authenticate));
-    Router::new()
+        .fallback(no_path)
+        // The door has read the body, within its bounds.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(door.clone(), door::enter));
+    let found = Router::new()
+        .route(metadata::PATH, get(metadata::show))
+        .route(
+            &format!("{}{}", metadata::PATH, crate::mcp::PATH),
+            get(metadata::show),
+        )
+        // Clients look for other documents as well: that they are not there is told to anybody.
+        .route("/.well-known/{*rest}", get(no_path))
+        .with_state(Arc::clone(&site));
+    let mut all = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(status::ready))
         .merge(known)
-        .layer(middleware::from_fn(error::check_origin))
+        .merge(found);
+    if let Some(cors) = cors {
+        all = all.layer(cors);
+    }
+    all.layer(middleware::from_fn_with_state(site, site::check))
+        .layer(middleware::from_fn(headers::secure))
         .with_state(door)
+}
+
+async fn no_path() -> error::Failure {
+    error::Failure::not_found("there is no such path")
 }

@@ -2,24 +2,29 @@
 //! that no signature has to name it.
 
 mod agent_pipeline;
+mod guard;
 pub mod random;
 mod storage;
 mod timers;
 mod wall_clock;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use self::random::Random;
 use crate::clock::Clock;
+use crate::cpu::Spent;
 use crate::limits;
 use crate::storage::Storage;
 use crate::tenants::Allowance;
+use crate::turns::{Turn, Turns};
 use crate::wit::Jobs;
-use crate::wit::agent_pipeline::RunRequest;
+use crate::wit::agent_pipeline::{RunRequest, Task};
+use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
 use crate::wit::types::Instant;
 
@@ -55,51 +60,79 @@ pub enum LimitReached {
     Cpu,
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCalls,
+    #[error("the component asked for more rows than fit into its memory")]
+    Memory,
+    #[error("the component did what it may not: {0}")]
+    Permission(&'static str),
 }
 
 /// The state of one call: lives and dies with its instance.
 pub struct CallState {
     pub(crate) context: Arc<TenantContext>,
     host_calls_left: u32,
-    ticks: u64,
-    ticks_max: u64,
-    overtime: Arc<Semaphore>,
-    /// The turn of a call that computes for long. Shared with the wait for it, which outlives no call.
-    turn: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    /// CPU time: of this call, as far as its tenant was charged, and at most.
+    spent: Arc<Spent>,
+    charged: Duration,
+    cpu_max: Duration,
+    turns: Arc<Turns>,
+    /// The turn of a call that needs one. Shared with the wait for it, which outlives no call.
+    turn: Arc<Mutex<Option<Turn>>>,
     memory_bytes: usize,
     memory_bytes_max: usize,
     /// The guest asked for more memory than it may have.
     pub(crate) memory_refused: bool,
-    /// Claims that this call took, and jobs whose runs it submitted.
-    pub(crate) claims: Vec<JobToken>,
-    pub(crate) submitted_jobs: Vec<String>,
+    /// Jobs that this call may still claim, and has claimed.
+    claims_left: u32,
+    claimed: u32,
+    /// Claims, as (job, token), under which this call may submit one run each, with the run that it
+    /// did submit: those it took, or those of the runs it settles.
+    submittable: HashMap<(String, u64), Option<(String, Task)>>,
 }
 
 impl CallState {
-    pub(crate) fn new(context: Arc<TenantContext>, overtime: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(context: Arc<TenantContext>, turns: Arc<Turns>) -> Self {
         let allowed = context.allowance.limits();
         Self {
             context,
             host_calls_left: limits::HOST_CALLS_MAX,
-            ticks: 0,
-            ticks_max: allowed.cpu_ticks(),
-            overtime,
+            spent: Arc::default(),
+            charged: Duration::ZERO,
+            cpu_max: allowed.cpu_per_call(),
+            turns,
             turn: Arc::default(),
             memory_bytes: 0,
             memory_bytes_max: usize::try_from(allowed.memory_bytes_per_call).unwrap_or(usize::MAX),
             memory_refused: false,
-            claims: Vec::new(),
-            submitted_jobs: Vec::new(),
+            claims_left: 0,
+            claimed: 0,
+            submittable: HashMap::new(),
         }
     }
 
     /// Begins a further call of the same instance: its limits are full again.
     pub(crate) fn next_call(&mut self) {
         self.host_calls_left = limits::HOST_CALLS_MAX;
-        self.ticks = 0;
+        self.charge();
+        (self.spent, self.charged) = (Arc::default(), Duration::ZERO);
         self.end_turn();
-        self.claims.clear();
-        self.submitted_jobs.clear();
+        (self.claims_left, self.claimed) = (0, 0);
+        self.submittable.clear();
+    }
+
+    /// This call is a poll: it may claim so many jobs, and start a run of each.
+    pub(crate) fn may_claim(&mut self, jobs: u32) {
+        self.claims_left = jobs;
+    }
+
+    /// This call settles runs: it may have each of them judged.
+    pub(crate) fn may_judge(&mut self, finished: &[FinishedRun]) {
+        let claims = finished.iter().map(|run| (run.job_id.clone(), run.token));
+        self.submittable.extend(claims.map(|claim| (claim, None)));
+    }
+
+    /// Jobs that this call has claimed.
+    pub(crate) fn claimed(&self) -> u32 {
+        self.claimed
     }
 
     /// Counts a call of an import. Every import begins with it.
@@ -111,41 +144,75 @@ impl CallState {
         Ok(())
     }
 
-    /// Counts a tick of the CPU meter; others' work goes first, and a call that computes for long
-    /// waits for its turn among those that do.
+    /// What counts the work that is done for this call.
+    pub(crate) fn spent(&self) -> &Arc<Spent> {
+        &self.spent
+    }
+
+    /// Begins the call. A tenant that is ahead of its share waits for a turn before.
+    pub(crate) async fn begin(&self) {
+        self.turns.called(&self.context.allowance);
+        self.take_turn().await;
+    }
+
+    /// Looks at the CPU time at every tick that the guest computes; others' work goes first.
     pub(crate) fn tick(&mut self) -> Result<UpdateDeadline, LimitReached> {
-        self.ticks += 1;
-        if self.ticks > self.ticks_max {
+        self.charge();
+        if self.charged > self.cpu_max {
             return Err(LimitReached::Cpu);
         }
-        if self.ticks < limits::CALL_CPU_FREE_TICKS {
+        self.end_turn();
+        if !self.needs_turn() {
             return Ok(UpdateDeadline::Yield(1));
         }
-        self.end_turn();
-        let (overtime, turn) = (Arc::clone(&self.overtime), Arc::clone(&self.turn));
+        let context = Arc::clone(&self.context);
+        let (turns, turn) = (Arc::clone(&self.turns), Arc::clone(&self.turn));
         let wait = async move {
-            // First in, first out: the turns go round.
-            let next = tokio::time::timeout(limits::OVERTIME_WAIT_MAX, overtime.acquire_owned()).await;
-            *turn.lock().unwrap_or_else(PoisonError::into_inner) = next.ok().and_then(Result::ok);
+            let next = turns.take(&context.allowance).await;
+            *turn.lock().unwrap_or_else(PoisonError::into_inner) = next;
             // A turn begins behind everything that is ready to go on.
             tokio::task::yield_now().await;
         };
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(wait)))
     }
 
+    /// Charges the tenant with what this call took since it was charged last.
+    pub(crate) fn charge(&mut self) {
+        let spent = self.spent.so_far();
+        let new = spent.saturating_sub(self.charged);
+        self.context.allowance.spend(new, self.turns.share());
+        self.charged = spent;
+    }
+
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
+    }
+
+    /// Whether this call computes for long, or its tenant has computed much, and others are there.
+    fn needs_turn(&self) -> bool {
+        let allowance = &self.context.allowance;
+        let much = self.spent.so_far() >= limits::CALL_CPU_FREE || !allowance.has_credit(self.turns.share());
+        much && self.turns.is_crowded(allowance)
+    }
+
+    /// Waits for a turn where this call needs one and has none: before work that is done for it
+    /// elsewhere, and without a tick.
+    async fn take_turn(&self) {
+        let has_one = self.turn.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !has_one && self.needs_turn() {
+            let next = self.turns.take(&self.context.allowance).await;
+            *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        }
+    }
+
     fn end_turn(&self) {
         drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Claims for which no run was submitted.
-    pub(crate) fn unused_claims(self) -> Vec<JobToken> {
-        let Self {
-            mut claims,
-            submitted_jobs,
-            ..
-        } = self;
-        claims.retain(|claim| !submitted_jobs.contains(&claim.job));
-        claims
+    /// Claims of a poll for which no run was submitted.
+    pub(crate) fn unused_claims(&mut self) -> Vec<JobToken> {
+        let unused = self.submittable.drain().filter(|(_, run)| run.is_none());
+        unused.map(|((job, token), _)| JobToken { job, token }).collect()
     }
 }
 

@@ -1,18 +1,18 @@
 //! `storage`: bounds are checked here, before storage is asked; the tenant, the lease's owner and
 //! the present are bound here.
 
-use super::CallState;
+use super::{CallState, LimitReached, guard};
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::wit::storage::{
-    Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
-    RunFilter, SearchQuery, StorageError, Unit,
+    Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
+    SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{Edge, Job, Message, Run, StatusChange};
 
 /// The outer result is the trap, the inner one the contract's.
 type Answer<T> = wasmtime::Result<Result<T, StorageError>>;
 
-fn bounded(what: &str, count: usize, most: usize) -> Result<(), StorageError> {
+pub(super) fn bounded(what: &str, count: usize, most: usize) -> Result<(), StorageError> {
     if count <= most {
         return Ok(());
     }
@@ -28,6 +28,15 @@ fn page_rows(limit: u32) -> Result<(), StorageError> {
     Err(StorageError::LimitExceeded(format!(
         "a page of {limit} rows; 1 to {PAGE_ROWS_MAX}"
     )))
+}
+
+/// An answer that storage could give. Rows that are too many for it are too many for the guest's
+/// memory as well: then the call ends as it would there, and its caller asks for less.
+fn fits<T>(answer: Result<T, StorageError>) -> Answer<T> {
+    match answer {
+        Err(StorageError::LimitExceeded(_)) => Err(LimitReached::Memory.into()),
+        answer => Ok(answer),
+    }
 }
 
 fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
@@ -55,23 +64,14 @@ fn search_bounds(query: &SearchQuery) -> Result<(), StorageError> {
     )
 }
 
-fn unit_bounds(units: &[Unit]) -> Result<(), StorageError> {
-    bounded("units of a commit", units.len(), limits::COMMIT_UNITS_MAX)?;
-    let largest = units
-        .iter()
-        .map(|unit| unit.writes.len().max(unit.guards.len()))
-        .max()
-        .unwrap_or(0);
-    bounded("guards or writes of a unit", largest, limits::UNIT_WRITES_MAX)
-}
-
 impl Host for CallState {
     async fn get_jobs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Job>>> {
         self.count_host_call()?;
         if let Err(error) = bounded("job ids", ids.len(), PAGE_ROWS_MAX as usize) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.get_jobs(&self.context.tenant, ids).await)
+        self.take_turn().await;
+        fits(self.context.storage.get_jobs(&self.context.tenant, ids).await)
     }
 
     async fn get_runs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Run>>> {
@@ -79,7 +79,8 @@ impl Host for CallState {
         if let Err(error) = bounded("run ids", ids.len(), PAGE_ROWS_MAX as usize) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.get_runs(&self.context.tenant, ids).await)
+        self.take_turn().await;
+        fits(self.context.storage.get_runs(&self.context.tenant, ids).await)
     }
 
     async fn find_jobs(&mut self, filter: JobFilter, page: Page) -> Answer<JobPage> {
@@ -87,11 +88,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(page.limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_jobs(&self.context.tenant, filter, page)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_jobs(&self.context.tenant, filter, page)
+                .await,
+        )
     }
 
     async fn find_runs(&mut self, filter: RunFilter) -> Answer<Vec<Run>> {
@@ -99,7 +102,8 @@ impl Host for CallState {
         if let Err(error) = page_rows(filter.limit) {
             return Ok(Err(error));
         }
-        Ok(self.context.storage.find_runs(&self.context.tenant, filter).await)
+        self.take_turn().await;
+        fits(self.context.storage.find_runs(&self.context.tenant, filter).await)
     }
 
     async fn find_edges(&mut self, filter: EdgeFilter) -> Answer<Vec<Edge>> {
@@ -107,11 +111,13 @@ impl Host for CallState {
         if let Err(error) = edge_rows(&filter) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_edges(&self.context.tenant, filter)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_edges(&self.context.tenant, filter)
+                .await,
+        )
     }
 
     async fn find_messages(&mut self, filter: MessageFilter) -> Answer<Vec<Message>> {
@@ -119,11 +125,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(filter.limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_messages(&self.context.tenant, filter)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_messages(&self.context.tenant, filter)
+                .await,
+        )
     }
 
     async fn find_changes(&mut self, job: String, limit: u32) -> Answer<Vec<StatusChange>> {
@@ -131,11 +139,13 @@ impl Host for CallState {
         if let Err(error) = page_rows(limit) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .find_changes(&self.context.tenant, job, limit)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .find_changes(&self.context.tenant, job, limit)
+                .await,
+        )
     }
 
     async fn search_jobs(&mut self, query: SearchQuery) -> Answer<HitPage> {
@@ -143,40 +153,72 @@ impl Host for CallState {
         if let Err(error) = search_bounds(&query) {
             return Ok(Err(error));
         }
-        Ok(self
-            .context
-            .storage
-            .search_jobs(&self.context.tenant, query)
-            .await)
+        self.take_turn().await;
+        fits(
+            self.context
+                .storage
+                .search_jobs(&self.context.tenant, query)
+                .await,
+        )
     }
 
+    /// Only a poll claims, and no more than it was told to: what it claims it may start.
     async fn claim_due(&mut self, limit: u32) -> Answer<Vec<Claim>> {
         self.count_host_call()?;
+        let limit = limit.min(CLAIM_JOBS_MAX).min(self.claims_left);
+        if limit == 0 {
+            return Ok(Ok(Vec::new()));
+        }
+        self.end_turn();
         let context = &self.context;
         let now = context.clock.now();
         let lease_until = now.saturating_add(limits::LEASE.as_millis() as i64);
-        let limit = limit.min(CLAIM_JOBS_MAX);
         let claimed = context
             .storage
             .claim_due(&context.tenant, &context.owner, now, lease_until, limit)
             .await;
         if let Ok(claims) = &claimed {
-            let tokens = claims.iter().map(|claim| JobToken {
-                job: claim.job.id.clone(),
-                token: claim.token,
-            });
-            self.claims.extend(tokens);
+            let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+            self.claims_left = self.claims_left.saturating_sub(count);
+            self.claimed = self.claimed.saturating_add(count);
+            let taken = claims.iter().map(|claim| (claim.job.id.clone(), claim.token));
+            self.submittable.extend(taken.map(|claim| (claim, None)));
         }
         Ok(claimed)
     }
 
     async fn commit(&mut self, units: Vec<Unit>) -> Answer<Vec<Result<(), Rejection>>> {
         self.count_host_call()?;
-        if let Err(error) = unit_bounds(&units) {
+        if let Err(error) = guard::size(&units) {
             return Ok(Err(error));
         }
-        let context = &self.context;
-        let quota = context.allowance.limits().quota();
-        Ok(context.storage.commit(&context.tenant, quota, units).await)
+        let holds = |job: &str, token| self.submittable.contains_key(&(job.to_owned(), token));
+        let refused = units.iter().map(|unit| guard::refusal(unit, &holds));
+        let refused: Vec<Option<Rejection>> = refused.collect();
+        let allowed: Vec<Unit> = units
+            .into_iter()
+            .zip(&refused)
+            .filter(|(_, refused)| refused.is_none())
+            .map(|(unit, _)| unit)
+            .collect();
+        let applied = if allowed.is_empty() {
+            Vec::new()
+        } else {
+            // Who waits for the store leaves the turn to others.
+            self.end_turn();
+            let context = &self.context;
+            let quota = context.allowance.limits().quota();
+            match context.storage.commit(&context.tenant, quota, allowed).await {
+                Ok(applied) => applied,
+                Err(error) => return Ok(Err(error)),
+            }
+        };
+        let mut applied = applied.into_iter();
+        let results = refused.into_iter().map(|refused| match refused {
+            Some(rejection) => Err(rejection),
+            // Storage answers one result a unit.
+            None => applied.next().unwrap_or(Err(Rejection::Stale)),
+        });
+        Ok(Ok(results.collect()))
     }
 }

@@ -19,21 +19,11 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 
-use crate::service::{CallError, Service, Session};
+use crate::service::{self, CallError, Service, Session};
+use crate::tenants::Scopes;
 
 /// Where the tools are served.
-const PATH: &str = "/mcp";
-
-/// Pages that may call from a browser: those of this machine. Another page, whatever name it
-/// resolves to the loopback address, is refused.
-const ORIGINS: [&str; 6] = [
-    "http://localhost:*",
-    "http://127.0.0.1:*",
-    "http://[::1]:*",
-    "https://localhost:*",
-    "https://127.0.0.1:*",
-    "https://[::1]:*",
-];
+pub(crate) const PATH: &str = "/mcp";
 
 const INSTRUCTIONS: &str = "Meanwhile carries out work later, repeatedly, or until a goal is met. Create a job \
     with job_create and say its summary back to the user; find jobs before changing them, since every other tool \
@@ -60,8 +50,12 @@ impl Server {
 }
 
 /// The tools over Streamable HTTP at `/mcp`, stateless: each request is answered with JSON, and
-/// a restart of the host loses nobody's session.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>(service: Arc<dyn Service>) -> Router<S> {
+/// a restart of the host loses nobody's session. `Host` and `Origin` are checked in front of it, for
+/// all paths alike.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(
+    service: Arc<dyn Service>,
+    body_bytes_max: usize,
+) -> Router<S> {
     let server = Server {
         service,
         session: None,
@@ -69,7 +63,9 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(service: Arc<dyn Service>
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        .with_allowed_origins(ORIGINS);
+        .with_max_request_body_bytes(body_bytes_max)
+        .disable_allowed_hosts()
+        .disable_allowed_origins();
     let sessions = Arc::new(NeverSessionManager::default());
     let http = StreamableHttpService::new(move || Ok(server.clone()), sessions, config);
     Router::new().route_service(PATH, http)
@@ -86,6 +82,22 @@ pub async fn serve_stdio(service: Arc<dyn Service>, session: Session) -> anyhow:
     };
     server.serve(rmcp::transport::stdio()).await?.waiting().await?;
     Ok(())
+}
+
+/// The scopes that a message to `/mcp` needs; none: it calls no tool.
+pub(crate) fn scopes_needed(message: &[u8]) -> Option<Scopes> {
+    let message: Value = serde_json::from_slice(message).ok()?;
+    if message.get("method")?.as_str()? != "tools/call" {
+        return None;
+    }
+    let name = message.pointer("/params/name")?.as_str()?;
+    let entry = tools::ENTRIES.iter().find(|entry| entry.tool.name == name)?;
+    let arguments = message.pointer("/params/arguments").unwrap_or(&Value::Null);
+    Some(service::scopes_needed(
+        tools::INTERFACE,
+        entry.function,
+        arguments,
+    ))
 }
 
 impl ServerHandler for Server {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::service::{ClockReport, Figures};
 use crate::storage::InboxEntry;
-use crate::tenants::TenantCommand;
+use crate::tenants::{Authenticator, TenantCommand};
 use crate::wit::types::Instant;
 
 /// Answers with what it was asked; refuses a title of "bad".
@@ -99,7 +99,10 @@ impl Client {
         session.caller.user = "ada".to_owned();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = router(Arc::new(Echo)).layer(axum::Extension(session));
+        let clock = Arc::new(crate::clock::ManualClock::new(0));
+        let registry = Arc::new(crate::storage::memory::MemoryRegistry::default());
+        let authenticator = Authenticator::new(registry, clock).without_token(session);
+        let router = crate::http::router(Arc::new(Echo), Arc::new(authenticator));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address }
     }
@@ -212,4 +215,25 @@ async fn only_pages_of_this_machine_may_call() {
     let status = async |origin| client.post("tools/list", json!({}), Some(origin)).await.0;
     assert_eq!(status("http://localhost:3000").await, 200);
     assert_eq!(status("http://evil.example").await, 403);
+}
+
+#[test]
+fn a_message_needs_the_scopes_of_the_tool_that_it_calls() {
+    let needed = |name: &str, arguments: Value| {
+        let call = json!({ "method": "tools/call", "params": { "name": name, "arguments": arguments } });
+        scopes_needed(call.to_string().as_bytes()).map(|scopes| scopes.to_string())
+    };
+    let some = |scopes: &str| Some(scopes.to_owned());
+    assert_eq!(needed("job_retrieval_by_id", json!({})), some("jobs:read"));
+    assert_eq!(needed("job_create", json!({})), some("jobs:write"));
+    assert_eq!(
+        needed("job_update", json!({ "run_now": false })),
+        some("jobs:write")
+    );
+    let now = json!({ "run_now": true });
+    assert_eq!(needed("job_update", now), some("jobs:write jobs:run"));
+    assert_eq!(needed("job_delete", json!({})), None);
+    for other in ["", "[]", "{\"method\":1}", "{\"method\":\"tools/list\"}"] {
+        assert_eq!(scopes_needed(other.as_bytes()), None, "{other}");
+    }
 }

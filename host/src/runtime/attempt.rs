@@ -4,12 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use futures_util::FutureExt as _;
-use tokio_util::sync::CancellationToken;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Attempt};
 use crate::clock::Clock;
-use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, STOP_GRACE};
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::limits::{
+    JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, REPORT_CHARS_MAX, STOP_GRACE,
+};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::{ErrorClass, RunError, Usage};
 
 /// What is put where text was left out.
@@ -22,18 +23,15 @@ enum Ended {
 }
 
 /// Carries out an attempt to its end, whatever the agent does.
-pub(super) async fn carry_out(
-    agent: &dyn Agent,
-    clock: &dyn Clock,
-    request: RunRequest,
-    stop: CancellationToken,
-) -> Outcome {
+pub(super) async fn carry_out(agent: &dyn Agent, clock: &dyn Clock, mut attempt: Attempt) -> Outcome {
     let began = std::time::Instant::now();
     let began_at = clock.now();
-    let deadline = request.deadline;
+    let deadline = attempt.request.deadline;
+    let stop = attempt.stop.clone();
     // A child: the agent is told to stop at the deadline without the run counting as cancelled.
     let told = stop.child_token();
-    let mut work = pin!(AssertUnwindSafe(agent.run(request, told.clone())).catch_unwind());
+    attempt.stop = told.clone();
+    let mut work = pin!(AssertUnwindSafe(agent.run(attempt)).catch_unwind());
     let ended = tokio::select! {
         biased;
         result = &mut work => {
@@ -108,17 +106,35 @@ fn kept(mut outcome: Outcome, began: std::time::Instant) -> Outcome {
         outcome.journal.push(format!("[cut: {left_out} more notes]"));
     }
     for note in &mut outcome.journal {
-        // Bytes bound characters from above: the count is only taken of long notes.
-        if note.len() > JOURNAL_ENTRY_CHARS_MAX
-            && let Some((end, _)) = note.char_indices().nth(JOURNAL_ENTRY_CHARS_MAX)
-        {
-            note.truncate(end);
-            note.pop();
-            note.push('…');
+        shorten(note, JOURNAL_ENTRY_CHARS_MAX);
+    }
+    if let Some(error) = &mut outcome.error {
+        shorten(&mut error.message, REPORT_CHARS_MAX);
+    }
+    if let Some(report) = &mut outcome.report {
+        shorten(&mut report.summary, REPORT_CHARS_MAX);
+    }
+    let usage = &mut outcome.usage;
+    for figure in [&mut usage.cost_usd, &mut usage.seconds] {
+        // What is no number could not be added up, nor stored.
+        if !figure.is_finite() {
+            *figure = 0.0;
         }
     }
     if outcome.usage.seconds <= 0.0 {
         outcome.usage.seconds = began.elapsed().as_secs_f64();
     }
     outcome
+}
+
+/// Cuts a text to at most `chars_max` characters, and says so.
+fn shorten(text: &mut String, chars_max: usize) {
+    // Bytes bound characters from above: the count is only taken of long texts.
+    if text.len() > chars_max
+        && let Some((end, _)) = text.char_indices().nth(chars_max)
+    {
+        text.truncate(end);
+        text.pop();
+        text.push('…');
+    }
 }

@@ -34,7 +34,7 @@ use crate::imports::TenantContext;
 use crate::imports::random::SystemRandom;
 use crate::limits;
 use crate::storage::Storage;
-use crate::tenants::{Allowance, TenantLimits};
+use crate::tenants::{Allowance, RunTokens, TenantLimits};
 use crate::wit::runner::FinishedRun;
 
 /// What a runtime is made of.
@@ -47,6 +47,8 @@ pub(crate) struct Parts {
     /// Unique to this host: leases are taken under it.
     pub(crate) owner: String,
     pub(crate) limits: TenantLimits,
+    /// Where the tokens of its runs are.
+    pub(crate) tokens: Arc<RunTokens>,
     /// Told whenever a message may have been written.
     pub(crate) messages: Arc<Notify>,
 }
@@ -85,7 +87,11 @@ impl Runtime {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let (ended_sender, ended) = mpsc::unbounded_channel();
         let wake = Arc::new(Wake::default());
+        let allowance = Arc::new(Allowance::new(parts.limits));
         let pipeline = Pipeline::new(
+            parts.tenant.clone(),
+            Arc::clone(&allowance),
+            parts.tokens,
             parts.agent,
             Arc::clone(&parts.clock),
             ended_sender,
@@ -98,7 +104,7 @@ impl Runtime {
             clock: parts.clock,
             outlet: Arc::new(pipeline.clone()),
             random: Arc::new(SystemRandom),
-            allowance: Arc::new(Allowance::new(parts.limits)),
+            allowance,
         });
         Arc::new(Self {
             component: RwLock::new(parts.component),

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt;
 use super::wake::Wake;
-use crate::agent::Agent;
+use crate::agent::{Agent, Attempt};
 use crate::clock::Clock;
 use crate::imports::Outlet;
+use crate::tenants::{Allowance, RunAccess, RunTokens};
 use crate::wit::agent_pipeline::{RunRequest, Task};
 use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
@@ -88,6 +89,9 @@ impl Live {
 }
 
 struct Shared {
+    tenant: String,
+    allowance: Arc<Allowance>,
+    tokens: Arc<RunTokens>,
     agent: Arc<dyn Agent>,
     clock: Arc<dyn Clock>,
     live: Mutex<Live>,
@@ -95,6 +99,21 @@ struct Shared {
     wake: Arc<Wake>,
     /// Sent whenever a run ended or was settled.
     changes: watch::Sender<()>,
+}
+
+impl Shared {
+    fn attempt(&self, request: RunRequest, stop: CancellationToken) -> Attempt {
+        let mut caller = request.caller.clone();
+        if let Some(run) = &mut caller.run {
+            run.reach = self.allowance.limits().run_reach.into();
+        }
+        Attempt {
+            tenant: self.tenant.clone(),
+            access: RunAccess::new(Arc::clone(&self.tokens), self.tenant.clone(), caller),
+            request,
+            stop,
+        }
+    }
 }
 
 /// Hands runs to the agent. Cheap to clone.
@@ -105,6 +124,9 @@ impl Pipeline {
     /// What ended goes to `ended`. The channel is unbounded; polling pauses at
     /// `SETTLE_BACKLOG_MAX`, so what it can hold is that and the parallel runs.
     pub(super) fn new(
+        tenant: String,
+        allowance: Arc<Allowance>,
+        tokens: Arc<RunTokens>,
         agent: Arc<dyn Agent>,
         clock: Arc<dyn Clock>,
         ended: mpsc::UnboundedSender<FinishedRun>,
@@ -112,6 +134,9 @@ impl Pipeline {
     ) -> Self {
         let (changes, _) = watch::channel(());
         Self(Arc::new(Shared {
+            tenant,
+            allowance,
+            tokens,
             agent,
             clock,
             live: Mutex::default(),
@@ -232,7 +257,8 @@ impl Pipeline {
             let (run_id, job_id) = (request.run_id.clone(), request.job_id.clone());
             let (token, task) = (request.token, request.task);
             let shared = &pipeline.0;
-            let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, request, stop).await;
+            let attempt = shared.attempt(request, stop);
+            let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, attempt).await;
             pipeline.ended(FinishedRun {
                 run_id,
                 job_id,

@@ -105,9 +105,9 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                 );
             }
             pace.single = pace.single.saturating_sub(1);
-            if report.claimed > 0 {
+            if end.claimed > 0 {
                 pace.wait = None;
-                pace.more = report.claimed >= limit;
+                pace.more = end.claimed >= limit;
                 return Step::Again;
             }
             if unasked {
@@ -125,7 +125,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                 // One at a time finds the row that does it; its neighbours need not wait for
                 // their leases to lapse. The bad row, alone, keeps its lease and so rests.
                 pace.single = limit;
-                give_back(runtime, end.claims).await;
+                give_back(runtime, end.unused).await;
                 return Step::Again;
             }
             pace.single = pace.single.saturating_sub(1);

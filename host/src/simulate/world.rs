@@ -221,27 +221,25 @@ impl World {
         }
     }
 
-    /// The instance that makes the next call.
-    async fn instance(&mut self) -> Result<&mut Kept, SimulateError> {
-        let kept = match self.kept.take().filter(|(_, calls_left)| *calls_left > 0) {
+    /// The instance that makes the next call, and the calls it may take after that.
+    async fn instance(&mut self) -> Result<(Kept, u32), SimulateError> {
+        Ok(match self.kept.take().filter(|(_, calls_left)| *calls_left > 0) {
             Some((kept, calls_left)) => (kept, calls_left - 1),
             None => {
                 let kept = self.component.keep(&self.context).await.map_err(failed)?;
                 (kept, limits::SIMULATED_CALLS_KEPT)
             }
-        };
-        Ok(&mut self.kept.insert(kept).0)
+        })
     }
 
     async fn poll(&mut self, free: usize) -> Result<(), SimulateError> {
         let limit = u32::try_from(free)
             .unwrap_or(u32::MAX)
             .min(limits::CLAIM_JOBS_MAX);
-        let report = match self.instance().await?.poll(limit).await {
-            Ok(Ok(report)) => report,
-            Ok(Err(RunnerError::Unavailable(why))) => return Err(failed(why)),
-            Err(failure) => return Err(failed(failure)),
-        };
+        let (kept, calls_left) = self.instance().await?;
+        let (kept, answer) = kept.poll(limit).await.map_err(failed)?;
+        self.kept = Some((kept, calls_left));
+        let report = answer.map_err(|RunnerError::Unavailable(why)| failed(why))?;
         if let Some(problem) = report.problems.first() {
             return Err(failed(format!("job {}: {}", problem.job_id, problem.message)));
         }
@@ -259,13 +257,13 @@ impl World {
     }
 
     async fn settle(&mut self, ended: &[FinishedRun]) -> Result<(), SimulateError> {
-        match self.instance().await?.settle(ended).await {
-            Ok(Ok(report)) => match report.problems.first() {
-                None => Ok(()),
-                Some(problem) => Err(failed(format!("job {}: {}", problem.job_id, problem.message))),
-            },
-            Ok(Err(RunnerError::Unavailable(why))) => Err(failed(why)),
-            Err(failure) => Err(failed(failure)),
+        let (kept, calls_left) = self.instance().await?;
+        let (kept, answer) = kept.settle(ended).await.map_err(failed)?;
+        self.kept = Some((kept, calls_left));
+        let report = answer.map_err(|RunnerError::Unavailable(why)| failed(why))?;
+        match report.problems.first() {
+            None => Ok(()),
+            Some(problem) => Err(failed(format!("job {}: {}", problem.job_id, problem.message))),
         }
     }
 

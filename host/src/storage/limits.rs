@@ -2,8 +2,20 @@
 
 use std::time::Duration;
 
-/// Tasks that share one physical transaction at most: bounds how long the first one waits.
+/// Tasks that share one physical transaction at most: bounds how long the first one waits. And the
+/// work of one, in the units of [`super::work`]: what one tenant alone may have written before the
+/// next one is looked at, about 10 ms of it.
 pub const GROUP_TASKS_MAX: usize = 512;
+pub const GROUP_WORK_MAX: usize = 2_000;
+
+/// Work that a tenant has done in one turn, where others wait: about 3 ms. Larger commits are cut
+/// between their units.
+pub const TURN_WORK: usize = 500;
+
+/// A tenant whose work took this long in a transaction rests for as long, while others are there:
+/// while another one had a turn this lately. So it has half of the writer's time at most.
+pub const REST_AFTER: Duration = Duration::from_millis(4);
+pub const CROWDED_FOR: Duration = Duration::from_millis(250);
 
 /// Connections that are kept for reading.
 pub const READERS_KEPT: usize = 4;

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod memory;
 pub mod sqlite;
 pub(crate) mod words;
+pub mod work;
 
 use async_trait::async_trait;
 
@@ -48,10 +49,11 @@ impl Quota {
         bytes_hard: u64::MAX,
     };
 
-    /// Whether rows that come to `stored` may stay, `inserts_job` being among what was written.
-    fn check(&self, stored: Stored, inserts_job: bool) -> Result<(), Rejection> {
-        let bytes = if inserts_job { self.bytes } else { self.bytes_hard };
-        let refused = if inserts_job && stored.live_jobs > self.live_jobs {
+    /// Whether rows that come to `stored` may stay, where what was written makes one more job
+    /// live, or not.
+    fn check(&self, stored: Stored, one_more_job: bool) -> Result<(), Rejection> {
+        let bytes = if one_more_job { self.bytes } else { self.bytes_hard };
+        let refused = if one_more_job && stored.live_jobs > self.live_jobs {
             format!(
                 "at most {} jobs may be pending, active, running, blocked or paused at a time: cancel some, or ask                  the operator for more",
                 self.live_jobs
@@ -96,6 +98,11 @@ fn inserts(unit: &Unit) -> (bool, bool) {
     };
     let jobs = |write: &Write| matches!(write, Write::InsertJob(_));
     (unit.writes.iter().any(rows), unit.writes.iter().any(jobs))
+}
+
+/// Whether a change of status makes a job count against [`Quota::live_jobs`] again.
+fn revives(from: JobStatus, to: JobStatus) -> bool {
+    !is_live(from) && is_live(to)
 }
 
 /// Where a page begins: before this position. None: at the newest row.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Registry, Scopes, TokenHash, TokenRecord, token};
+use super::oauth::Issuer;
+use super::{Registry, RunTokens, Scopes, TokenHash, TokenRecord, token};
 use crate::clock::Clock;
 use crate::service::Session;
 use crate::wit::storage::StorageError;
@@ -20,8 +21,34 @@ pub enum Unauthenticated {
     Missing,
     #[error("the token is unknown, expired or revoked: ask the operator for a new one")]
     Invalid,
+    #[error("the access token has expired: get a new one")]
+    Expired,
+    /// An authorization server's token that is good, but says not whose it is.
+    #[error(
+        "the access token names no tenant or no user: its authorization server has to put them into the claims \
+         that this host reads (`sub`, and the one that `oauth_tenant_claim` names)"
+    )]
+    Unnamed,
     #[error("tokens cannot be checked now: try again in a moment")]
     Unavailable,
+}
+
+/// What a request showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing, where nothing is wanted.
+    None,
+    /// A token that this host made.
+    Token,
+    /// An authorization server's access token.
+    AccessToken,
+}
+
+/// Whose a request is, and how that is known.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub session: Session,
+    pub by: Credential,
 }
 
 /// Tells whose a request is, by its bearer token.
@@ -31,6 +58,8 @@ pub struct Authenticator {
     /// Who calls without a token; none: nobody may.
     without_token: Option<Session>,
     operator: Option<TokenHash>,
+    runs: Option<Arc<RunTokens>>,
+    issuer: Option<Arc<Issuer>>,
 }
 
 impl Authenticator {
@@ -42,7 +71,16 @@ impl Authenticator {
             clock,
             without_token: None,
             operator: None,
+            runs: None,
+            issuer: None,
         }
+    }
+
+    /// Takes the tokens of a host's runs: see [`Host::run_tokens`](crate::host::Host::run_tokens).
+    #[must_use]
+    pub fn runs(mut self, tokens: Arc<RunTokens>) -> Self {
+        self.runs = Some(tokens);
+        self
     }
 
     /// Requests without a token are this caller's. Only for a host that nobody else can reach.
@@ -59,15 +97,37 @@ impl Authenticator {
         self
     }
 
-    /// The session of a request with this `Authorization` header.
+    /// Takes access tokens of an authorization server as well.
+    #[must_use]
+    pub fn issuer(mut self, issuer: Arc<Issuer>) -> Self {
+        self.issuer = Some(issuer);
+        self
+    }
+
+    /// Whose a request with this `Authorization` header is.
     ///
     /// # Errors
-    /// When it has none; which part of a token is wrong is never told.
-    pub async fn session(&self, authorization: Option<&str>) -> Result<Session, Unauthenticated> {
-        let Some(authorization) = authorization else {
-            return self.without_token.clone().ok_or(Unauthenticated::Missing);
+    /// When it is nobody's; which part of a token is wrong is never told.
+    pub async fn login(&self, authorization: Option<&str>) -> Result<Login, Unauthenticated> {
+        let (by, session) = match (authorization.map(bearer), &self.issuer) {
+            (None, _) => {
+                let session = self.without_token.clone().ok_or(Unauthenticated::Missing)?;
+                (Credential::None, session)
+            }
+            (Some(None), _) => return Err(Unauthenticated::Invalid),
+            (Some(Some(token)), _) if RunTokens::is_runs(token) => {
+                let session = self.runs.as_ref().and_then(|runs| runs.session(token));
+                (Credential::Token, session.ok_or(Unauthenticated::Invalid)?)
+            }
+            (Some(Some(token)), Some(issuer)) if !token.starts_with(token::PREFIX) => {
+                (Credential::AccessToken, issuer.session(token).await?)
+            }
+            (Some(Some(token)), _) => (Credential::Token, self.session(token).await?),
         };
-        let token = bearer(authorization).ok_or(Unauthenticated::Invalid)?;
+        Ok(Login { session, by })
+    }
+
+    async fn session(&self, token: &str) -> Result<Session, Unauthenticated> {
         if let (Some(secret), Some(operator)) = (operator_secret(token), &self.operator) {
             return if token::matches(secret, operator) {
                 Ok(operator_session())
@@ -161,7 +221,7 @@ mod tests {
 
     use std::sync::Arc;
 
-    use super::{Authenticator, Unauthenticated, operator_token};
+    use super::{Authenticator, Credential, Login, Unauthenticated, operator_token};
     use crate::clock::ManualClock;
     use crate::service::Session;
     use crate::storage::memory::MemoryRegistry;
@@ -188,10 +248,11 @@ mod tests {
     #[tokio::test]
     async fn a_token_names_tenant_agent_user_and_scopes() {
         let (authenticator, token) = with_ada().await;
-        let session = authenticator
-            .session(Some(&format!("bearer {token}")))
+        let Login { session, by } = authenticator
+            .login(Some(&format!("bearer {token}")))
             .await
             .unwrap();
+        assert_eq!(by, Credential::Token);
         assert_eq!(
             (session.tenant.as_str(), session.caller.user.as_str()),
             ("acme", "ada")
@@ -203,14 +264,14 @@ mod tests {
     async fn without_a_token_only_who_is_let_in_gets_in_and_a_wrong_one_never() {
         let (authenticator, _) = with_ada().await;
         assert_eq!(
-            authenticator.session(None).await.unwrap_err(),
+            authenticator.login(None).await.unwrap_err(),
             Unauthenticated::Missing
         );
         let local = authenticator.without_token(Session::local());
-        assert_eq!(local.session(None).await.unwrap().tenant, "local");
+        assert_eq!(local.login(None).await.unwrap().session.tenant, "local");
         for wrong in ["Bearer mwt_x_y", "Basic YTpi", "Bearer", "Bearer "] {
             assert_eq!(
-                local.session(Some(wrong)).await.unwrap_err(),
+                local.login(Some(wrong)).await.unwrap_err(),
                 Unauthenticated::Invalid,
                 "{wrong}"
             );
@@ -222,12 +283,12 @@ mod tests {
         let (mine, other) = (operator_token().unwrap(), operator_token().unwrap());
         let (authenticator, _) = with_ada().await;
         let authenticator = authenticator.operator(&mine);
-        let session = authenticator
-            .session(Some(&format!("Bearer {mine}")))
+        let login = authenticator
+            .login(Some(&format!("Bearer {mine}")))
             .await
             .unwrap();
-        assert!(session.scopes.has(Scope::TenantsAdmin));
-        let refused = authenticator.session(Some(&format!("Bearer {other}"))).await;
+        assert!(login.session.scopes.has(Scope::TenantsAdmin));
+        let refused = authenticator.login(Some(&format!("Bearer {other}"))).await;
         assert_eq!(refused.unwrap_err(), Unauthenticated::Invalid);
     }
 }

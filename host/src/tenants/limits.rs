@@ -1,7 +1,8 @@
 //! What one tenant may use. The numbers are each tenant's own; those of the whole host are in
 //! [`crate::limits`].
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::limits as host;
 use crate::storage::Quota;
+use crate::wit::types::RunReach;
 
 /// The limits that hold for a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,31 @@ pub struct TenantLimits {
     pub cpu_ms_per_call: u32,
     /// Bytes of linear memory of one call.
     pub memory_bytes_per_call: u64,
+    /// What calls of its runs may change.
+    pub run_reach: Reach,
+}
+
+/// What a run that calls may change: `run-reach` of the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Its own job, and it creates none.
+    OwnJob,
+    /// Its own job, and what came of it.
+    #[default]
+    OwnDescendants,
+    /// Every job of its user, and what the user may say in the chat.
+    All,
+}
+
+impl From<Reach> for RunReach {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::OwnJob => Self::OwnJob,
+            Reach::OwnDescendants => Self::OwnDescendants,
+            Reach::All => Self::All,
+        }
+    }
 }
 
 impl Default for TenantLimits {
@@ -38,11 +65,15 @@ impl Default for TenantLimits {
             requests_per_second: host::TENANT_REQUESTS_PER_SECOND_DEFAULT,
             cpu_ms_per_call: host::TENANT_CPU_MS_DEFAULT,
             memory_bytes_per_call: host::GUEST_MEMORY_BYTES_MAX as u64,
+            run_reach: Reach::default(),
         }
     }
 }
 
-/// Names, least and greatest values.
+/// The one limit that is no number.
+const RUN_REACH: &str = "run_reach";
+
+/// Names, least and greatest values of the numbers.
 const BOUNDS: [(&str, u64, u64); 6] = [
     ("jobs_max", 0, host::TENANT_JOBS_MAX),
     ("storage_bytes_max", 0, host::TENANT_STORAGE_BYTES_MAX),
@@ -87,8 +118,22 @@ impl LimitOverrides {
         let mut merged = self.clone();
         for (name, value) in changes {
             if value.is_null() {
-                known(name)?;
+                if name != RUN_REACH {
+                    known(name)?;
+                }
                 merged.0.remove(name);
+            } else if name == RUN_REACH {
+                if Reach::deserialize(value).is_err() {
+                    let message = format!(
+                        "`{RUN_REACH}` is {value}: expected \"own_job\", \"own_descendants\", \"all\", or null for \
+                         the host's default"
+                    );
+                    return Err(LimitError {
+                        field: name.clone(),
+                        message,
+                    });
+                }
+                merged.0.insert(name.clone(), value.clone());
             } else {
                 let (least, greatest) = known(name)?;
                 if !value
@@ -126,6 +171,11 @@ impl LimitOverrides {
             requests_per_second: small("requests_per_second", defaults.requests_per_second),
             cpu_ms_per_call: small("cpu_ms_per_call", defaults.cpu_ms_per_call),
             memory_bytes_per_call: set("memory_bytes_per_call").unwrap_or(defaults.memory_bytes_per_call),
+            run_reach: self
+                .0
+                .get(RUN_REACH)
+                .and_then(|reach| Reach::deserialize(reach).ok())
+                .unwrap_or(defaults.run_reach),
         }
     }
 }
@@ -139,7 +189,10 @@ fn known(name: &str) -> Result<(u64, u64), LimitError> {
             let names: Vec<&str> = BOUNDS.iter().map(|(name, ..)| *name).collect();
             LimitError {
                 field: name.to_owned(),
-                message: format!("`{name}` is no limit; there are: {}", names.join(", ")),
+                message: format!(
+                    "`{name}` is no limit; there are: {}, {RUN_REACH}",
+                    names.join(", ")
+                ),
             }
         })
 }
@@ -157,16 +210,36 @@ impl TenantLimits {
         }
     }
 
-    /// CPU time of one call in ticks of the meter.
-    pub(crate) fn cpu_ticks(&self) -> u64 {
-        u64::from(self.cpu_ms_per_call) / host::EPOCH_TICK.as_millis().max(1) as u64
+    /// CPU time of one call.
+    pub(crate) fn cpu_per_call(&self) -> Duration {
+        Duration::from_millis(self.cpu_ms_per_call.into())
     }
 }
 
-/// A tenant's limits as they are now, and its share of the calls that may be under way.
+/// A tenant's limits as they are now, and its share of what all tenants have: of the calls that may
+/// be under way, of the turns to compute, of CPU time.
 pub struct Allowance {
     limits: RwLock<TenantLimits>,
     calls: Arc<Semaphore>,
+    turn: Arc<Semaphore>,
+    cpu: Mutex<CpuCredit>,
+}
+
+/// CPU time that a tenant may still take at once, in seconds; below zero: it took more than its share.
+struct CpuCredit {
+    seconds: f64,
+    at: Instant,
+}
+
+impl CpuCredit {
+    fn at_present(&mut self, share: f64) -> f64 {
+        let ahead = host::TENANT_CPU_AHEAD.as_secs_f64();
+        let earned = self.at.elapsed().as_secs_f64() * share;
+        self.at = Instant::now();
+        // Who took very much is not kept waiting for ever.
+        self.seconds = (self.seconds + earned).clamp(-ahead, ahead);
+        self.seconds
+    }
 }
 
 impl Default for Allowance {
@@ -181,7 +254,29 @@ impl Allowance {
         Self {
             limits: RwLock::new(limits),
             calls: Arc::new(Semaphore::new(host::TENANT_PARALLEL_CALLS_MAX)),
+            turn: Arc::new(Semaphore::new(1)),
+            cpu: Mutex::new(CpuCredit {
+                seconds: host::TENANT_CPU_AHEAD.as_secs_f64(),
+                at: Instant::now(),
+            }),
         }
+    }
+
+    /// Its calls took CPU time; `share` is the part of a core that it may take for long.
+    pub(crate) fn spend(&self, cpu: Duration, share: f64) {
+        let mut credit = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
+        credit.seconds = credit.at_present(share) - cpu.as_secs_f64();
+    }
+
+    /// Whether its calls took no more CPU time than their share.
+    pub(crate) fn has_credit(&self, share: f64) -> bool {
+        let mut credit = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
+        credit.at_present(share) > 0.0
+    }
+
+    /// Its one turn to compute.
+    pub(crate) fn turn(&self) -> &Arc<Semaphore> {
+        &self.turn
     }
 
     #[must_use]
@@ -252,6 +347,7 @@ mod tests {
             (json!({ "jobs_max": -1 }), "jobs_max"),
             (json!({ "parallel_runs": 0 }), "from 1 to"),
             (json!({ "cpu_ms_per_call": "much" }), "\"much\""),
+            (json!({ "run_reach": "everything" }), "own_descendants"),
         ] {
             let error = merged(&LimitOverrides::default(), changes).unwrap_err();
             assert!(error.contains(word), "{error}");
@@ -263,7 +359,7 @@ mod tests {
         let Value::Object(fields) = serde_json::to_value(TenantLimits::default()).unwrap() else {
             panic!("limits are an object");
         };
-        assert_eq!(fields.len(), BOUNDS.len());
+        assert_eq!(fields.len(), BOUNDS.len() + 1);
         merged(&LimitOverrides::default(), Value::Object(fields)).unwrap();
     }
 }

@@ -1,16 +1,20 @@
 //! Tenants: who they are, what each may use, and how a request proves whose it is.
 
+mod access;
 mod authenticator;
 mod commands;
 mod limits;
+mod oauth;
 mod rate;
 mod registry;
 mod scopes;
 pub mod token;
 
-pub use authenticator::{Authenticator, Unauthenticated, operator_secret, operator_token};
+pub use access::{RunAccess, RunTokens};
+pub use authenticator::{Authenticator, Credential, Login, Unauthenticated, operator_secret, operator_token};
 pub use commands::{NewState, NewTenant, NewToken, TenantChanges, TenantCommand};
-pub use limits::{Allowance, LimitError, LimitOverrides, TenantLimits};
+pub use limits::{Allowance, LimitError, LimitOverrides, Reach, TenantLimits};
+pub use oauth::{AccessTokens, Issuer, KeyTimes, check_issuer};
 pub use rate::RequestRate;
 pub use registry::{
     ComponentRecord, Registry, TenantRecord, TenantState, TokenHash, TokenRecord, is_tenant_name,

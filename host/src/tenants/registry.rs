@@ -77,7 +77,7 @@ pub fn is_tenant_name(name: &str) -> bool {
 }
 
 /// SHA-256 of a token's secret.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl fmt::Debug for TokenHash {

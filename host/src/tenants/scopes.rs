@@ -69,6 +69,18 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// All of these and those.
+    #[must_use]
+    pub fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    /// These but for those.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
     /// As an authorization server writes them: what is no scope of ours is passed over.
     #[must_use]
     pub fn known(text: &str) -> Self {

@@ -21,12 +21,18 @@ const SECRET_BYTES: usize = 32;
 /// # Errors
 /// When the operating system gives no random numbers.
 pub fn issue() -> Result<(String, TokenHash, String), getrandom::Error> {
+    let (id, hash, secret) = secret()?;
+    let token = format!("{PREFIX}{id}_{secret}");
+    Ok((id, hash, token))
+}
+
+/// A new public id, and a new secret behind its hash.
+pub(super) fn secret() -> Result<(String, TokenHash, String), getrandom::Error> {
     let (mut id, mut secret) = ([0; ID_BYTES], [0; SECRET_BYTES]);
     getrandom::fill(&mut id)?;
     getrandom::fill(&mut secret)?;
     let (id, secret) = (hex(&id), hex(&secret));
-    let token = format!("{PREFIX}{id}_{secret}");
-    Ok((id, hash(&secret), token))
+    Ok((id, hash(&secret), secret))
 }
 
 /// The hash of a secret as it is kept.

@@ -15,15 +15,18 @@ pub enum Break {
     PauseIgnored,
     /// The logic fires daily times twice where the clocks go back.
     FoldDoubled,
+    /// The logic applies a run's call although the run ended in its middle.
+    CallsUnguarded,
 }
 
 impl Break {
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub const ALL: [(Self, &'static str); 6] = [
         (Self::Fencing, "fencing"),
         (Self::SlotUniqueness, "slot-uniqueness"),
         (Self::TerminalGuard, "terminal-guard"),
         (Self::PauseIgnored, "pause-ignored"),
         (Self::FoldDoubled, "fold-doubled"),
+        (Self::CallsUnguarded, "calls-unguarded"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -39,6 +42,7 @@ impl Break {
             (Self::TerminalGuard, cfg!(feature = "broken-terminal-guard")),
             (Self::PauseIgnored, cfg!(feature = "broken-pause-ignored")),
             (Self::FoldDoubled, cfg!(feature = "broken-fold-doubled")),
+            (Self::CallsUnguarded, cfg!(feature = "broken-calls-unguarded")),
         ];
         features.iter().find(|(_, on)| *on).map(|(broken, _)| *broken)
     }
@@ -49,6 +53,7 @@ impl Break {
             Self::TerminalGuard => Some(Sabotage::TerminalGuardOff),
             Self::PauseIgnored => Some(Sabotage::PauseIgnored),
             Self::FoldDoubled => Some(Sabotage::FoldDoubled),
+            Self::CallsUnguarded => Some(Sabotage::CallsUnguarded),
         }
     }
 }

@@ -10,6 +10,7 @@ use meanwhile_guest::bindings::storage::{
 use meanwhile_guest::bindings::types::{Edge, Instant, Job, Message, Run, StatusChange};
 use meanwhile_guest::world::World;
 
+use super::callers::ByRun;
 use super::faults::{self, Strike};
 use super::world::{Sim, State};
 use super::{hosts, invariants, pipeline};
@@ -20,6 +21,14 @@ pub enum Actor {
     Poll,
     Settle,
     Person,
+    Run(ByRun),
+}
+
+impl Actor {
+    /// Somebody who asks for something, and not the loop.
+    pub fn asks(self) -> bool {
+        matches!(self, Self::Person | Self::Run(_))
+    }
 }
 
 /// A call of the logic on a host.

@@ -125,7 +125,8 @@ impl Logic for Built {
             Ok(Err(
                 ConversationError::Invalid(why)
                 | ConversationError::NotFound(why)
-                | ConversationError::Unavailable(why),
+                | ConversationError::Unavailable(why)
+                | ConversationError::Forbidden(why),
             )) => Err(why),
             Err(failure) => panic!("{failure}"),
         }

@@ -7,7 +7,6 @@ use meanwhile_guest::bindings::types::{
 };
 
 use super::call::{Actor, Call};
-use super::consistency;
 use super::ledger::Stop;
 use super::logic::Tool;
 use super::setting::SECOND;
@@ -15,6 +14,7 @@ use super::store::Change;
 use super::told;
 use super::users::{Deed, What};
 use super::world::State;
+use super::{callers, consistency};
 
 /// A rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ invariants! {
     COUNTED "counted" "What a job counts is what its runs say; each attempt counts once.";
     NO_SPIN "no-spin" "A job is not claimed again and again without getting on.";
     DECIDED "decided" "Every due job and every result can be decided.";
+    CALLS "calls" "A run's call changes only what its tenant allows, and only while the run is open under its token.";
+    OFFSPRING "offspring" "Jobs that runs create are counted, and no limit on them is passed.";
     KEYS "keys" "An idempotency key always answers with the same job.";
     COMES_TO_REST "comes-to-rest" "Without faults the world comes to rest.";
 }
@@ -148,6 +150,9 @@ pub fn applied(state: &mut State, call: &Call, unit: &Unit, changes: Vec<Change>
             _ => None,
         })
         .collect();
+    if let Actor::Run(by) = call.actor {
+        callers::applied(state, by, unit, &before, &changes);
+    }
     for change in &changes {
         match change {
             Change::JobInserted(job) | Change::JobUpdated { job, .. } => {
@@ -206,17 +211,19 @@ fn job_written(state: &mut State, call: &Call, index: usize, before: Option<&Job
     let latest = state.store.runs_of(index).next_back().map(|run| run.slot);
     let known = state.ledger.job(index);
     let last = std::mem::replace(&mut known.revision, revision);
-    known.follow(&state.store.jobs[index].job, call.actor == Actor::Person, latest);
+    known.follow(&state.store.jobs[index].job, call.actor.asks(), latest);
     state.log(Some(index), said);
     check(state, revision > last, &GROWING, index, || {
         format!("revision {revision} after {last}")
     });
+    callers::counted(state, index);
     let Some(before) = before else { return };
+    callers::revived(state, call, index, before);
     let from = before.status;
     check(state, reachable(from, status), &LIFECYCLE, index, || {
         format!("{from:?} became {status:?}")
     });
-    if call.actor == Actor::Person {
+    if call.actor.asks() {
         return;
     }
     check(
@@ -384,6 +391,8 @@ fn within_budget(state: &mut State, job: usize) {
 
 /// A person was told that a call was done.
 pub fn acknowledged(state: &mut State, deed: &Deed, answer: Option<&str>) {
+    // A run may end the pause of a run: nobody was promised anything.
+    let promised = deed.caller.run.is_none();
     let What::Tool(tool) = &deed.what else { return };
     let stop = |for_good, until| Stop {
         at: state.now,
@@ -394,7 +403,7 @@ pub fn acknowledged(state: &mut State, deed: &Deed, answer: Option<&str>) {
         Tool::Pause(request) => {
             let until = request.until.as_deref().map(instant);
             let stop = stop(false, until);
-            if let Some(job) = deed.job {
+            if let Some(job) = deed.job.filter(|_| promised) {
                 state.ledger.stopped(job, stop, deed.began);
             }
         }

@@ -33,6 +33,8 @@ pub struct Stretch {
 pub struct JobLedger {
     pub token: u64,
     pub revision: u64,
+    /// Jobs that its runs created.
+    pub children: u32,
     /// What somebody was told: paused or cancelled, until then or for good.
     pub stopped: Option<Stop>,
     /// Calls under way that may let it start again.
@@ -76,6 +78,10 @@ pub struct Ledger {
     pub waiting: BTreeMap<(usize, usize), Instant>,
     /// The job of each idempotency key that was answered.
     pub keys: BTreeMap<String, String>,
+    /// Jobs that each run created.
+    pub run_children: BTreeMap<usize, u32>,
+    /// Times that a person brought back a job which a run had created.
+    pub revived_descendants: usize,
 }
 
 impl Ledger {
@@ -97,6 +103,11 @@ impl Ledger {
         }
         job.revived_at = Some(now);
         job.revive();
+    }
+
+    /// A run may let a job start again that no person stopped.
+    pub fn released(&mut self, job: usize) {
+        self.job(job).released = true;
     }
 
     /// A pause came to the end that was set for it.

@@ -49,7 +49,8 @@ impl Logic for Native {
             Err(
                 ConversationError::Invalid(why)
                 | ConversationError::NotFound(why)
-                | ConversationError::Unavailable(why),
+                | ConversationError::Unavailable(why)
+                | ConversationError::Forbidden(why),
             ) => Err(why),
         }
     }

@@ -9,6 +9,7 @@
 
 pub mod breaks;
 pub mod call;
+pub mod callers;
 pub mod component;
 pub mod consistency;
 pub mod faults;

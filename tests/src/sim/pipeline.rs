@@ -4,10 +4,10 @@ use meanwhile_guest::bindings::agent_pipeline::{Outcome, OutcomeStatus, RunReque
 use meanwhile_guest::bindings::runner::FinishedRun;
 use meanwhile_guest::bindings::types::{ErrorClass, Instant, Report, RunError, Usage, Verdict};
 
-use super::invariants;
 use super::random::Random;
 use super::setting::{HOUR, MINUTE, SECOND};
 use super::world::{Event, State};
+use super::{callers, invariants};
 
 /// A run that a host knows: executing, or ended and not settled.
 #[derive(Clone, Debug)]
@@ -88,6 +88,7 @@ pub fn start(state: &mut State, host: usize, request: &RunRequest) {
     // Renewed for as long as the host lives and knows the run.
     state.store.renew((host, life), job, request.token, Instant::MAX);
     state.schedule(state.now + length, Event::RunEnds { host, life, number });
+    callers::plan(state, request, run, job, length);
     // Now and then a host's renewals do not arrive, though its runs go on.
     if state.weather().is_some() && state.random.one_in(60) {
         let at = state.now + state.random.between(0, length.max(1));

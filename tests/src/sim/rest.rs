@@ -4,6 +4,7 @@ use meanwhile_guest::bindings::types::{
     DependencyOutcome, EdgeStatus, Instant, JobStatus, JobType, RunStatus,
 };
 
+use super::callers;
 use super::invariants::{ACCOUNTED, AWAKE, COUNTED, EDGES, check, ended};
 use super::oracle;
 use super::pipeline::TOKENS_AN_ATTEMPT;
@@ -14,6 +15,7 @@ pub fn check_world(state: &mut State) {
         asleep(state, job);
         dependents(state, job);
         counts(state, job);
+        callers::counted_at_rest(state, job);
         once(state, job);
         let found = oracle::account(state, job);
         if let Err(text) = found {

@@ -2,7 +2,7 @@
 
 use meanwhile_guest::bindings::types::{JobState, JobStatus, MessageKind, Run, RunStatus};
 
-use super::call::{Actor, Call};
+use super::call::Call;
 use super::invariants::{HISTORY, TOLD, check, ended, is_final};
 use super::store::Change;
 use super::world::State;
@@ -20,7 +20,7 @@ pub fn unit(state: &mut State, call: &Call, before: &[(usize, &JobState)], chang
     for (job, before) in before {
         in_history(state, *job, before, changes);
     }
-    if call.actor != Actor::Person {
+    if !call.actor.asks() {
         for (job, before) in before {
             moved(state, *job, before, changes);
         }

@@ -2,7 +2,9 @@
 
 use meanwhile_guest::bindings::conversation::Utterance;
 use meanwhile_guest::bindings::tools::{Dependency, JobCancelRequest, JobCreateRequest, JobPauseRequest};
-use meanwhile_guest::bindings::types::{Caller, DependencyCondition, Instant, JobStatus, MessageKind};
+use meanwhile_guest::bindings::types::{
+    Caller, DependencyCondition, Instant, JobStatus, MessageKind, RunReach,
+};
 
 use super::invariants;
 use super::logic::Tool;
@@ -21,6 +23,24 @@ pub struct Deed {
     pub began: Instant,
 }
 
+impl Deed {
+    fn who(&self) -> &'static str {
+        if self.caller.run.is_some() {
+            "a run"
+        } else {
+            "a person"
+        }
+    }
+
+    /// Done by a run that may do less than its user.
+    fn is_narrowed(&self) -> bool {
+        self.caller
+            .run
+            .as_ref()
+            .is_some_and(|run| run.reach != RunReach::All)
+    }
+}
+
 #[allow(
     clippy::large_enum_variant,
     reason = "one lives at a time, for the length of a call"
@@ -35,7 +55,7 @@ pub enum What {
 pub struct People {
     caller: Caller,
     jobs_wanted: usize,
-    titles: u32,
+    pub titles: u32,
     /// Requests with a key that may be repeated.
     keyed: Vec<JobCreateRequest>,
     /// Jobs that were just paused, by somebody who is about to regret it.
@@ -273,10 +293,14 @@ fn revives(deed: &Deed) -> bool {
 }
 
 pub fn begins(state: &mut State, deed: &Deed) {
-    state.log(deed.job, format!("a person: {}", short(&deed.what)));
+    state.log(deed.job, format!("{}: {}", deed.who(), short(&deed.what)));
     if let Some(job) = deed.job.filter(|_| revives(deed)) {
         let now = state.now;
-        state.ledger.revival(job, true, now);
+        if deed.is_narrowed() {
+            state.ledger.released(job);
+        } else {
+            state.ledger.revival(job, true, now);
+        }
     }
 }
 
@@ -285,15 +309,16 @@ pub fn ended(state: &mut State, deed: &Deed, result: Result<Option<String>, Stri
     match &result {
         Ok(_) => state.log(
             deed.job,
-            format!("a person was told: done ({})", name(&deed.what)),
+            format!("{} was told: done ({})", deed.who(), name(&deed.what)),
         ),
-        Err(why) => state.log(deed.job, format!("a person was told: {why}")),
+        Err(why) => state.log(deed.job, format!("{} was told: {why}", deed.who())),
     }
-    if let Some(job) = deed.job.filter(|_| revives(deed)) {
+    if let Some(job) = deed.job.filter(|_| revives(deed) && !deed.is_narrowed()) {
         let now = state.now;
         state.ledger.revival(job, false, now);
     }
     if let (Ok(_), What::Tool(Tool::Pause(_)), Some(job)) = (&result, &deed.what, deed.job)
+        && deed.caller.run.is_none()
         && state.random.percent(40)
     {
         state.people.regretted.push(job);

@@ -7,6 +7,7 @@ use meanwhile_guest::bindings::runner::FinishedRun;
 use meanwhile_guest::bindings::types::Instant;
 
 use super::call::{Actor, Call};
+use super::callers::{self, Calling};
 use super::hosts::{self, Host};
 use super::invariants::{self, Violation};
 use super::ledger::Ledger;
@@ -14,7 +15,7 @@ use super::logic::Logic;
 use super::random::Random;
 use super::setting::{DAY, HOUR, MINUTE, SECOND, Setting, Weather};
 use super::store::Store;
-use super::users::{self, People};
+use super::users::{self, Deed, People};
 use super::{Options, pipeline, rest};
 
 /// What is going to happen.
@@ -32,6 +33,7 @@ pub enum Event {
     ClockSet { host: usize },
     Night,
     PersonActs,
+    RunCalls(Box<Calling>),
 }
 
 /// Lines of the trace that are kept, and those that are shown of a job.
@@ -46,6 +48,8 @@ pub struct State {
     pub random: Random,
     /// What the logic draws from.
     pub guest_random: Random,
+    /// What runs that call draw from.
+    pub caller_random: Random,
     pub store: Store,
     pub hosts: Vec<Host>,
     pub people: People,
@@ -73,6 +77,8 @@ pub struct Summary {
     /// Calls of imports that can fail.
     pub imports: u64,
     pub jobs: usize,
+    /// Of them, those that runs created.
+    pub jobs_of_runs: usize,
     pub runs: usize,
     pub starts: u64,
 }
@@ -155,6 +161,7 @@ impl Sim {
         let mut state = State {
             now: setting.start,
             guest_random: Random::stream(seed, 2),
+            caller_random: Random::stream(seed, 3),
             store: Store::new(options.broken),
             hosts: (0..setting.hosts).map(|_| Host::default()).collect(),
             people: People::new(&mut random, &setting),
@@ -228,6 +235,7 @@ impl Sim {
             steps: state.steps,
             imports: state.imports,
             jobs: state.store.jobs.len(),
+            jobs_of_runs: state.ledger.run_children.values().sum::<u32>() as usize,
             runs: state.store.runs.len(),
             starts: state.starts,
         })
@@ -434,7 +442,28 @@ impl Sim {
             users::begins(&mut state, &deed);
             (host, state.hosts[host].life, deed)
         };
-        let Some(call) = self.call(host, life, depth, Actor::Person) else {
+        self.act(host, life, depth, Actor::Person, deed);
+    }
+
+    /// A run calls, through any host that works.
+    fn run_calls(&self, calling: &Calling, depth: u8) {
+        for _ in 0..calling.times {
+            let (host, life, deed) = {
+                let mut state = self.state();
+                if state.weather().is_none() {
+                    return;
+                }
+                let Some(host) = state.any_host() else { return };
+                let deed = callers::deed(&mut state, calling);
+                users::begins(&mut state, &deed);
+                (host, state.hosts[host].life, deed)
+            };
+            self.act(host, life, depth, calling.actor(), deed);
+        }
+    }
+
+    fn act(&self, host: usize, life: u32, depth: u8, actor: Actor, deed: Deed) {
+        let Some(call) = self.call(host, life, depth, actor) else {
             return;
         };
         let result = match &deed.what {
@@ -492,6 +521,7 @@ impl Sim {
                     hosts::stopped(&mut state, host);
                 }
             }
+            Event::RunCalls(calling) => self.run_calls(&calling, depth),
             other => self.quietly(other),
         }
     }
@@ -547,7 +577,11 @@ impl Sim {
                     state.schedule(evening, Event::Night);
                 }
             }
-            Event::PersonActs | Event::Settle { .. } | Event::ComesAgain(_) | Event::Stops { .. } => {}
+            Event::PersonActs
+            | Event::RunCalls(_)
+            | Event::Settle { .. }
+            | Event::ComesAgain(_)
+            | Event::Stops { .. } => {}
         }
     }
 

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use meanwhile::agent::Agent;
+use meanwhile::agent::{Agent, Attempt};
 use meanwhile::clock::{Clock, ManualClock};
 use meanwhile::host::Host;
-use meanwhile::service::Service;
 use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
@@ -16,7 +15,6 @@ use meanwhile_tests::in_process::{self, caller};
 use meanwhile_tests::scripted::WAIT;
 use meanwhile_tests::served::run;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use meanwhile_tests::given::{
     DAY, HOUR, T0_MS, World, at, create, each, every, failed, job, kinds_told, once, runs, status, told, with,
@@ -28,8 +26,8 @@ struct Noting(Arc<Mutex<Vec<RunRequest>>>);
 
 #[async_trait]
 impl Agent for Noting {
-    async fn run(&self, request: RunRequest, _stop: CancellationToken) -> Outcome {
-        self.0.lock().unwrap().push(request);
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        self.0.lock().unwrap().push(attempt.request);
         // Others get their turn while this one runs.
         tokio::task::yield_now().await;
         Outcome {

@@ -1,9 +1,8 @@
 //! An agent that does what the payload says, and requests for it.
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, Attempt};
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
 use crate::wit::types::{Caller, Usage};
 
@@ -11,7 +10,8 @@ pub(super) struct Puppet;
 
 #[async_trait]
 impl Agent for Puppet {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let Attempt { request, stop, .. } = attempt;
         match request.payload.as_str() {
             "panic" => panic!("as asked"),
             "until stopped" => stop.cancelled().await,
@@ -74,5 +74,6 @@ pub(super) fn request(run: &str, token: u64, payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 60_000,
         budget_left: None,
+        origin: None,
     }
 }

@@ -5,15 +5,20 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::agent::{Puppet, ok, request};
-use crate::agent::Agent;
+use crate::agent::{Agent, Attempt, sample};
 use crate::clock::ManualClock;
 use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX};
 use crate::runtime::attempt::carry_out;
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
+use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::ErrorClass;
 
 async fn attempt(payload: &str, clock: &ManualClock, stop: CancellationToken) -> Outcome {
-    carry_out(&Puppet, clock, request("run_1", 1, payload), stop).await
+    carry_out(
+        &Puppet,
+        clock,
+        sample::attempt(request("run_1", 1, payload), stop),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -71,7 +76,7 @@ struct Chatterbox;
 
 #[async_trait]
 impl Agent for Chatterbox {
-    async fn run(&self, _request: RunRequest, _stop: CancellationToken) -> Outcome {
+    async fn run(&self, _attempt: Attempt) -> Outcome {
         // Three bytes a character: the cap falls inside one.
         let mut outcome = ok("€".repeat(OUTPUT_BYTES_MAX));
         outcome.journal = vec!["€".repeat(JOURNAL_ENTRY_CHARS_MAX + 1); JOURNAL_ENTRIES_MAX + 5];
@@ -89,8 +94,7 @@ async fn what_is_too_long_is_cut_visibly_at_a_character() {
     let outcome = carry_out(
         &Chatterbox,
         &clock,
-        request("run_1", 1, ""),
-        CancellationToken::new(),
+        sample::attempt(request("run_1", 1, ""), CancellationToken::new()),
     )
     .await;
     assert!(outcome.output.len() <= OUTPUT_BYTES_MAX && outcome.output.len() > OUTPUT_BYTES_MAX - 4);

@@ -17,7 +17,15 @@ fn pipeline() -> (Pipeline, mpsc::UnboundedReceiver<FinishedRun>) {
     let (sender, ended) = mpsc::unbounded_channel();
     let clock = Arc::new(ManualClock::new(0));
     (
-        Pipeline::new(Arc::new(Puppet), clock, sender, Arc::new(Wake::default())),
+        Pipeline::new(
+            "local".to_owned(),
+            Arc::default(),
+            Arc::default(),
+            Arc::new(Puppet),
+            clock,
+            sender,
+            Arc::new(Wake::default()),
+        ),
         ended,
     )
 }

@@ -2,7 +2,7 @@
 
 use super::{JobRow, Rows};
 use crate::storage::words::{Word, may_move};
-use crate::storage::{Quota, inserts};
+use crate::storage::{Quota, inserts, revives};
 use crate::wit::storage::{Guard, JobUpdate, Rejection, Unit, Write};
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, Run};
 
@@ -33,12 +33,12 @@ impl Rows {
             return Err(Rejection::Stale);
         }
         let mut undo = Vec::new();
-        let (rows, jobs) = inserts(&unit);
-        let mut applied = unit
-            .writes
-            .into_iter()
-            .try_for_each(|write| self.write(write, sequence, &mut undo));
-        if rows {
+        let (rows, mut jobs) = inserts(&unit);
+        let mut applied = unit.writes.into_iter().try_for_each(|write| {
+            jobs |= self.brings_back(&write);
+            self.write(write, sequence, &mut undo)
+        });
+        if rows || jobs {
             applied = applied.and_then(|()| quota.check(self.stored(), jobs));
         }
         if applied.is_err() {
@@ -47,6 +47,15 @@ impl Rows {
             }
         }
         applied
+    }
+
+    /// Whether a write makes an ended job live again.
+    fn brings_back(&self, write: &Write) -> bool {
+        let Write::UpdateJob(update) = write else {
+            return false;
+        };
+        let present = self.jobs.get(&update.id);
+        present.is_some_and(|row| revives(row.job.state.status, update.state.status))
     }
 
     fn undo(&mut self, step: Undo) {

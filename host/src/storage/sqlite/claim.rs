@@ -2,10 +2,19 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{self, JOB};
+use super::codec::{self, JOB, JOB_TEXTS};
 use super::commit::counter;
+use super::read;
+use crate::limits::CLAIM_BYTES_MAX;
 use crate::wit::storage::{Claim, JobToken};
-use crate::wit::types::{Instant, Job};
+use crate::wit::types::{Instant, Job, Run};
+
+/// The open run of a claimed job.
+enum Found {
+    Run(Run),
+    Unreadable,
+    TooLarge,
+}
 
 /// Takes what is due in one statement: lease and token are set where the row is found.
 pub(super) fn due(
@@ -23,23 +32,48 @@ pub(super) fn due(
                        ORDER BY available_at LIMIT ?5) \
          RETURNING {JOB}, lease_token"
     ))?;
-    let rows = claim.query_map(params![tenant, owner, now, lease_until, limit], |row| {
-        Ok((codec::readable_job(row)?, row.get(9)?))
-    })?;
-    let rows = rows.collect::<rusqlite::Result<Vec<(Option<Job>, u64)>>>()?;
+    // What does not fit is given back: it is due as before.
+    let mut room = CLAIM_BYTES_MAX;
+    let mut surplus: Vec<String> = Vec::new();
+    let mut taken: Vec<(Option<Job>, u64)> = Vec::new();
+    let mut rows = claim.query(params![tenant, owner, now, lease_until, limit])?;
+    while let Some(row) = rows.next()? {
+        match room.checked_sub(read::size(row, &JOB_TEXTS)?) {
+            None if !taken.is_empty() => surplus.push(row.get(0)?),
+            left => {
+                room = left.unwrap_or(0);
+                taken.push((codec::readable_job(row)?, row.get(9)?));
+            }
+        }
+    }
+    drop(rows);
     let mut get = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
-    let mut claims = Vec::with_capacity(rows.len());
-    for (job, token) in rows {
+    let mut claims = Vec::with_capacity(taken.len());
+    for (job, token) in taken {
         // What cannot be read keeps its lease: it is looked at again when that lapses.
         let Some(job) = job else { continue };
         let mut open_run = None;
         if let Some(open) = &job.state.open_run {
-            match get
-                .query_row(params![tenant, open], codec::readable_run)
-                .optional()?
-            {
-                Some(None) => continue,
-                run => open_run = run.flatten(),
+            let alone = claims.is_empty();
+            let found = get
+                .query_row(params![tenant, open], |row| {
+                    match room.checked_sub(read::size(row, &[0])?) {
+                        None if !alone => Ok(Found::TooLarge),
+                        left => {
+                            room = left.unwrap_or(0);
+                            Ok(codec::readable_run(row)?.map_or(Found::Unreadable, Found::Run))
+                        }
+                    }
+                })
+                .optional()?;
+            match found {
+                None => {}
+                Some(Found::Run(run)) => open_run = Some(run),
+                Some(Found::Unreadable) => continue,
+                Some(Found::TooLarge) => {
+                    surplus.push(job.id);
+                    continue;
+                }
             }
         }
         claims.push(Claim {
@@ -48,6 +82,12 @@ pub(super) fn due(
             lease_until,
             open_run,
         });
+    }
+    let mut give_back = connection.prepare_cached(
+        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at WHERE tenant = ?1 AND id = ?2",
+    )?;
+    for job in surplus {
+        give_back.execute(params![tenant, job])?;
     }
     claims.sort_by_key(|claim| claim.job.state.due_at);
     Ok(claims)

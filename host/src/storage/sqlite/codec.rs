@@ -16,6 +16,10 @@ pub(super) const JOB: &str = "jobs.id, jobs.revision, jobs.agent, jobs.user, job
 pub(super) const MESSAGE: &str = "position, id, once_key, kind, job, run, agent, user, conversation, related_entity_id, \
      narrative_id, title, text, delivery, created_at";
 
+/// Which columns of [`JOB`] and [`MESSAGE`] hold texts that may be long.
+pub(super) const JOB_TEXTS: [usize; 2] = [7, 8];
+pub(super) const MESSAGE_TEXTS: [usize; 2] = [11, 12];
+
 /// The columns of `edge`, in its order.
 pub(super) const EDGE: &str = "dependent, prerequisite, condition, delay_seconds, status, settled_at";
 

@@ -3,11 +3,14 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::codec::json;
+use super::schema;
 use super::stored;
+use crate::storage::limits::TURN_WORK;
 use crate::storage::words::{Word, may_move};
-use crate::storage::{Quota, inserts};
+use crate::storage::work;
+use crate::storage::{Quota, inserts, revives};
 use crate::wit::storage::{Guard, JobToken, JobUpdate, Rejection, Unit, Write};
-use crate::wit::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
+use crate::wit::types::{Edge, Job, JobSpec, JobStatus, Message, Run, StatusChange};
 
 /// Why a unit was not applied: refused, or SQLite failed.
 enum Failure {
@@ -19,6 +22,22 @@ impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
+}
+
+/// Pieces of a commit that are each one turn's work, or one unit; with their work.
+pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
+    let mut slices: Vec<(usize, Vec<Unit>)> = Vec::new();
+    for unit in units {
+        let work = work::of_unit(&unit);
+        match slices.last_mut() {
+            Some((so_far, slice)) if *so_far + work <= TURN_WORK => {
+                *so_far += work;
+                slice.push(unit);
+            }
+            _ => slices.push((work, vec![unit])),
+        }
+    }
+    slices
 }
 
 pub(super) fn units(
@@ -45,12 +64,12 @@ fn one(
         }
     }
     connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let (rows, jobs) = inserts(&unit);
+    let (rows, mut jobs) = inserts(&unit);
     let mut applied = unit
         .writes
         .into_iter()
-        .try_for_each(|write| apply(connection, tenant, write));
-    if applied.is_ok() && rows {
+        .try_for_each(|write| apply(connection, tenant, write).map(|revives| jobs |= revives));
+    if applied.is_ok() && (rows || jobs) {
         let stored = stored::of(connection, tenant)?;
         applied = quota.check(stored, jobs).map_err(Failure::Refused);
     }
@@ -89,33 +108,33 @@ fn holds(connection: &Connection, tenant: &str, guard: &Guard) -> rusqlite::Resu
     }
 }
 
-fn apply(connection: &Connection, tenant: &str, write: Write) -> Result<(), Failure> {
+/// Answers whether an ended job is live again.
+fn apply(connection: &Connection, tenant: &str, write: Write) -> Result<bool, Failure> {
     match write {
-        Write::InsertJob(job) => insert_job(connection, tenant, &job),
-        Write::UpdateJob(update) => update_job(connection, tenant, &update),
-        Write::InsertRun(run) => insert_run(connection, tenant, &run),
-        Write::UpdateRun(run) => update_run(connection, tenant, &run),
-        Write::PutEdge(edge) => put_edge(connection, tenant, &edge),
+        Write::UpdateJob(update) => return update_job(connection, tenant, &update),
+        Write::InsertJob(job) => insert_job(connection, tenant, &job)?,
+        Write::InsertRun(run) => insert_run(connection, tenant, &run)?,
+        Write::UpdateRun(run) => update_run(connection, tenant, &run)?,
+        Write::PutEdge(edge) => put_edge(connection, tenant, &edge)?,
         Write::DeleteEdge(key) => {
             connection
                 .prepare_cached(
                     "DELETE FROM edges WHERE tenant = ?1 AND dependent = ?2 AND prerequisite = ?3",
                 )?
                 .execute(params![tenant, key.dependent, key.prerequisite])?;
-            Ok(())
         }
-        Write::InsertMessage(message) => insert_message(connection, tenant, &message),
+        Write::InsertMessage(message) => insert_message(connection, tenant, &message)?,
         Write::UpdateMessage(update) => {
             connection
                 .prepare_cached(
                     "UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2 AND delivery <> 'read'",
                 )?
                 .execute(params![tenant, update.id, update.delivery.word()])?;
-            Ok(())
         }
-        Write::InsertChange(change) => insert_change(connection, tenant, &change),
-        Write::Release(at) => release(connection, tenant, &at),
+        Write::InsertChange(change) => insert_change(connection, tenant, &change)?,
+        Write::Release(at) => release(connection, tenant, &at)?,
     }
+    Ok(false)
 }
 
 fn insert_job(connection: &Connection, tenant: &str, job: &Job) -> Result<(), Failure> {
@@ -159,33 +178,29 @@ fn insert_job(connection: &Connection, tenant: &str, job: &Job) -> Result<(), Fa
             job.id
         ))));
     }
-    index_text(
-        connection,
-        connection.last_insert_rowid(),
-        &job.spec.title,
-        &job.spec.description,
-        &job.spec.payload,
-    )?;
+    index_text(connection, tenant, connection.last_insert_rowid(), &job.spec)?;
     Ok(())
 }
 
-fn index_text(
-    connection: &Connection,
-    seq: i64,
-    title: &str,
-    description: &str,
-    payload: &str,
-) -> rusqlite::Result<()> {
+fn index_text(connection: &Connection, tenant: &str, seq: i64, spec: &JobSpec) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO job_text (rowid, title, description, payload) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![seq, title, description, payload])?;
+        .prepare_cached(
+            "INSERT INTO job_text (rowid, title, description, payload, owner) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            seq,
+            spec.title,
+            spec.description,
+            spec.payload,
+            schema::owner(tenant)
+        ])?;
     Ok(())
 }
 
 /// The job is due again at `due_at`, but not before a lease that is held ends.
 const AVAILABLE: &str = "CASE WHEN lease_until > ?4 THEN lease_until ELSE ?4 END";
 
-fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Result<(), Failure> {
+fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Result<bool, Failure> {
     let present: Option<(i64, String)> = connection
         .prepare_cached("SELECT seq, status FROM jobs WHERE tenant = ?1 AND id = ?2")?
         .query_row(params![tenant, update.id], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -194,7 +209,8 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
         return Err(Failure::Refused(Rejection::Stale));
     };
     let to = update.state.status;
-    if JobStatus::parse(&status).is_some_and(|from| !may_move(from, to)) {
+    let from = JobStatus::parse(&status);
+    if from.is_some_and(|from| !may_move(from, to)) {
         let message = format!(
             "job {} has ended as {status}: it cannot become {}",
             update.id,
@@ -229,9 +245,9 @@ fn update_job(connection: &Connection, tenant: &str, update: &JobUpdate) -> Resu
         connection
             .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
             .execute([seq])?;
-        index_text(connection, seq, &spec.title, &spec.description, &spec.payload)?;
+        index_text(connection, tenant, seq, spec)?;
     }
-    Ok(())
+    Ok(from.is_some_and(|from| revives(from, to)))
 }
 
 fn insert_run(connection: &Connection, tenant: &str, run: &Run) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod registry;
 mod schema;
 mod snapshot;
 mod stored;
+mod turns;
 mod writer;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use rusqlite::{Connection, OpenFlags, params};
 
 pub use self::snapshot::{Snapshot, StoredJob};
@@ -26,7 +28,9 @@ use super::limits::{
     STATEMENTS_KEPT, WRITER_CACHE_KIB,
 };
 use super::words::Word;
+use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
+use crate::cpu;
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -54,6 +58,9 @@ pub enum OpenError {
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
+
+/// The lane of the host's own writes. No tenant has this name.
+const HOST: &str = "";
 
 /// A store in one SQLite file.
 pub struct SqliteStorage {
@@ -127,9 +134,10 @@ impl SqliteStorage {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
         let readers = Arc::clone(&self.readers);
-        let done = tokio::task::spawn_blocking(move || readers.with(work)).await;
+        let work = cpu::counted(move || readers.with(work));
+        let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| StorageError::Unavailable(error.to_string()))?
-            .map_err(|error| StorageError::Unavailable(error.to_string()))
+            .map_err(read::failure)
     }
 }
 
@@ -247,8 +255,11 @@ impl Storage for SqliteStorage {
         limit: u32,
     ) -> Result<Vec<Claim>, StorageError> {
         let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
+        let lane = tenant.clone();
         self.writer
-            .run(move |connection| claim::due(connection, &tenant, &owner, now, lease_until, limit))
+            .run(&lane, work::CLAIM * limit as usize, move |connection| {
+                claim::due(connection, &tenant, &owner, now, lease_until, limit)
+            })
             .await
     }
 
@@ -258,10 +269,28 @@ impl Storage for SqliteStorage {
         quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
-        let tenant = tenant.to_owned();
-        self.writer
-            .run(move |connection| commit::units(connection, &tenant, quota, units))
-            .await
+        // Cut between units, so that others' writes pass between the pieces. All are put into the
+        // lane at once: where nobody else waits they share a transaction all the same.
+        let slices = commit::slices(units).into_iter().map(|(work, slice)| {
+            let tenant_of_units = tenant.to_owned();
+            let count = slice.len();
+            let applied = self.writer.run(tenant, work, move |connection| {
+                commit::units(connection, &tenant_of_units, quota, slice)
+            });
+            async move { (applied.await, count) }
+        });
+        let applied = join_all(slices).await;
+        if applied.iter().all(|(applied, _)| applied.is_err())
+            && let Some((Err(error), _)) = applied.first()
+        {
+            return Err(error.clone());
+        }
+        let each = applied.into_iter().flat_map(|(applied, count)| match applied {
+            Ok(results) => results,
+            // Other units are durable already: these have to be decided again.
+            Err(_) => vec![Err(Rejection::Stale); count],
+        });
+        Ok(each.collect())
     }
 
     async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError> {
@@ -283,22 +312,25 @@ impl Storage for SqliteStorage {
         lease_until: Instant,
     ) -> Result<Vec<JobToken>, StorageError> {
         let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
+        let (lane, work) = (tenant.clone(), work::RENEWAL * leases.len());
         self.writer
-            .run(move |connection| claim::renew(connection, &tenant, &owner, leases, lease_until))
+            .run(&lane, work, move |connection| {
+                claim::renew(connection, &tenant, &owner, leases, lease_until)
+            })
             .await
     }
 
     async fn release_owner(&self, owner: &Owner) -> Result<u64, StorageError> {
         let owner = owner.to_owned();
         self.writer
-            .run(move |connection| claim::end(connection, &owner, false))
+            .run(HOST, 1, move |connection| claim::end(connection, &owner, false))
             .await
     }
 
     async fn take_over(&self, owner: &Owner) -> Result<u64, StorageError> {
         let owner = owner.to_owned();
         self.writer
-            .run(move |connection| claim::end(connection, &owner, true))
+            .run(HOST, 1, move |connection| claim::end(connection, &owner, true))
             .await
     }
 
@@ -321,7 +353,8 @@ impl Storage for SqliteStorage {
         delivery: DeliveryStatus,
     ) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
-        let work = move |connection: &Connection| {
+        let (lane, work) = (tenant.clone(), work::RENEWAL * ids.len());
+        let set = move |connection: &Connection| {
             let mut set = connection.prepare_cached(
                 "UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2 AND delivery <> 'read' AND delivery <> ?3",
             )?;
@@ -331,7 +364,7 @@ impl Storage for SqliteStorage {
             }
             Ok(changed)
         };
-        self.writer.run(work).await
+        self.writer.run(&lane, work, set).await
     }
 
     async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError> {
@@ -352,8 +385,11 @@ impl Storage for SqliteStorage {
 
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
+        let (lane, work) = (tenant.clone(), work::DELETION * limit as usize);
         self.writer
-            .run(move |connection| stored::purge(connection, &tenant, limit))
+            .run(&lane, work, move |connection| {
+                stored::purge(connection, &tenant, limit)
+            })
             .await
     }
 

@@ -1,16 +1,61 @@
 //! Reading: by id, by filter, by text. Each read is one statement on a connection of its own.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::codec::{self, CHANGE, EDGE, JOB, MESSAGE};
-use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
+use super::codec::{self, CHANGE, EDGE, JOB, JOB_TEXTS, MESSAGE, MESSAGE_TEXTS};
+use super::schema;
+use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, READ_BYTES_MAX, TOTAL_COUNT_MAX};
 use crate::storage::InboxEntry;
 use crate::storage::words::{STOP_WORDS, Word};
 use crate::wit::storage::{
     EdgeFilter, Hit, HitPage, JobFilter, JobPage, MessageFilter, Page, RunFilter, SearchMode, SearchQuery,
+    StorageError,
 };
 use crate::wit::types::{Edge, Instant, Job, JobStatus, Run, StatusChange};
+
+/// What may still be read in one go.
+struct Room(usize);
+
+/// The rows that were asked for are more than is read in one go.
+#[derive(Debug, thiserror::Error)]
+#[error("the rows come to more than {READ_BYTES_MAX} bytes: ask for fewer")]
+struct TooMuch;
+
+impl Room {
+    fn new() -> Self {
+        Self(READ_BYTES_MAX)
+    }
+
+    /// Counts the texts of a row before it is read.
+    fn take(&mut self, row: &Row<'_>, texts: &[usize]) -> rusqlite::Result<()> {
+        let size = size(row, texts)?;
+        let left = self.0.checked_sub(size);
+        self.0 = left.ok_or_else(|| rusqlite::Error::ToSqlConversionFailure(Box::new(TooMuch)))?;
+        Ok(())
+    }
+}
+
+/// Bytes of some texts of a row, without reading them.
+pub(super) fn size(row: &Row<'_>, texts: &[usize]) -> rusqlite::Result<usize> {
+    let sizes = texts.iter().map(|text| {
+        Ok(match row.get_ref(*text)? {
+            ValueRef::Text(text) | ValueRef::Blob(text) => text.len(),
+            _ => 0,
+        })
+    });
+    sizes.sum()
+}
+
+/// What an error of a read is to those who asked.
+pub(super) fn failure(error: rusqlite::Error) -> StorageError {
+    match &error {
+        rusqlite::Error::ToSqlConversionFailure(inner) if inner.is::<TooMuch>() => {
+            StorageError::LimitExceeded(inner.to_string())
+        }
+        _ => StorageError::Unavailable(error.to_string()),
+    }
+}
 
 pub(super) fn jobs(
     connection: &Connection,
@@ -19,9 +64,13 @@ pub(super) fn jobs(
 ) -> rusqlite::Result<Vec<Option<Job>>> {
     let mut get =
         connection.prepare_cached(&format!("SELECT {JOB} FROM jobs WHERE tenant = ?1 AND id = ?2"))?;
+    let mut room = Room::new();
     ids.iter()
         .map(|id| {
-            let row = get.query_row(params![tenant, id], codec::readable_job);
+            let row = get.query_row(params![tenant, id], |row| {
+                room.take(row, &JOB_TEXTS)?;
+                codec::readable_job(row)
+            });
             Ok(row.optional()?.flatten())
         })
         .collect()
@@ -33,9 +82,13 @@ pub(super) fn runs(
     ids: &[String],
 ) -> rusqlite::Result<Vec<Option<Run>>> {
     let mut get = connection.prepare_cached("SELECT body FROM runs WHERE tenant = ?1 AND id = ?2")?;
+    let mut room = Room::new();
     ids.iter()
         .map(|id| {
-            let row = get.query_row(params![tenant, id], codec::readable_run);
+            let row = get.query_row(params![tenant, id], |row| {
+                room.take(row, &[0])?;
+                codec::readable_run(row)
+            });
             Ok(row.optional()?.flatten())
         })
         .collect()
@@ -137,12 +190,21 @@ fn newest(
         condition.text
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement
-        .query_map(params_from_iter(&condition.values), |row| {
-            Ok((codec::readable_job(row)?, row.get::<_, i64>(9)?))
-        })?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let full = rows.len() == limit as usize;
+    let mut found = statement.query(params_from_iter(&condition.values))?;
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    let mut cut = false;
+    while let Some(row) = found.next()? {
+        bytes += size(row, &JOB_TEXTS)?;
+        if bytes > PAGE_BYTES_MAX && !rows.is_empty() {
+            // A short page: the next one goes on here.
+            cut = true;
+            break;
+        }
+        rows.push((codec::readable_job(row)?, row.get::<_, i64>(9)?));
+    }
+    drop(found);
+    let full = cut || rows.len() == limit as usize;
     let next = rows.last().filter(|_| full).map(|(_, seq)| seq.to_string());
     let total = match all {
         None => 0,
@@ -184,7 +246,11 @@ pub(super) fn find_runs(
         condition.text
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let runs = statement.query_map(params_from_iter(&condition.values), codec::readable_run)?;
+    let mut room = Room::new();
+    let runs = statement.query_map(params_from_iter(&condition.values), |row| {
+        room.take(row, &[0])?;
+        codec::readable_run(row)
+    })?;
     runs.filter_map(Result::transpose).collect()
 }
 
@@ -248,8 +314,12 @@ fn messages(connection: &Connection, condition: &Condition, limit: u32) -> rusql
         condition.text
     );
     let mut statement = connection.prepare_cached(&sql)?;
+    let mut room = Room::new();
     statement
-        .query_map(params_from_iter(&condition.values), codec::message)?
+        .query_map(params_from_iter(&condition.values), |row| {
+            room.take(row, &MESSAGE_TEXTS)?;
+            codec::message(row)
+        })?
         .collect()
 }
 
@@ -276,8 +346,12 @@ pub(super) fn find_changes(
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {CHANGE} FROM changes WHERE tenant = ?1 AND job = ?2 ORDER BY position DESC LIMIT ?3"
     ))?;
+    let mut room = Room::new();
     statement
-        .query_map(params![tenant, job, limit.clamp(1, PAGE_ROWS_MAX)], codec::change)?
+        .query_map(params![tenant, job, limit.clamp(1, PAGE_ROWS_MAX)], |row| {
+            room.take(row, &[6])?;
+            codec::change(row)
+        })?
         .collect()
 }
 
@@ -343,6 +417,11 @@ fn phrase(term: &str) -> Option<String> {
         .then(|| format!("\"{}\"", term.replace(['"', '\0'], " ")))
 }
 
+/// A query for some columns of one tenant's texts.
+fn of_owner(tenant: &str, columns: &str, query: &str) -> String {
+    format!("owner : {} AND {{{columns}}} : ({query})", schema::owner(tenant))
+}
+
 pub(super) fn search(
     connection: &Connection,
     tenant: &str,
@@ -369,7 +448,11 @@ pub(super) fn search(
     let mut condition = owned_by(tenant, &query.filter);
     condition.and(
         "job_text MATCH ?",
-        [text(&phrases.join(if all { " AND " } else { " OR " }))],
+        [text(&of_owner(
+            tenant,
+            "title description payload",
+            &phrases.join(if all { " AND " } else { " OR " }),
+        ))],
     );
     let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
     let (jobs, next_cursor, total) = newest(connection, from, condition, &query.page, before)?;
@@ -399,7 +482,7 @@ fn by_meaning(connection: &Connection, tenant: &str, query: &SearchQuery) -> rus
     let mut condition = owned_by(tenant, &query.filter);
     condition.and(
         "job_text MATCH ?",
-        [text(&format!("{{title description}} : ({})", words.join(" OR ")))],
+        [text(&of_owner(tenant, "title description", &words.join(" OR ")))],
     );
     let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
     let total = if query.page.count {
@@ -408,13 +491,15 @@ fn by_meaning(connection: &Connection, tenant: &str, query: &SearchQuery) -> rus
         0
     };
     let sql = format!(
-        "SELECT {JOB}, bm25(job_text, 3.0, 1.0) AS rank FROM {from} WHERE {} ORDER BY rank LIMIT {}",
+        "SELECT {JOB}, bm25(job_text, 3.0, 1.0, 1.0, 0.0) AS rank FROM {from} WHERE {} ORDER BY rank LIMIT {}",
         condition.text,
         limit(&query.page)
     );
     let mut statement = connection.prepare_cached(&sql)?;
+    let mut room = Room::new();
     let hits = statement
         .query_map(params_from_iter(&condition.values), |row| {
+            room.take(row, &JOB_TEXTS)?;
             // BM25 is negative, better is less.
             let strength = -row.get::<_, f64>(9)?;
             let score = (strength / (strength + 1.0)).clamp(0.0, 1.0);

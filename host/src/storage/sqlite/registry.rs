@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::SqliteStorage;
+use super::{HOST, SqliteStorage};
 use crate::tenants::{ComponentRecord, Registry, Scopes, TenantRecord, TenantState, TokenHash, TokenRecord};
 use crate::wit::storage::StorageError;
 use crate::wit::types::Instant;
@@ -64,7 +64,7 @@ impl Registry for SqliteStorage {
         let limits = serde_json::to_string(&tenant.limits)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
         self.writer
-            .run(move |connection| {
+            .run(HOST, 1, move |connection| {
                 connection
                     .prepare_cached(
                         "INSERT INTO tenants (name, state, limits, component, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -85,7 +85,7 @@ impl Registry for SqliteStorage {
     async fn remove_tenant(&self, name: &str) -> Result<(), StorageError> {
         let name = name.to_owned();
         self.writer
-            .run(move |connection| {
+            .run(HOST, 1, move |connection| {
                 connection.execute("DELETE FROM tokens WHERE tenant = ?1", [&name])?;
                 connection.execute("DELETE FROM tenants WHERE name = ?1", [&name])?;
                 Ok(())
@@ -117,7 +117,7 @@ impl Registry for SqliteStorage {
 
     async fn insert_token(&self, token: TokenRecord) -> Result<(), StorageError> {
         self.writer
-            .run(move |connection| {
+            .run(HOST, 1, move |connection| {
                 connection.execute(
                     &format!("INSERT INTO tokens ({TOKEN}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
                     params![
@@ -209,6 +209,6 @@ impl SqliteStorage {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<bool, StorageError> {
-        self.writer.run(work).await.map(|changed| changed > 0)
+        self.writer.run(HOST, 1, work).await.map(|changed| changed > 0)
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::OpenError;
 
 /// Each brings the file from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS];
+const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS, TEXT_BY_TENANT];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON. `seq` is the order of creation.
@@ -211,6 +211,24 @@ CREATE TABLE components (
 ) STRICT;
 ";
 
+/// * job_text knows whose a text is, as one word ([`owner`]): a search intersects with it, and does
+///   not read what other tenants wrote. It was the one index that all tenants shared.
+const TEXT_BY_TENANT: &str = "
+DROP TABLE job_text;
+CREATE VIRTUAL TABLE job_text USING fts5 (
+    title, description, payload, owner, content='', contentless_delete=1, tokenize='porter unicode61'
+);
+INSERT INTO job_text (rowid, title, description, payload, owner)
+    SELECT seq, spec ->> '$.title', spec ->> '$.description', spec ->> '$.payload', 't' || lower(hex(tenant))
+    FROM jobs WHERE json_valid(spec);
+";
+
+/// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.
+pub(super) fn owner(tenant: &str) -> String {
+    let hex = tenant.bytes().map(|byte| format!("{byte:02x}"));
+    format!("t{}", hex.collect::<String>())
+}
+
 /// Brings a file to the present version.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found = version(connection)?;
@@ -242,7 +260,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{MIGRATIONS, migrate};
+    use super::{MIGRATIONS, migrate, owner};
 
     /// A file of every earlier version is brought up to date, and keeps its rows.
     #[test]
@@ -254,6 +272,10 @@ mod tests {
             }
             connection.pragma_update(None, "user_version", version).unwrap();
             if version > 0 {
+                let job = "INSERT INTO jobs (tenant, id, agent, user, created_by, created_at, updated_at, revision, \
+                           status, job_type, title, spec, state) VALUES ('t-1', 'a', '', '', '', 0, 0, 1, 'ACTIVE', \
+                           'ONE_OFF', '', '{\"title\": \"pay\", \"description\": \"\", \"payload\": \"\"}', '{}')";
+                connection.execute_batch(job).unwrap();
                 let edge = "INSERT INTO edges VALUES ('t', 'a', 'b', 'success', 0, 'waiting', NULL)";
                 connection.execute_batch(edge).unwrap();
             }
@@ -266,6 +288,11 @@ mod tests {
             assert_eq!(count("PRAGMA user_version"), MIGRATIONS.len());
             assert_eq!(count("SELECT count(*) FROM edges"), usize::from(version > 0));
             assert_eq!(count("SELECT count(*) FROM changes"), 0);
+            let search = format!(
+                "SELECT count(*) FROM job_text WHERE job_text MATCH 'pay AND owner : {}'",
+                owner("t-1")
+            );
+            assert_eq!(count(&search), usize::from(version > 0));
         }
     }
 }

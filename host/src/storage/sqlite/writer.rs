@@ -1,14 +1,13 @@
-//! The one thread that writes. It takes the first waiting task, drains the queue, runs all of them
-//! in one transaction, and answers after the commit: a group pays for one fsync.
+//! The one thread that writes. It takes what waits in turns, runs it in one transaction, and answers
+//! after the commit: a group pays for one fsync.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::storage::limits::GROUP_TASKS_MAX;
+use super::turns::Turns;
 use crate::wit::storage::StorageError;
 
 /// Runs in the transaction; what it returns is called once the commit has succeeded or failed.
@@ -17,25 +16,29 @@ type Task = Box<dyn FnOnce(Option<&Connection>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 pub(super) struct Writer {
-    tasks: Mutex<Option<Sender<Task>>>,
+    tasks: Arc<Turns<Task>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
-        let (tasks, waiting) = channel();
+        let tasks = Arc::new(Turns::default());
+        let waiting = Arc::clone(&tasks);
         let thread = std::thread::Builder::new()
             .name("storage-writer".into())
             .spawn(move || write_all(connection, &waiting))?;
         Ok(Self {
-            tasks: Mutex::new(Some(tasks)),
+            tasks,
             thread: Mutex::new(Some(thread)),
         })
     }
 
-    /// Runs `work` in the next transaction. An error of SQLite undoes this work alone.
+    /// Runs `work` in the next transaction in which its lane, a tenant or the host itself, has a turn.
+    /// An error of SQLite undoes this work alone.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        lane: &str,
+        cost: usize,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StorageError> {
         let (answer, answered) = oneshot::channel();
@@ -51,11 +54,7 @@ impl Writer {
             })
         });
         let closed = || StorageError::Unavailable("the store is closed".into());
-        let sent = {
-            let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.as_ref().is_some_and(|tasks| tasks.send(task).is_ok())
-        };
-        if !sent {
+        if !self.tasks.push(lane, cost, task) {
             return Err(closed());
         }
         match answered.await {
@@ -66,7 +65,7 @@ impl Writer {
 
     /// Lets the queue run empty and ends the thread.
     pub(super) fn close(&self) {
-        drop(self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.tasks.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -80,8 +79,8 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(connection: Connection, waiting: &Receiver<Task>) {
-    while let Ok(first) = waiting.recv() {
+fn write_all(connection: Connection, waiting: &Turns<Task>) {
+    while let Some(first) = waiting.first() {
         let begun = connection
             .prepare_cached("BEGIN IMMEDIATE")
             .and_then(|mut begin| begin.execute([]));
@@ -91,10 +90,10 @@ fn write_all(connection: Connection, waiting: &Receiver<Task>) {
             continue;
         }
         let mut answers = vec![first(Some(&connection))];
-        while answers.len() < GROUP_TASKS_MAX && !connection.is_autocommit() {
-            match waiting.try_recv() {
-                Ok(task) => answers.push(task(Some(&connection))),
-                Err(_) => break,
+        while !connection.is_autocommit() {
+            match waiting.next_of_group() {
+                Some(task) => answers.push(task(Some(&connection))),
+                None => break,
             }
         }
         let ended = commit(&connection).map_err(|error| error.to_string());

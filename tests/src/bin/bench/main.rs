@@ -1,6 +1,6 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `drain`,
-//! `graphs`, `prompt`, `million`) only those are measured.
+//! `graphs`, `hostile`, `prompt`, `million`) only those are measured.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -11,6 +11,7 @@ mod calls;
 mod drain;
 mod figures;
 mod graphs;
+mod hostile;
 mod million;
 mod prompt;
 mod rows;
@@ -27,6 +28,9 @@ async fn main() {
     }
     if wanted("graphs") {
         graphs::measure().await;
+    }
+    if wanted("hostile") {
+        hostile::measure().await;
     }
     if wanted("prompt") {
         prompt::measure().await;

@@ -5,15 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, noop::Noop};
+use meanwhile::agent::{Agent, Attempt, noop::Noop};
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::Host;
 use meanwhile::storage::Storage;
 use meanwhile::storage::sqlite::SqliteStorage;
-use meanwhile::wit::agent_pipeline::{Outcome, RunRequest};
+use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::Instant;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::figures::{Samples, print};
 use crate::rows;
@@ -39,12 +38,12 @@ struct Noting {
 
 #[async_trait]
 impl Agent for Noting {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
         let now = now_ms();
-        let due = self.due.lock().unwrap().remove(&request.job_id);
+        let due = self.due.lock().unwrap().remove(&attempt.request.job_id);
         let due = due.expect("a job starts once");
         self.started.send(now - due as f64).unwrap();
-        Noop.run(request, stop).await
+        Noop.run(attempt).await
     }
 
     async fn check(&self) -> Result<String, String> {

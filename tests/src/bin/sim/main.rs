@@ -15,7 +15,7 @@ const HELP: &str = "\
 sim [--seeds N] [--component-seeds N] [--from SEED] [--days D] [--threads T] [--broken NAME]
 sim --seed SEED [--component] [--days D] [--broken NAME]
 
-NAME: fencing, slot-uniqueness, terminal-guard, pause-ignored, fold-doubled";
+NAME: fencing, slot-uniqueness, terminal-guard, pause-ignored, fold-doubled, calls-unguarded";
 
 /// Findings that are shown in full.
 const SHOWN_MAX: usize = 3;
@@ -120,6 +120,8 @@ fn main() -> ExitCode {
 /// What many worlds came to.
 #[derive(Default)]
 struct Total {
+    jobs: usize,
+    jobs_of_runs: usize,
     runs: usize,
     starts: u64,
     steps: u64,
@@ -131,6 +133,8 @@ impl Total {
     fn add(&mut self, result: Result<Summary, Box<Finding>>) {
         match result {
             Ok(summary) => {
+                self.jobs += summary.jobs;
+                self.jobs_of_runs += summary.jobs_of_runs;
                 self.runs += summary.runs;
                 self.starts += summary.starts;
                 self.steps += summary.steps;
@@ -163,10 +167,12 @@ fn many(name: &str, logic: &Arc<dyn Logic>, seeds: u64, wanted: &Wanted, options
     let mut total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let took = began.elapsed();
     println!(
-        "{name}: seeds {} to {}, {} days each: {} runs, {} starts, {} steps, {} calls of imports; {:.1} s, {:.1} ms a seed and thread",
+        "{name}: seeds {} to {}, {} days each: {} jobs, {} of them created by runs, {} runs, {} starts, {} steps, {} calls of imports; {:.1} s, {:.1} ms a seed and thread",
         wanted.from,
         end - 1,
         wanted.days,
+        total.jobs,
+        total.jobs_of_runs,
         total.runs,
         total.starts,
         total.steps,

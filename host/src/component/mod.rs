@@ -1,19 +1,18 @@
 //! The jobs component, loaded once and called with a fresh instance each time.
 
+mod call;
+mod kept;
+
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant as RealInstant;
-use wasmtime::Store;
-use wasmtime::component::{
-    Component as Compiled, ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, Val,
-};
+use wasmtime::component::{Component as Compiled, ComponentExportIndex, InstancePre, Val};
 
+use self::call::Call;
+pub use self::kept::Kept;
 use crate::engine::Sandbox;
-use crate::imports::{self, CallState, LimitReached, TenantContext};
+use crate::imports::{self, CallState, TenantContext};
 use crate::limits;
 use crate::wit::JobsPre;
 use crate::wit::conversation::{ConversationError, Effect, Utterance};
@@ -63,20 +62,24 @@ pub enum CallFailure {
     Memory,
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCallBudget,
+    #[error("the component did what it may not: {0}")]
+    Forbidden(&'static str),
     #[error("the component failed: {0}")]
     Trap(String),
     #[error("every instance of the component is busy; try again in a moment")]
     Busy,
 }
 
-/// What became of a poll. `claims` are the claims of a call that failed, less those whose runs
-/// were submitted before.
+/// What became of a poll.
 pub struct PollEnd {
     pub result: Result<Result<PollReport, RunnerError>, CallFailure>,
-    pub claims: Vec<JobToken>,
+    /// Jobs that were claimed, whatever the component says.
+    pub claimed: u32,
+    /// The claims of a call that failed, less those whose runs were submitted before.
+    pub unused: Vec<JobToken>,
 }
 
-/// The component, compiled and linked. Cheap to share.
+/// The component, compiled and linked.
 pub struct Component {
     pre: InstancePre<CallState>,
     sandbox: Sandbox,
@@ -142,6 +145,11 @@ impl Component {
         })
     }
 
+    /// Where its calls are made.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
     /// SHA-256 of the component's bytes, in hexadecimal.
     #[must_use]
     pub fn digest(&self) -> &str {
@@ -167,19 +175,22 @@ impl Component {
             Err(failure) => {
                 return PollEnd {
                     result: Err(failure),
-                    claims: Vec::new(),
+                    claimed: 0,
+                    unused: Vec::new(),
                 };
             }
         };
+        call.store.data_mut().may_claim(limit);
         let result = call.typed(&self.pre, &self.poll, (limit,)).await;
-        let claims = if result.is_err() {
-            call.store.into_data().unused_claims()
-        } else {
-            Vec::new()
+        let claimed = call.store.data().claimed();
+        let unused = match &result {
+            Ok(_) => Vec::new(),
+            Err(_) => call.store.data_mut().unused_claims(),
         };
         PollEnd {
             result: result.map(|(report,)| report),
-            claims,
+            claimed,
+            unused,
         }
     }
 
@@ -193,6 +204,7 @@ impl Component {
         finished: &[FinishedRun],
     ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
         let mut call = self.prepare(tenant).await?;
+        call.store.data_mut().may_judge(finished);
         call.typed(&self.pre, &self.settle, (finished,))
             .await
             .map(|(report,)| report)
@@ -269,51 +281,8 @@ impl Component {
         call.untyped(&self.pre, index, arguments).await
     }
 
-    /// An instance for many calls.
-    ///
-    /// # Errors
-    /// When it could not be made.
-    pub async fn keep(&self, tenant: &Arc<TenantContext>) -> Result<Kept, CallFailure> {
-        let mut call = self.prepare(tenant).await?;
-        let instance = bounded(self.pre.instantiate_async(&mut call.store)).await;
-        Ok(Kept {
-            instance: instance.map_err(|error| call.failure(error))?,
-            call,
-            poll: self.poll,
-            settle: self.settle,
-        })
-    }
-
-    /// A slot of the pool and a store with every limit set: also for the guest's start function.
     async fn prepare(&self, tenant: &Arc<TenantContext>) -> Result<Call, CallFailure> {
-        let until = RealInstant::now() + limits::POOL_WAIT;
-        // First the tenant's own share, so that its calls queue behind each other and not in front
-        // of other tenants'.
-        let share = permit(tenant.allowance.calls(), until).await?;
-        let slot = permit(self.sandbox.slots(), until).await?;
-        let state = CallState::new(Arc::clone(tenant), Arc::clone(self.sandbox.overtime()));
-        let mut store = Store::new(self.sandbox.engine(), state);
-        store.limiter(|state| state);
-        store.set_hostcall_fuel(limits::HOST_CALL_BYTES_MAX);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut context| Ok(context.data_mut().tick()?));
-        Ok(Call {
-            store,
-            _slot: slot,
-            _share: share,
-        })
-    }
-}
-
-/// A permit, as soon as there is one.
-async fn permit(of: &Arc<Semaphore>, until: RealInstant) -> Result<OwnedSemaphorePermit, CallFailure> {
-    match Arc::clone(of).try_acquire_owned() {
-        Ok(permit) => Ok(permit),
-        Err(_) => tokio::time::timeout_at(until, Arc::clone(of).acquire_owned())
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(CallFailure::Busy),
+        Call::prepare(&self.sandbox, tenant).await
     }
 }
 
@@ -343,128 +312,6 @@ fn offered(import: &str) -> bool {
             import == *name
         }
     })
-}
-
-/// An instance that is kept from call to call, each under its own limits: for a simulation, which
-/// makes tens of thousands of calls and would spend half of its time on new instances. The
-/// component holds nothing between calls, so the answers are the same. To be dropped after a
-/// failure.
-pub struct Kept {
-    call: Call,
-    instance: Instance,
-    poll: ComponentExportIndex,
-    settle: ComponentExportIndex,
-}
-
-impl Kept {
-    /// `runner.poll`.
-    ///
-    /// # Errors
-    /// Inside: the contract's; outside: the call did not come to its end.
-    pub async fn poll(&mut self, limit: u32) -> Result<Result<PollReport, RunnerError>, CallFailure> {
-        let poll = self.poll;
-        let (report,) = self.call(&poll, (limit,)).await?;
-        Ok(report)
-    }
-
-    /// `runner.settle`.
-    ///
-    /// # Errors
-    /// Inside: the contract's; outside: the call did not come to its end.
-    pub async fn settle(
-        &mut self,
-        finished: &[FinishedRun],
-    ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
-        let settle = self.settle;
-        let (report,) = self.call(&settle, (finished,)).await?;
-        Ok(report)
-    }
-
-    async fn call<P, R>(&mut self, function: &ComponentExportIndex, arguments: P) -> Result<R, CallFailure>
-    where
-        P: ComponentNamedList + Lower + Send + Sync,
-        R: ComponentNamedList + Lift + Send + Sync + 'static,
-    {
-        let store = &mut self.call.store;
-        store.data_mut().next_call();
-        store.set_epoch_deadline(1);
-        let work = async {
-            let function = self.instance.get_typed_func::<P, R>(&mut *store, function)?;
-            function.call_async(&mut *store, arguments).await
-        };
-        let result = bounded(work).await;
-        result.map_err(|error| self.call.failure(error))
-    }
-}
-
-/// One call under way. Dropping it frees the store first, then the slot, then the tenant's share.
-struct Call {
-    store: Store<CallState>,
-    _slot: OwnedSemaphorePermit,
-    _share: OwnedSemaphorePermit,
-}
-
-impl Call {
-    async fn typed<P, R>(
-        &mut self,
-        pre: &InstancePre<CallState>,
-        function: &ComponentExportIndex,
-        arguments: P,
-    ) -> Result<R, CallFailure>
-    where
-        P: ComponentNamedList + Lower + Send + Sync,
-        R: ComponentNamedList + Lift + Send + Sync + 'static,
-    {
-        let store = &mut self.store;
-        let work = async {
-            let instance: Instance = pre.instantiate_async(&mut *store).await?;
-            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
-            function.call_async(&mut *store, arguments).await
-        };
-        let result = bounded(work).await;
-        result.map_err(|error| self.failure(error))
-    }
-
-    async fn untyped(
-        &mut self,
-        pre: &InstancePre<CallState>,
-        function: &ComponentExportIndex,
-        arguments: &[Val],
-    ) -> Result<Val, CallFailure> {
-        let store = &mut self.store;
-        let work = async {
-            let instance: Instance = pre.instantiate_async(&mut *store).await?;
-            let Some(function) = instance.get_func(&mut *store, function) else {
-                wasmtime::bail!("the export is no function");
-            };
-            let mut results = [Val::Bool(false)];
-            function.call_async(&mut *store, arguments, &mut results).await?;
-            let [result] = results;
-            Ok(result)
-        };
-        let result = bounded(work).await;
-        result.map_err(|error| self.failure(error))
-    }
-
-    fn failure(&self, error: Option<wasmtime::Error>) -> CallFailure {
-        let Some(error) = error else {
-            return CallFailure::WallClock;
-        };
-        match error.downcast_ref::<LimitReached>() {
-            Some(LimitReached::Cpu) => CallFailure::CpuBudget,
-            Some(LimitReached::HostCalls) => CallFailure::HostCallBudget,
-            None if self.store.data().memory_refused => CallFailure::Memory,
-            None => CallFailure::Trap(format!("{error:#}")),
-        }
-    }
-}
-
-/// Bounds a call by the wall clock; no error stands for having run out of it.
-async fn bounded<T>(work: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Option<wasmtime::Error>> {
-    match tokio::time::timeout(limits::CALL_WALL_CLOCK, work).await {
-        Ok(result) => result.map_err(Some),
-        Err(_) => Err(None),
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,120 @@
+//! From what is written to what it means; what cannot be meant is an error.
+
+use std::path::PathBuf;
+
+use super::layers::Values;
+use super::{
+    ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
+    STORE_DEFAULT, ServeSettings, Shown, Store, outside,
+};
+use crate::limits::{PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX, TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX};
+use crate::tenants::TenantLimits;
+
+/// The values as they were given, for errors that name where.
+pub(super) struct Given<'a>(&'a Values);
+
+impl Given<'_> {
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn text(&self, key: &'static str, default: &str) -> String {
+        self.maybe(key).unwrap_or_else(|| default.to_owned())
+    }
+
+    fn maybe(&self, key: &'static str) -> Option<String> {
+        self.0.get(key).map(|(value, _)| value.clone())
+    }
+
+    pub(super) fn wrong(&self, key: &'static str, expected: &str) -> ConfigError {
+        let (value, origin) = self.0.get(key).cloned().unwrap_or_default();
+        ConfigError::Wrong {
+            origin,
+            key,
+            value,
+            expected: expected.to_owned(),
+        }
+    }
+}
+
+pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
+    let given = Given(values);
+    let shown = Shown {
+        listen: given.text("listen", LISTEN_DEFAULT),
+        auth: given.text("auth", "none"),
+        operator_token_file: given.text("operator_token_file", OPERATOR_TOKEN_FILE_DEFAULT),
+        public_url: given.maybe("public_url"),
+        allowed_origins: given.text("allowed_origins", ""),
+        oauth_issuer: given.maybe("oauth_issuer"),
+        oauth_audience: given.maybe("oauth_audience"),
+        oauth_tenant_claim: given.text("oauth_tenant_claim", OAUTH_TENANT_CLAIM_DEFAULT),
+        store: given.text("store", STORE_DEFAULT),
+        agent: given.text("agent", "builtin"),
+        clock: given.text("clock", "system"),
+        jobs_max: given
+            .text("jobs_max", &TENANT_JOBS_DEFAULT.to_string())
+            .parse()
+            .ok()
+            .filter(|jobs| *jobs <= TENANT_JOBS_MAX)
+            .ok_or_else(|| {
+                let expected = format!("expected a whole number up to {TENANT_JOBS_MAX}");
+                given.wrong("jobs_max", &expected)
+            })?,
+        parallel_runs: given
+            .text("parallel_runs", &PARALLEL_RUNS_DEFAULT.to_string())
+            .parse()
+            .ok()
+            .filter(|runs| (1..=PARALLEL_RUNS_MAX).contains(runs))
+            .ok_or_else(|| {
+                let expected = format!("expected a whole number from 1 to {PARALLEL_RUNS_MAX}");
+                given.wrong("parallel_runs", &expected)
+            })?,
+        timezone: given.maybe("timezone"),
+        component: given.maybe("component"),
+    };
+    let outside = outside::check(&shown, &given)?;
+    let store = match shown.store.split_once(':') {
+        None if shown.store == "memory" => Store::Memory,
+        Some(("sqlite", path)) if !path.is_empty() => Store::Sqlite(PathBuf::from(path)),
+        _ => return Err(given.wrong("store", "expected `sqlite:PATH` or `memory`")),
+    };
+    let clock = match shown.clock.strip_prefix("manual:") {
+        None if shown.clock == "system" => ClockSetting::System,
+        Some(instant) => chrono::DateTime::parse_from_rfc3339(instant)
+            .map(|at| ClockSetting::Manual(at.timestamp_millis()))
+            .map_err(|_| {
+                let expected = "expected an instant such as `manual:2026-06-01T09:00:00Z`";
+                given.wrong("clock", expected)
+            })?,
+        None => return Err(given.wrong("clock", "expected `system` or `manual:INSTANT`")),
+    };
+    let is_agent = matches!(shown.agent.as_str(), "builtin" | "noop")
+        || shown
+            .agent
+            .strip_prefix("command:")
+            .is_some_and(|program| !program.trim().is_empty());
+    if !is_agent {
+        return Err(given.wrong("agent", "expected `builtin`, `noop` or `command:PROGRAM …`"));
+    }
+    if shown
+        .timezone
+        .as_ref()
+        .is_some_and(|zone| zone.parse::<chrono_tz::Tz>().is_err())
+    {
+        return Err(given.wrong("timezone", "expected an IANA name such as Europe/Berlin"));
+    }
+    Ok(ServeSettings {
+        outside,
+        store,
+        agent: shown.agent.clone(),
+        clock,
+        limits: TenantLimits {
+            jobs_max: shown.jobs_max,
+            parallel_runs: shown.parallel_runs,
+            ..TenantLimits::default()
+        },
+        timezone: shown.timezone.clone(),
+        component: shown.component.clone().map(PathBuf::from),
+        shown,
+    })
+}

@@ -1,0 +1,255 @@
+//! Settings of `meanwhile serve`: flags over environment over file over defaults. A wrong setting
+//! is an error that names it, never ignored.
+
+mod check;
+mod layers;
+mod outside;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::outside::{Auth, OAuth, Outside};
+
+use self::layers::{Values, known, read_file};
+use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::tenants::TenantLimits;
+
+/// Read from the working directory where no other file is named.
+pub const FILE_DEFAULT: &str = "meanwhile.toml";
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7803";
+pub const STORE_DEFAULT: &str = "sqlite:data/meanwhile.db";
+pub const OPERATOR_TOKEN_FILE_DEFAULT: &str = "data/operator.token";
+/// The claim that names an access token's tenant.
+pub const OAUTH_TENANT_CLAIM_DEFAULT: &str = "tenant";
+const PREFIX: &str = "MEANWHILE_";
+/// Variables that are no settings of `serve`: what clients read, and where the file is.
+const OTHER_VARIABLES: [&str; 4] = [
+    "MEANWHILE_URL",
+    "MEANWHILE_TOKEN",
+    "MEANWHILE_TOKEN_FILE",
+    "MEANWHILE_CONFIG",
+];
+
+/// Why settings are refused.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ConfigError {
+    #[error("{origin}: `{key}` is no setting; there are: {}", KEYS.join(", "))]
+    UnknownKey { origin: String, key: String },
+    #[error("{origin}: `{key}` is `{value}`: {expected}")]
+    Wrong {
+        origin: String,
+        key: &'static str,
+        value: String,
+        expected: String,
+    },
+    #[error("{path}: {message}")]
+    File { path: String, message: String },
+}
+
+/// The names of all settings, as in the file.
+const KEYS: [&str; 15] = [
+    "listen",
+    "auth",
+    "operator_token_file",
+    "public_url",
+    "allowed_origins",
+    "oauth_issuer",
+    "oauth_audience",
+    "oauth_tenant_claim",
+    "store",
+    "agent",
+    "clock",
+    "jobs_max",
+    "parallel_runs",
+    "timezone",
+    "component",
+];
+
+/// The flags of `meanwhile serve` and `meanwhile mcp`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ServeArgs {
+    /// Address to listen on; one that others reach needs `auth = token` [default: 127.0.0.1:7803]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// `none` or `token`: whether every request needs a bearer token [default: none]
+    #[arg(long)]
+    pub auth: Option<String>,
+    /// The operator's token, made there at the first start [default: data/operator.token]
+    #[arg(long, value_name = "FILE")]
+    pub operator_token_file: Option<String>,
+    /// The address that clients use, such as https://jobs.example.com, where it is not that of `listen`
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Origins of web pages that may call from a browser, separated by commas
+    #[arg(long, value_name = "ORIGINS")]
+    pub allowed_origins: Option<String>,
+    /// Take access tokens of this OAuth authorization server too
+    #[arg(long, value_name = "URL")]
+    pub oauth_issuer: Option<String>,
+    /// The audience that its tokens have to be for [default: PUBLIC_URL/mcp]
+    #[arg(long, value_name = "AUDIENCE")]
+    pub oauth_audience: Option<String>,
+    /// The claim of its tokens that names the tenant [default: tenant]
+    #[arg(long, value_name = "CLAIM")]
+    pub oauth_tenant_claim: Option<String>,
+    /// `sqlite:PATH` or `memory` [default: sqlite:data/meanwhile.db]
+    #[arg(long)]
+    pub store: Option<String>,
+    /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
+    #[arg(long)]
+    pub agent: Option<String>,
+    /// `system` or `manual:INSTANT` [default: system]
+    #[arg(long)]
+    pub clock: Option<String>,
+    /// Jobs of one tenant that have not ended, unless its own limits say otherwise [default: 100000]
+    #[arg(long, value_name = "JOBS")]
+    pub jobs_max: Option<String>,
+    /// Runs of one tenant that may execute at the same time, likewise [default: 5]
+    #[arg(long, value_name = "RUNS")]
+    pub parallel_runs: Option<String>,
+    /// IANA zone of the local caller, used where a trigger names none
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Another jobs component than the embedded one
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<String>,
+    /// The settings file [default: meanwhile.toml, where there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Show the settings that result, and end
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Where jobs are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Store {
+    Memory,
+    Sqlite(PathBuf),
+}
+
+/// Which clock rules.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClockSetting {
+    System,
+    /// Milliseconds since 1970.
+    Manual(i64),
+}
+
+impl ClockSetting {
+    #[must_use]
+    pub fn clock(self) -> Arc<dyn Clock> {
+        match self {
+            Self::System => Arc::new(SystemClock),
+            Self::Manual(start) => Arc::new(ManualClock::new(start)),
+        }
+    }
+}
+
+/// Settings that were checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServeSettings {
+    pub outside: Outside,
+    pub store: Store,
+    pub agent: String,
+    pub clock: ClockSetting,
+    /// Of a tenant that has none of its own.
+    pub limits: TenantLimits,
+    pub timezone: Option<String>,
+    pub component: Option<PathBuf>,
+    shown: Shown,
+}
+
+/// The settings as they are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Shown {
+    listen: String,
+    auth: String,
+    operator_token_file: String,
+    public_url: Option<String>,
+    allowed_origins: String,
+    oauth_issuer: Option<String>,
+    oauth_audience: Option<String>,
+    oauth_tenant_claim: String,
+    store: String,
+    agent: String,
+    clock: String,
+    jobs_max: u64,
+    parallel_runs: u32,
+    timezone: Option<String>,
+    component: Option<String>,
+}
+
+impl ServeSettings {
+    /// Reads flags, this process' environment and the file.
+    ///
+    /// # Errors
+    /// When a setting is unknown or wrong; the error names it.
+    pub fn load(args: &ServeArgs) -> Result<Self, ConfigError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned())));
+        Self::resolve(args, environment)
+    }
+
+    /// The same with an environment that is given.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn resolve(
+        args: &ServeArgs,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut from_environment = Values::new();
+        let mut named = args.config.clone();
+        for (variable, value) in environment {
+            let Some(name) = variable.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if variable == "MEANWHILE_CONFIG" && named.is_none() {
+                named = Some(PathBuf::from(value));
+            } else if !OTHER_VARIABLES.contains(&variable.as_str()) {
+                let key = known(&name.to_lowercase(), "environment", &variable)?;
+                from_environment.insert(key, (value, format!("environment variable {variable}")));
+            }
+        }
+        let mut values = match named {
+            Some(path) => read_file(&path)?,
+            None if Path::new(FILE_DEFAULT).is_file() => read_file(Path::new(FILE_DEFAULT))?,
+            None => Values::new(),
+        };
+        values.append(&mut from_environment);
+        let flags = [
+            ("listen", &args.listen),
+            ("auth", &args.auth),
+            ("operator_token_file", &args.operator_token_file),
+            ("public_url", &args.public_url),
+            ("allowed_origins", &args.allowed_origins),
+            ("oauth_issuer", &args.oauth_issuer),
+            ("oauth_audience", &args.oauth_audience),
+            ("oauth_tenant_claim", &args.oauth_tenant_claim),
+            ("store", &args.store),
+            ("agent", &args.agent),
+            ("clock", &args.clock),
+            ("jobs_max", &args.jobs_max),
+            ("parallel_runs", &args.parallel_runs),
+            ("timezone", &args.timezone),
+            ("component", &args.component),
+        ];
+        for (key, value) in flags {
+            if let Some(value) = value {
+                values.insert(key, (value.clone(), format!("flag --{}", key.replace('_', "-"))));
+            }
+        }
+        check::check(&values)
+    }
+
+    /// The settings as a file would have them.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.shown).unwrap_or_default()
+    }
+}

@@ -1,0 +1,118 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn with(environment: &[(&str, &str)], args: &ServeArgs) -> Result<ServeSettings, ConfigError> {
+    ServeSettings::resolve(
+        args,
+        environment
+            .iter()
+            .map(|(key, value)| ((*key).into(), (*value).into())),
+    )
+}
+
+#[test]
+fn flags_go_over_environment_over_defaults() {
+    let args = ServeArgs {
+        store: Some("memory".into()),
+        ..ServeArgs::default()
+    };
+    let environment = [("MEANWHILE_STORE", "sqlite:x"), ("MEANWHILE_PARALLEL_RUNS", "7")];
+    let settings = with(&environment, &args).unwrap();
+    assert_eq!(
+        (settings.store, settings.limits.parallel_runs),
+        (Store::Memory, 7)
+    );
+    assert_eq!(settings.outside.listen.to_string(), LISTEN_DEFAULT);
+}
+
+#[test]
+fn errors_name_the_setting() {
+    let message = |name: &str, value: &str| {
+        with(&[(name, value)], &ServeArgs::default())
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(message("MEANWHILE_LISTN", "x").contains("MEANWHILE_LISTN"));
+    assert!(message("MEANWHILE_LISTEN", "here").contains("ADDRESS:PORT"));
+    assert!(message("MEANWHILE_CLOCK", "manual:today").contains("MEANWHILE_CLOCK"));
+    assert!(message("MEANWHILE_STORE", "sqlite:").contains("sqlite:PATH"));
+    assert!(message("MEANWHILE_AGENT", "nobody").contains("nobody"));
+    assert!(message("MEANWHILE_TIMEZONE", "CST6").contains("IANA"));
+    assert!(message("MEANWHILE_PARALLEL_RUNS", "0").contains("parallel_runs"));
+}
+
+#[test]
+fn what_is_printed_can_be_read() {
+    let settings = with(&[("MEANWHILE_TIMEZONE", "Europe/Berlin")], &ServeArgs::default()).unwrap();
+    let table: toml::Table = settings.to_toml().parse().unwrap();
+    assert_eq!(table["timezone"].as_str(), Some("Europe/Berlin"));
+    assert!(table.keys().all(|key| KEYS.contains(&key.as_str())));
+}
+
+/// Settings from the environment: what is wrong with them, or nothing.
+fn wrong(environment: &[(&str, &str)]) -> Option<String> {
+    with(environment, &ServeArgs::default())
+        .err()
+        .map(|error| error.to_string())
+}
+
+#[test]
+fn who_listens_to_others_wants_tokens_and_says_its_name() {
+    let anywhere = ("MEANWHILE_LISTEN", "0.0.0.0:7803");
+    let token = ("MEANWHILE_AUTH", "token");
+    let named = ("MEANWHILE_PUBLIC_URL", "https://jobs.example.com");
+    let error = wrong(&[anywhere]).unwrap();
+    assert!(
+        error.contains("MEANWHILE_LISTEN") && error.contains("auth = token"),
+        "{error}"
+    );
+    assert!(wrong(&[anywhere, named]).unwrap().contains("auth = token"));
+    assert!(wrong(&[anywhere, token]).unwrap().contains("public_url"));
+    assert_eq!(wrong(&[anywhere, token, named]), None);
+    assert!(wrong(&[("MEANWHILE_LISTEN", "[::]:7803")]).is_some());
+    assert_eq!(wrong(&[("MEANWHILE_LISTEN", "[::1]:7803")]), None);
+    // A proxy in front of a host that listens on this machine only opens it to others too.
+    assert!(wrong(&[named]).unwrap().contains("MEANWHILE_PUBLIC_URL"));
+    assert_eq!(wrong(&[named, token]), None);
+}
+
+#[test]
+fn addresses_are_addresses() {
+    let token = ("MEANWHILE_AUTH", "token");
+    for (name, value, told) in [
+        ("MEANWHILE_PUBLIC_URL", "jobs.example.com", "https://"),
+        (
+            "MEANWHILE_PUBLIC_URL",
+            "https://example.com/jobs",
+            "a host and a port",
+        ),
+        ("MEANWHILE_ALLOWED_ORIGINS", "https://a.test,*", "`*`"),
+        ("MEANWHILE_OAUTH_ISSUER", "http://login.example.com", "https"),
+        ("MEANWHILE_OAUTH_AUDIENCE", "jobs", "without `oauth_issuer`"),
+        ("MEANWHILE_OAUTH_TENANT_CLAIM", "org", "without `oauth_issuer`"),
+    ] {
+        let error = wrong(&[token, (name, value)]).unwrap();
+        assert!(error.contains(name) && error.contains(told), "{error}");
+    }
+    let origins = (
+        "MEANWHILE_ALLOWED_ORIGINS",
+        "https://a.test, http://localhost:3000",
+    );
+    let settings = with(&[origins], &ServeArgs::default()).unwrap();
+    assert_eq!(settings.outside.allowed_origins.len(), 2);
+}
+
+#[test]
+fn access_tokens_need_authentication_and_travel_encrypted() {
+    let issuer = ("MEANWHILE_OAUTH_ISSUER", "https://login.example.com/");
+    let token = ("MEANWHILE_AUTH", "token");
+    assert!(wrong(&[issuer]).unwrap().contains("auth = token"));
+    let plain = ("MEANWHILE_PUBLIC_URL", "http://jobs.example.com");
+    assert!(wrong(&[issuer, token, plain]).unwrap().contains("https"));
+    let settings = with(&[issuer, token], &ServeArgs::default()).unwrap();
+    let oauth = settings.outside.oauth.unwrap();
+    assert_eq!(
+        (oauth.issuer.as_str(), oauth.tenant_claim.as_str()),
+        ("https://login.example.com/", "tenant")
+    );
+}

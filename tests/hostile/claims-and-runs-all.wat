@@ -1,0 +1,28 @@
+;; Claims a hundred jobs however few it was told to, and has the agent run each of them twice.
+(data (i32.const 0x800) "run_1run_2")
+(func $request (param $at i32) (param $claim i32) (param $id i32)
+  (i32.store offset={run-request.run-id} (local.get $at) (local.get $id))
+  (i32.store offset={run-request.run-id+4} (local.get $at) (i32.const 5))
+  (call $copy
+    (i32.add (local.get $at) (i32.const {run-request.job-id}))
+    (i32.add (local.get $claim) (i32.const {claim.job.id})))
+  (i64.store offset={run-request.token} (local.get $at) (i64.load offset={claim.token} (local.get $claim))))
+(func $poll (param $limit i32) (result i32)
+  (local $answer i32) (local $claim i32) (local $left i32) (local $run i32)
+  (local.set $answer (call $new (i32.const {sizeof claim-due()})))
+  (call $claim-due (i32.const 100) (local.get $answer))
+  (if (i32.load8_u (local.get $answer)) (then unreachable))
+  (local.set $claim (i32.load offset={claim-due()?} (local.get $answer)))
+  (local.set $left (i32.load offset={claim-due()?+4} (local.get $answer)))
+  (local.set $run (call $new (i32.const {sizeof run-request})))
+  (block $none
+    (br_if $none (i32.eqz (local.get $left)))
+    (loop $next
+      (call $request (local.get $run) (local.get $claim) (i32.const 0x800))
+      (call $submit (local.get $run) (i32.const 1))
+      (call $request (local.get $run) (local.get $claim) (i32.const 0x805))
+      (call $submit (local.get $run) (i32.const 1))
+      (local.set $claim (i32.add (local.get $claim) (i32.const {sizeof claim})))
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br_if $next (local.get $left))))
+  (call $new (i32.const {sizeof poll()})))

@@ -1,0 +1,11 @@
+;; Writes a cost that is no number: it could be stored, and never be read again.
+(func $job-pause (param $request i32) (result i32)
+  (local $job i32) (local $unit i32) (local $write i32)
+  (local.set $job (i32.add (local.get $request) (i32.const {job-pause(request).job-id})))
+  (local.set $unit (call $unit (i32.const 1) (i32.const 1)))
+  (call $guard-revision (call $guard (local.get $unit) (i32.const 0)) (local.get $job) (i64.const 1))
+  (local.set $write (call $write (local.get $unit) (i32.const 0)))
+  (i32.store8 (local.get $write) (i32.const {write.update-job}))
+  (call $copy (i32.add (local.get $write) (i32.const {write<update-job>.id})) (local.get $job))
+  (f64.store offset={write<update-job>.state.spent.cost-usd} (local.get $write) (f64.const nan))
+  (call $say-commit (call $commits (local.get $unit) (i32.const 1))))

@@ -1,0 +1,3 @@
+;; Reads far outside of its memory.
+(func $job-pause (param $request i32) (result i32)
+  (i32.load (i32.const 0xfffffff0)))

@@ -1,0 +1,13 @@
+;; Tells a person about the job it is asked about.
+(data (i32.const 0x800) "msg_forged")
+(func $job-pause (param $request i32) (result i32)
+  (local $job i32) (local $unit i32) (local $write i32)
+  (local.set $job (i32.add (local.get $request) (i32.const {job-pause(request).job-id})))
+  (local.set $unit (call $unit (i32.const 1) (i32.const 1)))
+  (call $guard-revision (call $guard (local.get $unit) (i32.const 0)) (local.get $job) (i64.const 1))
+  (local.set $write (call $write (local.get $unit) (i32.const 0)))
+  (i32.store8 (local.get $write) (i32.const {write.insert-message}))
+  (call $copy (i32.add (local.get $write) (i32.const {write<insert-message>.job})) (local.get $job))
+  (i32.store offset={write<insert-message>.id} (local.get $write) (i32.const 0x800))
+  (i32.store offset={write<insert-message>.id+4} (local.get $write) (i32.const 10))
+  (call $say-commit (call $commits (local.get $unit) (i32.const 1))))

@@ -1,0 +1,13 @@
+;; Tells a person about a job that it has not read.
+(data (i32.const 0x800) "msg_forged")
+(data (i32.const 0x810) "job_nobody")
+(func $job-pause (param $request i32) (result i32)
+  (local $unit i32) (local $write i32)
+  (local.set $unit (call $unit (i32.const 0) (i32.const 1)))
+  (local.set $write (call $write (local.get $unit) (i32.const 0)))
+  (i32.store8 (local.get $write) (i32.const {write.insert-message}))
+  (i32.store offset={write<insert-message>.job} (local.get $write) (i32.const 0x810))
+  (i32.store offset={write<insert-message>.job+4} (local.get $write) (i32.const 10))
+  (i32.store offset={write<insert-message>.id} (local.get $write) (i32.const 0x800))
+  (i32.store offset={write<insert-message>.id+4} (local.get $write) (i32.const 10))
+  (call $say-commit (call $commits (local.get $unit) (i32.const 1))))

@@ -1,0 +1,3 @@
+;; Wants to open files.
+(component
+  (import "wasi:filesystem/preopens@0.2.6" (instance)))

@@ -1,0 +1,82 @@
+//! A storage with something in the middle of it: what is set goes before the next commit. That is
+//! how two callers meet on one row, without luck.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
+use meanwhile::wit::storage::{
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
+    SearchQuery, StorageError, Unit,
+};
+use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
+
+/// See the module.
+pub(super) struct Interposed {
+    inner: Arc<dyn Storage>,
+    before_commit: Mutex<Option<BoxFuture<'static, ()>>>,
+}
+
+impl Interposed {
+    pub(super) fn new(inner: Arc<dyn Storage>) -> Self {
+        Self {
+            inner,
+            before_commit: Mutex::default(),
+        }
+    }
+
+    /// What happens right before the next commit; none: nothing any more.
+    pub(super) fn set_before_commit(&self, what: Option<BoxFuture<'static, ()>>) {
+        *self.before_commit.lock().unwrap() = what;
+    }
+}
+
+macro_rules! passed_on {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Storage for Interposed {
+            $(async fn $name(&self, $($argument: $type),*) -> $answer {
+                self.inner.$name($($argument),*).await
+            })*
+
+            async fn commit(
+                &self,
+                tenant: &Tenant,
+                quota: Quota,
+                units: Vec<Unit>,
+            ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
+                let first = self.before_commit.lock().unwrap().take();
+                if let Some(first) = first {
+                    first.await;
+                }
+                self.inner.commit(tenant, quota, units).await
+            }
+        }
+    };
+}
+
+passed_on! {
+    get_jobs(tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError>;
+    get_runs(tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError>;
+    find_jobs(tenant: &Tenant, filter: JobFilter, page: Page) -> Result<JobPage, StorageError>;
+    find_runs(tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError>;
+    find_edges(tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError>;
+    find_messages(tenant: &Tenant, filter: MessageFilter) -> Result<Vec<Message>, StorageError>;
+    find_changes(tenant: &Tenant, job: String, limit: u32) -> Result<Vec<StatusChange>, StorageError>;
+    search_jobs(tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
+    claim_due(tenant: &Tenant, owner: &Owner, now: Instant, lease_until: Instant, limit: u32) -> Result<Vec<Claim>, StorageError>;
+    next_due(tenant: &Tenant) -> Result<Option<Instant>, StorageError>;
+    due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;
+    renew(tenant: &Tenant, owner: &Owner, leases: Vec<JobToken>, lease_until: Instant) -> Result<Vec<JobToken>, StorageError>;
+    release_owner(owner: &Owner) -> Result<u64, StorageError>;
+    take_over(owner: &Owner) -> Result<u64, StorageError>;
+    inbox(tenant: &Tenant, user: Option<String>, after: u64, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
+    set_delivery(tenant: &Tenant, ids: Vec<String>, delivery: DeliveryStatus) -> Result<u64, StorageError>;
+    undelivered(limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError>;
+    count_jobs(tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
+    stored(tenant: &Tenant) -> Result<Stored, StorageError>;
+    purge(tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
+    check() -> Result<String, StorageError>;
+    close() -> ();
+}
