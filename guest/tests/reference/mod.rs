@@ -65,7 +65,11 @@ fn part(text: &str, low: u32, high: u32, names: &[&str]) -> Vec<u32> {
         to
     };
     // 7-3: a range that begins with Sunday.
-    let from = if names.len() == 7 && from == 7 && to < 7 { 0 } else { from };
+    let from = if names.len() == 7 && from == 7 && to < 7 {
+        0
+    } else {
+        from
+    };
     (from..=to).step_by(step.parse().unwrap()).collect()
 }
 

@@ -9,8 +9,22 @@ pub(crate) struct Bytes<'a> {
 /// Characters that readers of text stumble over: other digits, spaces that are none, signs that
 /// join or turn, and the ends of the ranges.
 const ODD: [char; 16] = [
-    '\0', '\n', '\u{7f}', '\u{a0}', '½', '٣', 'ſ', 'İ', '\u{301}', '\u{200d}', '\u{202e}', '\u{feff}',
-    '\u{fffd}', '\u{1f600}', '\u{10ffff}', '"',
+    '\0',
+    '\n',
+    '\u{7f}',
+    '\u{a0}',
+    '½',
+    '٣',
+    'ſ',
+    'İ',
+    '\u{301}',
+    '\u{200d}',
+    '\u{202e}',
+    '\u{feff}',
+    '\u{fffd}',
+    '\u{1f600}',
+    '\u{10ffff}',
+    '"',
 ];
 
 impl<'a> Bytes<'a> {
@@ -36,7 +50,11 @@ impl<'a> Bytes<'a> {
 
     /// Below `count`, which is at least 1.
     pub(crate) fn below(&mut self, count: usize) -> usize {
-        let wide = if count > 256 { usize::from(self.byte()) << 8 } else { 0 };
+        let wide = if count > 256 {
+            usize::from(self.byte()) << 8
+        } else {
+            0
+        };
         (wide | usize::from(self.byte())) % count
     }
 

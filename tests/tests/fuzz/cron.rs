@@ -46,7 +46,13 @@ fn each_fire_matches(schedule: &Schedule, fields: &Fields, zone: Tz, after: Inst
 }
 
 /// No fire is left out: every tick of a stretch is looked at.
-fn no_fire_is_missing(schedule: &Schedule, fields: &Fields, zone: Tz, policy: (DstGap, DstOverlap), after: Instant) {
+fn no_fire_is_missing(
+    schedule: &Schedule,
+    fields: &Fields,
+    zone: Tz,
+    policy: (DstGap, DstOverlap),
+    after: Instant,
+) {
     let after = after.div_euclid(MINUTE) * MINUTE;
     let to = after + MINUTES_COMPARED;
     let ticks = window(zone, after, to, MINUTE);
@@ -114,7 +120,11 @@ fn part(bytes: &mut Bytes<'_>, low: u32, high: u32, names: &[&str]) -> String {
         2 => format!("*/{}", bytes.below(66)),
         3 => format!("{}-{}/{}", number(bytes), number(bytes), bytes.below(9)),
         4 | 5 => format!("{}-{}", number(bytes), number(bytes)),
-        6 if names.len() == 7 => format!("{}#{}", number(bytes), bytes.pick(&["1", "2", "3", "4", "5", "L", "6"])),
+        6 if names.len() == 7 => format!(
+            "{}#{}",
+            number(bytes),
+            bytes.pick(&["1", "2", "3", "4", "5", "L", "6"])
+        ),
         6 if high == 31 => "L".to_owned(),
         _ => number(bytes),
     }

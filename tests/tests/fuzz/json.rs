@@ -58,7 +58,11 @@ pub(crate) fn like(schema: &Value, bytes: &mut Bytes<'_>) -> Value {
     match schema["type"].as_str().unwrap_or_default() {
         "object" => object(schema, bytes),
         "array" => {
-            let count = if bytes.chance(1) { bytes.below(120) } else { bytes.below(4) };
+            let count = if bytes.chance(1) {
+                bytes.below(120)
+            } else {
+                bytes.below(4)
+            };
             (0..count).map(|_| like(&schema["items"], bytes)).collect()
         }
         "string" => string(schema, bytes),
@@ -77,7 +81,11 @@ fn object(schema: &Value, bytes: &mut Bytes<'_>) -> Value {
         names.is_some_and(|names| names.iter().any(|one| one == name))
     };
     for (name, property) in properties {
-        let given = if required(name) { !bytes.chance(1) } else { bytes.chance(4) };
+        let given = if required(name) {
+            !bytes.chance(1)
+        } else {
+            bytes.chance(4)
+        };
         if given {
             object.insert(name.clone(), like(property, bytes));
         }

@@ -37,7 +37,7 @@ const RANDOM_BYTES_MAX: usize = 512;
 fn fuzz(edge: &str, random: usize, check: impl Fn(&[u8])) {
     if std::env::var_os(FUZZER).is_none() {
         for (name, input) in kept::inputs(edge) {
-            println!("{name}");
+            eprintln!("{name}");
             check(&input);
         }
     }

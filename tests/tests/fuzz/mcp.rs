@@ -93,7 +93,9 @@ async fn calls(host: &Host, session: &Session, calls: Vec<(&Tool, Value)>) {
 fn read(text: &str) -> Vec<(&'static Tool, Value)> {
     let call = |line: &str| {
         let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let tool = SCHEMAS.iter().find(|tool| tool.name == name.trim().replace('_', "-"))?;
+        let tool = SCHEMAS
+            .iter()
+            .find(|tool| tool.name == name.trim().replace('_', "-"))?;
         let arguments = serde_json::from_str(rest).unwrap_or_else(|_| Value::from(rest));
         Some((tool, arguments))
     };
@@ -105,7 +107,11 @@ fn made(bytes: &mut Bytes<'_>) -> Vec<(&'static Tool, Value)> {
     let mut calls = Vec::new();
     while !bytes.is_empty() && calls.len() < CALLS_MAX {
         let first = calls.is_empty() && !bytes.chance(3);
-        let tool = if first { &SCHEMAS[0] } else { &SCHEMAS[bytes.below(SCHEMAS.len())] };
+        let tool = if first {
+            &SCHEMAS[0]
+        } else {
+            &SCHEMAS[bytes.below(SCHEMAS.len())]
+        };
         calls.push((tool, json::like(&tool.input, bytes)));
     }
     calls
@@ -119,7 +125,10 @@ fn mcp() {
             Ok(text) => read(text),
             Err(_) => made(&mut Bytes::new(input)),
         };
-        let told: Vec<_> = made.iter().map(|(tool, arguments)| (tool.name, arguments.clone())).collect();
+        let told: Vec<_> = made
+            .iter()
+            .map(|(tool, arguments)| (tool.name, arguments.clone()))
+            .collect();
         let _given = Given(&told);
         let (host, session) = front.next();
         front.runtime.block_on(calls(&host, &session, made));

@@ -43,13 +43,17 @@ pub(crate) fn holds(trigger: &TriggerConfig, job_type: JobType, moment: &Moment)
         job_type: Some(job_type),
         ..request("", moment)
     };
-    let again = preview(&asked, moment.now).unwrap_or_else(|error| panic!("{trigger:?} is not read again: {error:?}"));
+    let again = preview(&asked, moment.now)
+        .unwrap_or_else(|error| panic!("{trigger:?} is not read again: {error:?}"));
     assert_eq!((&again.trigger_config, &again.summary), (trigger, &said));
     let fires = instants(&again.next_runs);
     assert!(fires.is_sorted_by(|a, b| a < b), "{fires:?}");
     assert!(fires.iter().all(|at| *at > moment.now), "{fires:?}");
     let schedule = Schedule::new("job_1", job_type, trigger, moment.now).unwrap();
-    if let Some((last, count)) = fires.last().and_then(|last| schedule.missed_between(moment.now, *last)) {
+    if let Some((last, count)) = fires
+        .last()
+        .and_then(|last| schedule.missed_between(moment.now, *last))
+    {
         assert!(last > moment.now && count >= 1, "{last} {count}");
     }
 }

@@ -15,7 +15,10 @@ use crate::{Given, fuzz, kept, texts};
 
 static SENTENCES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let texts = kept::texts("sentences");
-    texts.iter().map(|text| moments::read(text).1.to_owned()).collect()
+    texts
+        .iter()
+        .map(|text| moments::read(text).1.to_owned())
+        .collect()
 });
 
 /// Characters of a title that `job_create` takes.
@@ -33,7 +36,11 @@ fn holds_together(answer: &PlanAnswer, moment: &Moment) {
         for dependency in &job.depends_on {
             assert!(earlier.contains(dependency.job.as_str()), "{job:?}");
         }
-        assert!(earlier.insert(job.title.as_str()), "two jobs are called {}", job.title);
+        assert!(
+            earlier.insert(job.title.as_str()),
+            "two jobs are called {}",
+            job.title
+        );
         let fires = instants(&job.next_runs);
         assert!(fires.is_sorted_by(|a, b| a < b), "{job:?}");
         // A job that runs once, at once, has no time to be read again.
@@ -71,7 +78,11 @@ fn sentences() {
         }
         Err(_) => {
             let mut bytes = Bytes::new(input);
-            let moment = if bytes.chance(8) { moments::moment(&mut bytes) } else { moments::USUAL };
+            let moment = if bytes.chance(8) {
+                moments::moment(&mut bytes)
+            } else {
+                moments::USUAL
+            };
             check(&texts::like(&SENTENCES, &mut bytes), &moment);
         }
     });

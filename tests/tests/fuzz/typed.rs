@@ -3,14 +3,16 @@
 
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, SeqAccess, VariantAccess,
+    Visitor,
 };
 
 use crate::bytes::Bytes;
 
 const IDS: [&str; 5] = ["a", "b", "c", "r1", "r2"];
-const TEXTS: [&str; 12] = ["", "ada", "agent", "k", "x y", "title", "ß", "a\0b", "'", "\"%_", "🦀", "TITLE"];
+const TEXTS: [&str; 12] = [
+    "", "ada", "agent", "k", "x y", "title", "ß", "a\0b", "'", "\"%_", "🦀", "TITLE",
+];
 
 /// Entries of a list.
 const ENTRIES_MAX: usize = 4;
@@ -36,7 +38,16 @@ impl<'b> Maker<'_, 'b> {
     }
 
     fn text(self) -> String {
-        let id = ["id", "job", "run", "dependent", "prerequisite", "open_run", "after"].contains(&self.field);
+        let id = [
+            "id",
+            "job",
+            "run",
+            "dependent",
+            "prerequisite",
+            "open_run",
+            "after",
+        ]
+        .contains(&self.field);
         if self.bytes.chance(2) {
             self.bytes.text()
         } else if id || self.field == "0" {

@@ -8,8 +8,8 @@ use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
-    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter, SearchMode,
-    SearchQuery, StorageError, Unit, Write,
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
+    SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use tempfile::TempDir;
 
@@ -68,7 +68,11 @@ fn same(memory: &impl Debug, sqlite: &impl Debug, asked: &impl Debug) {
     let alike = memory.iter().zip(&sqlite).take_while(|(a, b)| a == b).count();
     let from = alike.saturating_sub(LINES_SHOWN);
     let shown = |lines: &[&str]| lines[from..lines.len().min(alike + LINES_SHOWN)].join("\n");
-    panic!("asked for {asked:?}\nmemory:\n{}\nSQLite:\n{}", shown(&memory), shown(&sqlite));
+    panic!(
+        "asked for {asked:?}\nmemory:\n{}\nSQLite:\n{}",
+        shown(&memory),
+        shown(&sqlite)
+    );
 }
 
 /// A refusal's words are each storage's own.
@@ -198,7 +202,10 @@ async fn steps(both: &Both, tenant: &str, bytes: &mut Bytes<'_>) {
         match bytes.byte() % 8 {
             0..=3 => {
                 let mut units: Vec<Unit> = any(bytes);
-                units.iter_mut().flat_map(|unit| &mut unit.writes).for_each(as_imports_let_it_through);
+                units
+                    .iter_mut()
+                    .flat_map(|unit| &mut unit.writes)
+                    .for_each(as_imports_let_it_through);
                 let quota = Quota::UNLIMITED;
                 both!(both, tenant, "commit", kinds, commit(quota, units));
             }
@@ -206,7 +213,13 @@ async fn steps(both: &Both, tenant: &str, bytes: &mut Bytes<'_>) {
                 let (now, limit) = (any::<i64>(bytes), u32::from(bytes.byte()));
                 let until = now.saturating_add(any::<i64>(bytes));
                 let claims = |answer: Result<Vec<Claim>, StorageError>| answer;
-                both!(both, tenant, "claim", claims, claim_due("host", now, until, limit));
+                both!(
+                    both,
+                    tenant,
+                    "claim",
+                    claims,
+                    claim_due("host", now, until, limit)
+                );
             }
             5 => {
                 let (leases, until) = (any::<Vec<JobToken>>(bytes), any::<i64>(bytes));
@@ -220,7 +233,10 @@ async fn steps(both: &Both, tenant: &str, bytes: &mut Bytes<'_>) {
 
 #[test]
 fn units() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let both = Both::new();
     let inputs = std::cell::Cell::new(0_u64);
     fuzz("units", 500, move |input| {

@@ -19,7 +19,11 @@ static PHRASES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let told = lines.filter(|line| !line.starts_with(['#', '@']) && line.contains('='));
     let phrase = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
     let mut phrases: Vec<String> = told.map(phrase).collect();
-    phrases.extend(kept::texts("words").iter().map(|text| moments::read(text).1.to_owned()));
+    phrases.extend(
+        kept::texts("words")
+            .iter()
+            .map(|text| moments::read(text).1.to_owned()),
+    );
     phrases
 });
 
@@ -54,7 +58,11 @@ fn words() {
         }
         Err(_) => {
             let mut bytes = Bytes::new(input);
-            let moment = if bytes.chance(8) { moments::moment(&mut bytes) } else { moments::USUAL };
+            let moment = if bytes.chance(8) {
+                moments::moment(&mut bytes)
+            } else {
+                moments::USUAL
+            };
             check(&texts::like(&PHRASES, &mut bytes), &moment);
         }
     });

@@ -62,7 +62,9 @@ impl Contract {
         let functions = |items: &mut dyn Iterator<Item = (_, &WorldItem)>| {
             let mut named = Vec::new();
             for (key, item) in items {
-                let WorldItem::Interface { id, .. } = item else { continue };
+                let WorldItem::Interface { id, .. } = item else {
+                    continue;
+                };
                 let interface = resolve.name_world_key(key);
                 for function in resolve.interfaces[*id].functions.values() {
                     named.push(Named {
@@ -95,7 +97,9 @@ impl Contract {
     fn module(&self) -> String {
         let mut text = String::from("(module\n");
         for (at, import) in self.imports.iter().enumerate() {
-            let signature = self.resolve.wasm_signature(AbiVariant::GuestImport, &import.function);
+            let signature = self
+                .resolve
+                .wasm_signature(AbiVariant::GuestImport, &import.function);
             let _ = writeln!(
                 text,
                 "(import \"{}\" \"{}\" (func $import{at} (param {}) (result {})))",
@@ -150,7 +154,9 @@ impl Contract {
 "
         );
         for export in &self.exports {
-            let signature = self.resolve.wasm_signature(AbiVariant::GuestExport, &export.function);
+            let signature = self
+                .resolve
+                .wasm_signature(AbiVariant::GuestExport, &export.function);
             assert!(signature.retptr, "{} answers in memory", export.function.name);
             let _ = writeln!(
                 text,
@@ -179,10 +185,17 @@ impl Contract {
         }
         text.push_str(" $called (i32.load (local.get 0)))\n");
         for (at, import) in self.imports.iter().enumerate() {
-            let signature = self.resolve.wasm_signature(AbiVariant::GuestImport, &import.function);
+            let signature = self
+                .resolve
+                .wasm_signature(AbiVariant::GuestImport, &import.function);
             text.push_str(") ");
             for (place, kind) in signature.params.iter().enumerate() {
-                let _ = write!(text, "({}.load offset={} (local.get 0)) ", core(*kind), 8 + 8 * place);
+                let _ = write!(
+                    text,
+                    "({}.load offset={} (local.get 0)) ",
+                    core(*kind),
+                    8 + 8 * place
+                );
             }
             let _ = write!(text, "(call $import{at}) ");
             text.push_str(&"drop ".repeat(signature.results.len()));

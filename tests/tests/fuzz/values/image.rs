@@ -6,13 +6,28 @@ use wit_parser::abi::AbiVariant;
 use wit_parser::{Function, Int, SizeAlign, Type, TypeDefKind};
 
 use super::guest::{
-    ANSWER_AT, CALL_AT, CALL_BYTES, CALLS_AT, CALLS_MAX, Contract, FREE_AT, IMAGE, IMAGE_BYTES, LIE_AT, LIES_AT,
+    ANSWER_AT, CALL_AT, CALL_BYTES, CALLS_AT, CALLS_MAX, Contract, FREE_AT, IMAGE, IMAGE_BYTES, LIE_AT,
+    LIES_AT,
 };
+use super::shape::{cases, width};
 use crate::bytes::Bytes;
 
 /// Ids and words that mean something to storage.
 const TEXTS: [&str; 14] = [
-    "a", "b", "c", "r1", "r2", "m1", "", "agent", "ada", "0", "UTC", "0 9 * * *", "every day", "🦀",
+    "a",
+    "b",
+    "c",
+    "r1",
+    "r2",
+    "m1",
+    "",
+    "agent",
+    "ada",
+    "0",
+    "UTC",
+    "0 9 * * *",
+    "every day",
+    "🦀",
 ];
 
 /// Entries of a list that does not lie.
@@ -87,7 +102,10 @@ impl Image<'_, '_> {
 
     /// The address of a new value.
     fn boxed(&mut self, kind: &Type) -> u32 {
-        let at = self.room(self.sizes.size(kind).size_wasm32(), self.sizes.align(kind).align_wasm32());
+        let at = self.room(
+            self.sizes.size(kind).size_wasm32(),
+            self.sizes.align(kind).align_wasm32(),
+        );
         self.store(kind, at);
         IMAGE + at as u32
     }
@@ -167,7 +185,10 @@ impl Image<'_, '_> {
                 let (tag, cases) = cases(other);
                 let (case, word) = self.case(cases.len());
                 self.tag(tag, at, word);
-                let offset = self.sizes.payload_offset(tag, cases.iter().map(Option::as_ref)).size_wasm32();
+                let offset = self
+                    .sizes
+                    .payload_offset(tag, cases.iter().map(Option::as_ref))
+                    .size_wasm32();
                 if let Some(payload) = &cases[case] {
                     self.store(payload, at + offset);
                 }
@@ -211,7 +232,12 @@ impl Image<'_, '_> {
                 let (_, cases) = cases(other);
                 let (case, word) = self.case(cases.len());
                 into.push(u64::from(word));
-                let width = cases.iter().flatten().map(|kind| width(contract, kind)).max().unwrap_or(0);
+                let width = cases
+                    .iter()
+                    .flatten()
+                    .map(|kind| width(contract, kind))
+                    .max()
+                    .unwrap_or(0);
                 let end = into.len() + width;
                 if let Some(payload) = &cases[case] {
                     self.flat(payload, into);
@@ -229,7 +255,9 @@ impl Image<'_, '_> {
         self.word(at, import as u32);
         let mut flat = Vec::new();
         if signature.indirect_params {
-            let parameters = self.sizes.params(function.params.iter().map(|parameter| &parameter.ty));
+            let parameters = self
+                .sizes
+                .params(function.params.iter().map(|parameter| &parameter.ty));
             let place = self.room(parameters.size.size_wasm32(), parameters.align.align_wasm32());
             let kinds = function.params.iter().map(|parameter| &parameter.ty);
             for (offset, kind) in self.sizes.field_offsets(kinds) {
@@ -242,7 +270,9 @@ impl Image<'_, '_> {
             }
         }
         if signature.retptr {
-            let size = function.result.map_or(0, |result| self.sizes.size(&result).size_wasm32());
+            let size = function
+                .result
+                .map_or(0, |result| self.sizes.size(&result).size_wasm32());
             let room = self.room(size, 8) as u32;
             let room = self.or_a_lie(IMAGE + room);
             flat.push(u64::from(room));
@@ -250,33 +280,6 @@ impl Image<'_, '_> {
         assert_eq!(flat.len(), signature.params.len(), "{}", function.name);
         for (place, value) in flat.into_iter().enumerate() {
             self.put(at + 8 + 8 * place, &value.to_le_bytes());
-        }
-    }
-}
-
-/// The tag and the payloads of what has cases.
-fn cases(kind: &TypeDefKind) -> (Int, Vec<Option<Type>>) {
-    match kind {
-        TypeDefKind::Option(some) => (Int::U8, vec![None, Some(*some)]),
-        TypeDefKind::Result(result) => (Int::U8, vec![result.ok, result.err]),
-        TypeDefKind::Variant(variant) => (variant.tag(), variant.cases.iter().map(|case| case.ty).collect()),
-        other => panic!("the contract has a {}", other.as_str()),
-    }
-}
-
-/// How many flat values a type has.
-fn width(contract: &Contract, kind: &Type) -> usize {
-    let Type::Id(id) = kind else {
-        return if *kind == Type::String { 2 } else { 1 };
-    };
-    match &contract.resolve.types[*id].kind {
-        TypeDefKind::Type(inner) => width(contract, inner),
-        TypeDefKind::List(_) => 2,
-        TypeDefKind::Record(record) => record.fields.iter().map(|field| width(contract, &field.ty)).sum(),
-        TypeDefKind::Enum(_) => 1,
-        other => {
-            let (_, cases) = cases(other);
-            1 + cases.iter().flatten().map(|kind| width(contract, kind)).max().unwrap_or(0)
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod guest;
 mod image;
+mod shape;
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -72,7 +73,9 @@ async fn tenant(image: Vec<u8>) -> Arc<TenantContext> {
         Write::PutEdge(edge("b", "a")),
         Write::InsertMessage(message("m1", "k1")),
     ];
-    let inserted = storage.commit(TENANT, Quota::UNLIMITED, vec![unit(vec![], rows)]).await;
+    let inserted = storage
+        .commit(TENANT, Quota::UNLIMITED, vec![unit(vec![], rows)])
+        .await;
     assert_eq!(inserted, Ok(vec![Ok(())]));
     Arc::new(TenantContext {
         tenant: TENANT.to_owned(),
@@ -116,13 +119,17 @@ fn arguments(function: &str) -> serde_json::Value {
         "job-retrieval-by-keywords" => json!({"keywords": ["k"]}),
         "jobs" => json!({}),
         "plan" => json!({"text": "Remind me tomorrow to call Bob"}),
-        "preview" => json!({"text": "every day", "count": 3}),
         _ => json!({"job_id": "a"}),
     }
 }
 
 /// Calls an export as the host does, up to the JSON that a client would see.
-async fn call(component: &Component, tenant: &Arc<TenantContext>, interface: &str, function: &str) -> Result<(), CallFailure> {
+async fn call(
+    component: &Component,
+    tenant: &Arc<TenantContext>,
+    interface: &str,
+    function: &str,
+) -> Result<(), CallFailure> {
     match (interface, function) {
         ("runner", "poll") => component.poll(tenant, 5).await.result.map(drop),
         ("runner", "settle") => component.settle(tenant, &[finished()]).await.map(drop),
@@ -132,7 +139,21 @@ async fn call(component: &Component, tenant: &Arc<TenantContext>, interface: &st
                 text: "yes".to_owned(),
                 in_reply_to: None,
             };
-            component.heard(tenant, &caller("agent", "ada"), &utterance).await.map(drop)
+            component
+                .heard(tenant, &caller("agent", "ada"), &utterance)
+                .await
+                .map(drop)
+        }
+        ("schedule", "preview") => {
+            let request = PreviewRequest {
+                text: Some("every day".to_owned()),
+                trigger_config: None,
+                job_type: None,
+                timezone: None,
+                count: 3,
+                at: None,
+            };
+            component.preview(tenant, &request).await.map(drop)
         }
         _ => {
             let typed = contract::function(interface, function).unwrap();
@@ -141,20 +162,14 @@ async fn call(component: &Component, tenant: &Arc<TenantContext>, interface: &st
                 _ => contract::arguments_to_val(&typed, arguments(function)).unwrap(),
             };
             let caller = contract::caller_to_val(&caller("agent", "ada"));
-            let given = if interface == "schedule" { vec![request] } else { vec![caller, request] };
-            if (interface, function) == ("schedule", "preview") {
-                let request = PreviewRequest {
-                    text: Some("every day".to_owned()),
-                    trigger_config: None,
-                    job_type: None,
-                    timezone: None,
-                    count: 3,
-                    at: None,
-                };
-                drop(component.preview(tenant, &request).await?);
-                return Ok(());
-            }
-            let value = component.call_dynamic(tenant, interface, function, &given).await?;
+            let given = if interface == "schedule" {
+                vec![request]
+            } else {
+                vec![caller, request]
+            };
+            let value = component
+                .call_dynamic(tenant, interface, function, &given)
+                .await?;
             // What a client is shown: whatever the component said.
             let (Ok(answer) | Err(CallError(answer))) = contract::result_to_json(&typed, value);
             assert!(serde_json::to_string(&answer).is_ok());
@@ -165,7 +180,10 @@ async fn call(component: &Component, tenant: &Arc<TenantContext>, interface: &st
 
 #[test]
 fn values() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let sandbox = Sandbox::new().unwrap();
     let component = Component::load(&sandbox, &CONTRACT.component()).unwrap();
     fuzz("values", 3_000, move |input| {
@@ -185,7 +203,7 @@ fn values() {
             call(&component, &tenant, interface, &export.function.name).await
         });
         match ended {
-            Ok(()) | Err(CallFailure::Trap(_) | CallFailure::Memory) => {}
+            Ok(()) | Err(CallFailure::Trap(_) | CallFailure::Memory | CallFailure::Forbidden(_)) => {}
             Err(failure) => panic!("{interface} {}: {failure}", export.function.name),
         }
     });
