@@ -50,11 +50,22 @@ impl Components {
         self.loaded().get(digest).and_then(Weak::upgrade)
     }
 
-    /// Checks and compiles a component, unless it is there already.
+    /// The same for one that somebody brought: they are told soon.
     ///
     /// # Errors
     /// When it is refused, or compiling takes too long. What takes too long goes on to its end,
     /// bounded by the component's size, and holds up nothing but the next compilation.
+    pub(crate) async fn load_in_time(&self, bytes: Vec<u8>) -> Result<Arc<Component>, RefusedComponent> {
+        tokio::time::timeout(limits::COMPILE_TIME_MAX, self.load(bytes))
+            .await
+            .map_err(|_| RefusedComponent::TooSlow)?
+    }
+
+    /// Checks and compiles a component, unless it is there already. However busy the machine is: a
+    /// host has to start.
+    ///
+    /// # Errors
+    /// When it is refused.
     pub(crate) async fn load(&self, bytes: Vec<u8>) -> Result<Arc<Component>, RefusedComponent> {
         if bytes.len() > limits::COMPONENT_BYTES_MAX {
             return Err(RefusedComponent::TooLarge(bytes.len()));
@@ -63,18 +74,15 @@ impl Components {
         if let Some(known) = self.get(&digest) {
             return Ok(known);
         }
-        let turn = Arc::clone(&self.compiling).acquire_owned();
-        let turn = tokio::time::timeout(limits::COMPILE_TIME_MAX, turn).await;
-        let turn = turn.ok().and_then(Result::ok).ok_or(RefusedComponent::Busy)?;
+        let turn = Arc::clone(&self.compiling).acquire_owned().await;
+        let turn = turn.map_err(|_| RefusedComponent::Busy)?;
         let sandbox = self.sandbox.clone();
         let compile = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             check(&bytes)?;
             Ok::<_, RefusedComponent>(Component::load(&sandbox, &bytes)?)
         });
-        let compiled = tokio::time::timeout(limits::COMPILE_TIME_MAX, compile)
-            .await
-            .map_err(|_| RefusedComponent::TooSlow)?;
+        let compiled = compile.await;
         let component =
             Arc::new(compiled.map_err(|error| LoadError::Invalid(format!("compiling it failed: {error}")))??);
         let mut loaded = self.loaded();
