@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
-use wasmparser::{Parser, Payload};
 
+use super::complexity;
 use crate::component::{Component, LoadError, digest};
 use crate::engine::Sandbox;
 use crate::limits;
@@ -79,7 +79,7 @@ impl Components {
         let sandbox = self.sandbox.clone();
         let compile = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            check(&bytes)?;
+            complexity::check(&bytes)?;
             Ok::<_, RefusedComponent>(Component::load(&sandbox, &bytes)?)
         });
         let compiled = compile.await;
@@ -96,78 +96,13 @@ impl Components {
     }
 }
 
-/// Bounds what compiling can cost before it begins: a compiler's time is not linear in the size of
-/// one function.
-fn check(bytes: &[u8]) -> Result<(), RefusedComponent> {
-    let complex = |what: String| Err(RefusedComponent::TooComplex(what));
-    let mut functions = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| LoadError::Invalid(error.to_string()))?;
-        let Payload::CodeSectionEntry(body) = payload else {
-            continue;
-        };
-        functions += 1;
-        if functions > limits::COMPONENT_FUNCTIONS_MAX {
-            return complex(format!(
-                "the component has more than {} functions",
-                limits::COMPONENT_FUNCTIONS_MAX
-            ));
-        }
-        let size = body.range().len();
-        if size > limits::COMPONENT_FUNCTION_BYTES_MAX {
-            return complex(format!(
-                "a function of the component has {size} bytes, at most {} are taken",
-                limits::COMPONENT_FUNCTION_BYTES_MAX
-            ));
-        }
-        let locals = body.get_locals_reader();
-        let locals = locals.map_err(|error| LoadError::Invalid(error.to_string()))?;
-        let mut count = 0_u64;
-        for group in locals {
-            let (of_type, _) = group.map_err(|error| LoadError::Invalid(error.to_string()))?;
-            count += u64::from(of_type);
-        }
-        if count > limits::COMPONENT_FUNCTION_LOCALS_MAX {
-            return complex(format!(
-                "a function of the component has {count} locals, at most {} are taken",
-                limits::COMPONENT_FUNCTION_LOCALS_MAX
-            ));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Components, RefusedComponent, check};
+    use super::{Components, RefusedComponent};
     use crate::engine::Sandbox;
     use crate::limits;
-
-    #[test]
-    fn the_embedded_component_is_well_within_the_bounds() {
-        check(crate::COMPONENT).unwrap();
-        assert!(crate::COMPONENT.len() * 2 < limits::COMPONENT_BYTES_MAX);
-    }
-
-    #[test]
-    fn what_would_compile_for_long_is_refused_before() {
-        let refusal = |wat: String| {
-            check(&wat::parse_str(wat).unwrap())
-                .map_err(|error| error.to_string())
-                .unwrap_err()
-        };
-        let body = "nop ".repeat(limits::COMPONENT_FUNCTION_BYTES_MAX);
-        let error = refusal(format!("(component (core module (func {body})))"));
-        assert!(error.contains("bytes, at most"), "{error}");
-        let locals = "i32 ".repeat(limits::COMPONENT_FUNCTION_LOCALS_MAX as usize + 1);
-        let error = refusal(format!("(component (core module (func (local {locals}))))"));
-        assert!(error.contains("locals, at most"), "{error}");
-        let functions = "(func)".repeat(limits::COMPONENT_FUNCTIONS_MAX as usize + 1);
-        let error = refusal(format!("(component (core module {functions}))"));
-        assert!(error.contains("functions"), "{error}");
-    }
 
     #[tokio::test]
     async fn a_component_of_more_bytes_than_are_taken_is_not_even_read() {

@@ -68,6 +68,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
              requirements: table index 0 has a minimum element size of 10000000 which exceeds the limit of 20000",
         ),
     ),
+    attack(
+        "copies-between-components",
+        NotLoaded("the component has a component with code of its own inside of it"),
+    ),
     attack("grows-table", Told("conflict", "refused")),
     attack(
         "recursion",
