@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, noop::Noop};
+use meanwhile::agent::{Agent, Attempt, noop::Noop};
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::Host;
 use meanwhile::service::Service;
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::tenants::{Registry, TenantRecord};
-use meanwhile::wit::agent_pipeline::{Outcome, RunRequest};
+use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::NotifyPolicy;
 use meanwhile_tests::hostile::process::Taken;
-use tokio_util::sync::CancellationToken;
 
 use crate::figures::print;
 use crate::rows;
@@ -30,9 +29,9 @@ struct Counting(AtomicU64);
 
 #[async_trait]
 impl Agent for Counting {
-    async fn run(&self, request: RunRequest, stop: CancellationToken) -> Outcome {
+    async fn run(&self, attempt: Attempt) -> Outcome {
         self.0.fetch_add(1, Relaxed);
-        Noop.run(request, stop).await
+        Noop.run(attempt).await
     }
 
     async fn check(&self) -> Result<String, String> {
