@@ -156,7 +156,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "many-writes",
-        Told("invalid_argument", "4005 writes of a commit; at most 4000"),
+        // So many writes are too many bytes before they are counted.
+        Told(
+            "unavailable",
+            "the component failed: too much data is being copied between the host and the guest: fuel allocated for \
+             hostcalls has been exhausted",
+        ),
     ),
     attack(
         "many-new-jobs",
