@@ -1,5 +1,6 @@
 //! Meanwhile inside another program: an agent and a way to people of one's own, a store on disk,
 //! and a job that runs at once. `cargo run --example embedded`
+#![allow(clippy::print_stdout)]
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,29 +34,26 @@ struct Chat(UnboundedSender<String>);
 impl Delivery for Chat {
     async fn deliver(&self, tenant: &str, messages: &[InboxEntry]) -> Result<(), String> {
         let text = |entry: &InboxEntry| format!("{tenant}/{}: {}", entry.message.user, entry.message.text);
-        let sent = messages.iter().try_for_each(|entry| self.0.send(text(entry)));
-        sent.map_err(|error| error.to_string())
+        let mut texts = messages.iter().map(text);
+        texts.try_for_each(|text| self.0.send(text).map_err(|error| error.to_string()))
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::temp_dir().join(format!("meanwhile-embedded-{}", std::process::id()));
-    let store = Arc::new(SqliteStorage::open(folder.join("jobs.db"))?);
+    let store = std::env::temp_dir().join(format!("embedded-{}.db", std::process::id()));
+    let store = Arc::new(SqliteStorage::open(store)?);
     let (chat, mut told) = unbounded_channel();
-    let builder = Host::builder()
-        .storage(store.clone())
-        .registry(store)
-        .agent(Arc::new(Echo));
-    let host = builder.delivery(Arc::new(Chat(chat))).build().await?;
+    let host = Host::builder().storage(store.clone()).registry(store);
+    let host = host.agent(Arc::new(Echo)).delivery(Arc::new(Chat(chat)));
+    let host = host.build().await?;
     host.start().await?;
 
     // Your platform knows who calls: tenant, agent and person come from it, never from a model.
     let job = json!({ "title": "Say hello", "payload": "say hello to Bob", "job_type": "ONE_OFF" });
     let created = host.call(&Session::local(), "tools", "job-create", job).await?;
-    println!("{}", created["summary"]);
-    println!("{}", told.recv().await.unwrap_or_default());
+    println!("{}\n{:?}", created["summary"], told.recv().await);
 
     host.shutdown().await;
-    Ok(std::fs::remove_dir_all(folder)?)
+    Ok(())
 }

@@ -26,5 +26,4 @@ async fn ten_thousand_hostile_calls_leave_memory_threads_and_files_as_they_were(
     );
     assert!(after.threads <= before.threads + THREADS, "{before:?} {after:?}");
     assert!(after.files <= before.files + FILES, "{before:?} {after:?}");
-    println!("{before:?} {after:?}");
 }

@@ -162,7 +162,7 @@ impl Limits {
             changes.insert(name.to_owned(), value);
         }
         if let Some(reach) = &self.run_reach {
-            let reach = (reach != "default").then(|| reach.as_str());
+            let reach = (reach != "default").then_some(reach.as_str());
             changes.insert("run_reach".to_owned(), reach.into());
         }
         Ok(changes)

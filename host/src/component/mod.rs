@@ -4,6 +4,7 @@ mod call;
 mod kept;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -102,8 +103,11 @@ impl Component {
     /// export of the contract.
     pub fn load(sandbox: &Sandbox, bytes: &[u8]) -> Result<Self, LoadError> {
         let engine = sandbox.engine();
-        let compiled =
-            Compiled::new(engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        // The compiler panics over some components that it was not made for.
+        let compiled = catch_unwind(AssertUnwindSafe(|| Compiled::new(engine, bytes)));
+        let compiled = compiled
+            .map_err(|_| LoadError::Invalid("the compiler cannot make anything of it".into()))?
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
         let component_type = compiled.component_type();
         let names = |entries: &mut dyn Iterator<Item = &str>| entries.map(str::to_owned).collect::<Vec<_>>();
         let imports = names(&mut component_type.imports(engine).map(|(name, _)| name));

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
-use wasmparser::{Parser, Payload};
 
+use super::complexity;
 use crate::component::{Component, LoadError, digest};
 use crate::engine::Sandbox;
 use crate::limits;
@@ -50,11 +50,22 @@ impl Components {
         self.loaded().get(digest).and_then(Weak::upgrade)
     }
 
-    /// Checks and compiles a component, unless it is there already.
+    /// The same for one that somebody brought: they are told soon.
     ///
     /// # Errors
     /// When it is refused, or compiling takes too long. What takes too long goes on to its end,
     /// bounded by the component's size, and holds up nothing but the next compilation.
+    pub(crate) async fn load_in_time(&self, bytes: Vec<u8>) -> Result<Arc<Component>, RefusedComponent> {
+        tokio::time::timeout(limits::COMPILE_TIME_MAX, self.load(bytes))
+            .await
+            .map_err(|_| RefusedComponent::TooSlow)?
+    }
+
+    /// Checks and compiles a component, unless it is there already. However busy the machine is: a
+    /// host has to start.
+    ///
+    /// # Errors
+    /// When it is refused.
     pub(crate) async fn load(&self, bytes: Vec<u8>) -> Result<Arc<Component>, RefusedComponent> {
         if bytes.len() > limits::COMPONENT_BYTES_MAX {
             return Err(RefusedComponent::TooLarge(bytes.len()));
@@ -63,18 +74,15 @@ impl Components {
         if let Some(known) = self.get(&digest) {
             return Ok(known);
         }
-        let turn = Arc::clone(&self.compiling).acquire_owned();
-        let turn = tokio::time::timeout(limits::COMPILE_TIME_MAX, turn).await;
-        let turn = turn.ok().and_then(Result::ok).ok_or(RefusedComponent::Busy)?;
+        let turn = Arc::clone(&self.compiling).acquire_owned().await;
+        let turn = turn.map_err(|_| RefusedComponent::Busy)?;
         let sandbox = self.sandbox.clone();
         let compile = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            check(&bytes)?;
+            complexity::check(&bytes)?;
             Ok::<_, RefusedComponent>(Component::load(&sandbox, &bytes)?)
         });
-        let compiled = tokio::time::timeout(limits::COMPILE_TIME_MAX, compile)
-            .await
-            .map_err(|_| RefusedComponent::TooSlow)?;
+        let compiled = compile.await;
         let component =
             Arc::new(compiled.map_err(|error| LoadError::Invalid(format!("compiling it failed: {error}")))??);
         let mut loaded = self.loaded();
@@ -88,78 +96,13 @@ impl Components {
     }
 }
 
-/// Bounds what compiling can cost before it begins: a compiler's time is not linear in the size of
-/// one function.
-fn check(bytes: &[u8]) -> Result<(), RefusedComponent> {
-    let complex = |what: String| Err(RefusedComponent::TooComplex(what));
-    let mut functions = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| LoadError::Invalid(error.to_string()))?;
-        let Payload::CodeSectionEntry(body) = payload else {
-            continue;
-        };
-        functions += 1;
-        if functions > limits::COMPONENT_FUNCTIONS_MAX {
-            return complex(format!(
-                "the component has more than {} functions",
-                limits::COMPONENT_FUNCTIONS_MAX
-            ));
-        }
-        let size = body.range().len();
-        if size > limits::COMPONENT_FUNCTION_BYTES_MAX {
-            return complex(format!(
-                "a function of the component has {size} bytes, at most {} are taken",
-                limits::COMPONENT_FUNCTION_BYTES_MAX
-            ));
-        }
-        let locals = body.get_locals_reader();
-        let locals = locals.map_err(|error| LoadError::Invalid(error.to_string()))?;
-        let mut count = 0_u64;
-        for group in locals {
-            let (of_type, _) = group.map_err(|error| LoadError::Invalid(error.to_string()))?;
-            count += u64::from(of_type);
-        }
-        if count > limits::COMPONENT_FUNCTION_LOCALS_MAX {
-            return complex(format!(
-                "a function of the component has {count} locals, at most {} are taken",
-                limits::COMPONENT_FUNCTION_LOCALS_MAX
-            ));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Components, RefusedComponent, check};
+    use super::{Components, RefusedComponent};
     use crate::engine::Sandbox;
     use crate::limits;
-
-    #[test]
-    fn the_embedded_component_is_well_within_the_bounds() {
-        check(crate::COMPONENT).unwrap();
-        assert!(crate::COMPONENT.len() * 2 < limits::COMPONENT_BYTES_MAX);
-    }
-
-    #[test]
-    fn what_would_compile_for_long_is_refused_before() {
-        let refusal = |wat: String| {
-            check(&wat::parse_str(wat).unwrap())
-                .map_err(|error| error.to_string())
-                .unwrap_err()
-        };
-        let body = "nop ".repeat(limits::COMPONENT_FUNCTION_BYTES_MAX);
-        let error = refusal(format!("(component (core module (func {body})))"));
-        assert!(error.contains("bytes, at most"), "{error}");
-        let locals = "i32 ".repeat(limits::COMPONENT_FUNCTION_LOCALS_MAX as usize + 1);
-        let error = refusal(format!("(component (core module (func (local {locals}))))"));
-        assert!(error.contains("locals, at most"), "{error}");
-        let functions = "(func)".repeat(limits::COMPONENT_FUNCTIONS_MAX as usize + 1);
-        let error = refusal(format!("(component (core module {functions}))"));
-        assert!(error.contains("functions"), "{error}");
-    }
 
     #[tokio::test]
     async fn a_component_of_more_bytes_than_are_taken_is_not_even_read() {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod builder;
+mod complexity;
 mod components;
 mod operate;
 mod serving;

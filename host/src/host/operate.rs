@@ -261,7 +261,7 @@ impl Host {
     }
 
     async fn upload(&self, bytes: Vec<u8>) -> Result<Value, CallError> {
-        let component = self.0.components.load(bytes.clone()).await?;
+        let component = self.0.components.load_in_time(bytes.clone()).await?;
         let digest = component.digest().to_owned();
         self.0
             .registry

@@ -68,6 +68,10 @@ pub(crate) const ATTACKS: &[Attack] = &[
              requirements: table index 0 has a minimum element size of 10000000 which exceeds the limit of 20000",
         ),
     ),
+    attack(
+        "copies-between-components",
+        NotLoaded("the component has a component with code of its own inside of it"),
+    ),
     attack("grows-table", Told("conflict", "refused")),
     attack(
         "recursion",
@@ -152,7 +156,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "many-writes",
-        Told("invalid_argument", "4005 writes of a commit; at most 4000"),
+        // So many writes are too many bytes before they are counted.
+        Told(
+            "unavailable",
+            "the component failed: too much data is being copied between the host and the guest: fuel allocated for \
+             hostcalls has been exhausted",
+        ),
     ),
     attack(
         "many-new-jobs",

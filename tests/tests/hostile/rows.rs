@@ -50,6 +50,7 @@ const ROWS: &[(&str, &[Proof])] = &[
         "two memories, many core instances, a huge table, table.grow",
         &[Guests(&[
             "two-memories",
+            "copies-between-components",
             "many-instances",
             "huge-table",
             "grows-table",

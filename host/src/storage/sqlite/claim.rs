@@ -11,7 +11,7 @@ use crate::wit::types::{Instant, Job, Run};
 
 /// The open run of a claimed job.
 enum Found {
-    Run(Run),
+    Run(Box<Run>),
     Unreadable,
     TooLarge,
 }
@@ -61,14 +61,15 @@ pub(super) fn due(
                         None if !alone => Ok(Found::TooLarge),
                         left => {
                             room = left.unwrap_or(0);
-                            Ok(codec::readable_run(row)?.map_or(Found::Unreadable, Found::Run))
+                            Ok(codec::readable_run(row)?
+                                .map_or(Found::Unreadable, |run| Found::Run(Box::new(run))))
                         }
                     }
                 })
                 .optional()?;
             match found {
                 None => {}
-                Some(Found::Run(run)) => open_run = Some(run),
+                Some(Found::Run(run)) => open_run = Some(*run),
                 Some(Found::Unreadable) => continue,
                 Some(Found::TooLarge) => {
                     surplus.push(job.id);

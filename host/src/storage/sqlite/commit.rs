@@ -26,6 +26,10 @@ impl From<rusqlite::Error> for Failure {
 
 /// Pieces of a commit that are each one turn's work, or one unit; with their work.
 pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
+    if units.is_empty() {
+        // Asked all the same: a closed store refuses.
+        return vec![(0, units)];
+    }
     let mut slices: Vec<(usize, Vec<Unit>)> = Vec::new();
     for unit in units {
         let work = work::of_unit(&unit);

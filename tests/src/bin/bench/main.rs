@@ -1,6 +1,6 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
-//! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `drain`,
-//! `graphs`, `hostile`, `prompt`, `million`) only those are measured.
+//! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
+//! `graphs`, `hostile`, `tenants`, `prompt`, `million`) only those are measured.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 )]
 
 mod calls;
+mod compile;
 mod drain;
 mod figures;
 mod graphs;
@@ -15,6 +16,7 @@ mod hostile;
 mod million;
 mod prompt;
 mod rows;
+mod tenants;
 
 #[tokio::main]
 async fn main() {
@@ -22,6 +24,9 @@ async fn main() {
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
     if wanted("calls") {
         calls::measure().await;
+    }
+    if wanted("compile") {
+        compile::measure().await;
     }
     if wanted("drain") {
         drain::measure().await;
@@ -31,6 +36,9 @@ async fn main() {
     }
     if wanted("hostile") {
         hostile::measure().await;
+    }
+    if wanted("tenants") {
+        tenants::measure().await;
     }
     if wanted("prompt") {
         prompt::measure().await;

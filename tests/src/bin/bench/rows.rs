@@ -60,6 +60,17 @@ pub(crate) async fn fill(
     count: usize,
     due: impl Fn(usize) -> Instant,
 ) {
+    fill_tenant(storage, LOCAL_TENANT, template, count, due).await;
+}
+
+/// The same for another tenant.
+pub(crate) async fn fill_tenant(
+    storage: &dyn Storage,
+    tenant: &str,
+    template: &Job,
+    count: usize,
+    due: impl Fn(usize) -> Instant,
+) {
     for first in (0..count).step_by(INSERTED_AT_ONCE) {
         let units = (first..count.min(first + INSERTED_AT_ONCE)).map(|n| {
             let mut job = template.clone();
@@ -74,7 +85,7 @@ pub(crate) async fn fill(
             }
         });
         let results = storage
-            .commit(LOCAL_TENANT, Quota::UNLIMITED, units.collect())
+            .commit(tenant, Quota::UNLIMITED, units.collect())
             .await
             .unwrap();
         assert!(results.iter().all(Result::is_ok), "a row was refused");
