@@ -189,6 +189,28 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> reqwest::Result<(u16, Value)> {
+        let (status, _, answer) = self.send(method, path, body).await?;
+        Ok((status, answer))
+    }
+
+    /// As [`Self::try_request`], but told to wait it waits, as any client should.
+    async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> reqwest::Result<(u16, Value)> {
+        loop {
+            let (status, wait, answer) = self.send(method, path, body).await?;
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Ok((status, answer)),
+            }
+        }
+    }
+
+    /// Status, the time to wait before the request is made again, and the body.
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<(u16, Option<Duration>, Value)> {
         let method = method.parse().unwrap();
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(body) = body {
@@ -201,20 +223,23 @@ impl Client {
         }
         let answer = request.send().await?;
         let status = answer.status().as_u16();
+        let wait = answer.headers().get("retry-after");
+        let wait = wait.map(|seconds| Duration::from_secs(seconds.to_str().unwrap().parse().unwrap()));
         let text = answer.text().await?;
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+        let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Ok((status, wait, answer))
     }
 
     /// The answer to a GET that has to go well.
     pub async fn get(&self, path: &str) -> Value {
-        let (status, answer) = self.try_request("GET", path, None).await.unwrap();
+        let (status, answer) = self.request("GET", path, None).await.unwrap();
         assert_eq!(status, 200, "GET {path}: {answer}");
         answer
     }
 
     /// The answer to a POST that has to go well.
     pub async fn post(&self, path: &str, body: &Value) -> Value {
-        let (status, answer) = self.try_request("POST", path, Some(body)).await.unwrap();
+        let (status, answer) = self.request("POST", path, Some(body)).await.unwrap();
         assert!(status < 300, "POST {path}: {status} {answer}");
         answer
     }
@@ -228,7 +253,7 @@ impl Client {
             "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": {"name": name, "arguments": arguments},
         });
-        let (status, mut answer) = self.try_request("POST", "/mcp", Some(&call)).await?;
+        let (status, mut answer) = self.request("POST", "/mcp", Some(&call)).await?;
         assert_eq!(status, 200, "{name}: {answer}");
         assert!(answer["result"].is_object(), "{name}: {answer}");
         Ok(answer["result"]["structuredContent"].take())
