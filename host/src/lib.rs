@@ -1,6 +1,8 @@
 //! Meanwhile's native host: storage, clock, timers and the agent pipeline around the jobs
 //! component, and the loop that keeps its promises.
 
+#![warn(missing_docs, clippy::missing_errors_doc)]
+
 pub mod agent;
 #[doc(hidden)]
 pub mod cli;

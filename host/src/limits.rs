@@ -10,8 +10,9 @@ pub const CLAIM_JOBS_MAX: u32 = 256;
 /// Finished runs handed to one `settle` call.
 pub const SETTLE_RUNS_MAX: usize = 256;
 
-/// Units of one `commit` call, and writes or guards of one unit.
+/// Units of one `commit` call.
 pub const COMMIT_UNITS_MAX: usize = 1_000;
+/// Writes of one unit, and guards of one unit.
 pub const UNIT_WRITES_MAX: usize = 1_000;
 
 /// Work of one unit, as [`crate::storage::work`] measures it: a unit cannot be cut, so everybody
@@ -19,31 +20,40 @@ pub const UNIT_WRITES_MAX: usize = 1_000;
 /// old ones and a text of its full length, and guards what it read about circles: 2,300.
 pub const UNIT_WORK_MAX: usize = 2_400;
 
-/// Writes and guards of all units of one `commit` call. Settling `SETTLE_RUNS_MAX` runs takes six
-/// writes and two guards each.
+/// Writes of all units of one `commit` call. Settling [`SETTLE_RUNS_MAX`] runs takes six writes and
+/// two guards each.
 pub const COMMIT_WRITES_MAX: usize = 4_000;
+/// Guards of all units of one `commit` call.
 pub const COMMIT_GUARDS_MAX: usize = 4_000;
 
 // What a component may write into one row. Those in characters are the contract's own; the others
 // only stop what no component of good faith writes.
 
-/// Characters of an id, of a name or key that somebody else chose, and of a job's texts.
+/// Characters of an id.
 pub const ID_CHARS_MAX: usize = 64;
+/// Characters of a name or key that somebody else chose: an agent, a user, an idempotency key, an
+/// entity.
 pub const NAME_CHARS_MAX: usize = 1_000;
+/// Characters of a job's title (`wit/types.wit`, `job-spec`).
 pub const TITLE_CHARS_MAX: usize = 200;
+/// Characters of a job's description.
 pub const DESCRIPTION_CHARS_MAX: usize = 8_192;
+/// Characters of a job's instruction.
 pub const PAYLOAD_CHARS_MAX: usize = 32_768;
 
 /// Characters of a message: what a person says is longer than what is told.
 pub const MESSAGE_CHARS_MAX: usize = 8_192;
 
-/// Bytes of the texts of a trigger, of a job's state, of a change's reason, and of a run with a
-/// journal of its full length in four-byte characters; entries of a journal with the component's
-/// own notes.
+/// Bytes of all texts of a trigger.
 pub const SPEC_TEXT_BYTES_MAX: usize = 16 << 10;
+/// Bytes of all texts of a job's state.
 pub const STATE_TEXT_BYTES_MAX: usize = 128 << 10;
+/// Bytes of the reason of one change of status: its code and its message.
 pub const CHANGE_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Bytes of a run's output, report, error, reason and journal together: a journal of its full
+/// length in four-byte characters fits.
 pub const RUN_TEXT_BYTES_MAX: usize = 2 << 20;
+/// Entries of a journal as a component writes it: those of the run, and the component's own notes.
 pub const JOURNAL_ROWS_MAX: usize = 400;
 
 /// Characters that are kept of an error's message and of a report's summary.
@@ -56,11 +66,13 @@ pub const RUN_TIME_MAX: Duration = Duration::from_secs(2 * 86_400);
 /// Rows of one page that storage hands out.
 pub const PAGE_ROWS_MAX: u32 = 1_000;
 
-/// Bytes of stored rows at which a page of jobs ends before its limit; that one read brings at most:
-/// the jobs of a full `settle` at their longest; and of jobs with their open runs in one claim, which
-/// is read while nobody else can write.
+/// Bytes of stored rows at which a page of jobs ends before its limit.
 pub const PAGE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of stored rows that one read brings at most: the jobs of a full `settle` at their longest
+/// fit. More is refused as `limit-exceeded`.
 pub const READ_BYTES_MAX: usize = 48 << 20;
+/// Bytes of jobs with their open runs in one claim, which is read while nobody else can write: a
+/// claim ends before the job that would exceed them.
 pub const CLAIM_BYTES_MAX: usize = 2 << 20;
 
 /// Edges that one question about all ancestors hands out.
@@ -69,8 +81,9 @@ pub const ANCESTOR_EDGES_MAX: u32 = 20_000;
 /// Matches beyond this are not counted: a total is exact up to here.
 pub const TOTAL_COUNT_MAX: u64 = 10_000;
 
-/// Terms of one search, and characters of one term.
+/// Terms of one search.
 pub const SEARCH_TERMS_MAX: usize = 32;
+/// Characters of one term of a search (`wit/storage.wit`, `search-query`).
 pub const SEARCH_TERM_CHARS_MAX: usize = 512;
 
 /// Length of a lease. A crashed host's runs are taken over when theirs lapse.
@@ -79,21 +92,25 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// Live leases are renewed this often: two renewals may fail before one lapses.
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(10);
 
-/// Runs of one tenant that may execute at the same time: unless set, and at most.
+/// Runs of one tenant that may execute at the same time, unless an operator sets another number.
 pub const PARALLEL_RUNS_DEFAULT: u32 = 5;
+/// Runs of one tenant that may execute at the same time where an operator sets as many as can be
+/// set.
 pub const PARALLEL_RUNS_MAX: u32 = 1_000;
 
 /// Bytes of a run's output that are kept.
 pub const OUTPUT_BYTES_MAX: usize = 65_536;
 
-/// Journal entries of a run that are kept, and characters of one.
+/// Journal entries of a run that are kept.
 pub const JOURNAL_ENTRIES_MAX: usize = 200;
+/// Characters that are kept of one entry of a journal.
 pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
 
 // A tenant's own limits: the defaults, and what an operator may set.
 
-/// Tenants of one host, and tokens of one tenant.
+/// Tenants of one host.
 pub const TENANTS_MAX: usize = 10_000;
+/// Tokens of one tenant.
 pub const TOKENS_MAX: usize = 1_000;
 
 /// Characters of the agent and the user that a token names.
@@ -105,22 +122,28 @@ pub const TENANT_NAME_CHARS_MAX: usize = 63;
 /// Jobs that have not ended. The default holds for one person's years of work and stops an agent
 /// that creates jobs in a loop.
 pub const TENANT_JOBS_DEFAULT: u64 = 100_000;
+/// Jobs that have not ended, at most, whatever an operator sets.
 pub const TENANT_JOBS_MAX: u64 = 100_000_000;
 
 /// Bytes of a tenant's rows, indexes not counted.
 pub const TENANT_STORAGE_BYTES_DEFAULT: u64 = 4 << 30;
+/// Bytes of a tenant's rows, at most, whatever an operator sets: 1 TiB.
 pub const TENANT_STORAGE_BYTES_MAX: u64 = 1 << 40;
 
 /// Bytes that one more run and what it tells may add when storage is full: output, journal, message, twice over.
 pub const TENANT_RUN_RESERVE_BYTES: u64 = 1 << 20;
 
-/// Requests a second.
+/// Requests a second of one tenant over HTTP and MCP, in the mean.
 pub const TENANT_REQUESTS_PER_SECOND_DEFAULT: u32 = 500;
+/// Requests a second of one tenant, at most, whatever an operator sets.
 pub const TENANT_REQUESTS_PER_SECOND_MAX: u32 = 100_000;
 
 /// Milliseconds that one call may compute: a full poll of the largest jobs takes a tenth of the default.
 pub const TENANT_CPU_MS_DEFAULT: u32 = 2_000;
+/// Least milliseconds of a call that an operator can set.
 pub const TENANT_CPU_MS_MIN: u64 = 50;
+/// Most milliseconds of a call that an operator can set: below [`CALL_WALL_CLOCK`], which counts
+/// waiting as well.
 pub const TENANT_CPU_MS_MAX: u64 = 20_000;
 
 /// Least linear memory of one call, in bytes: the component starts with about 1 MiB.
@@ -129,24 +152,30 @@ pub const TENANT_MEMORY_BYTES_MIN: u64 = 4 << 20;
 // What a component may come to before it is compiled. The worst that is within all of these compiles
 // in 4.1 s on two cores (`make bench BENCH=compile`); before there were any, minutes did not suffice.
 
-/// Bytes of a component, and of its code. Ours has 2.0 MiB, of which 1.0 MiB are code.
+/// Bytes of a component. Ours has 2.0 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a component's code. Ours has 1.0 MiB.
 pub const COMPONENT_CODE_BYTES_MAX: u64 = 3 << 20;
 
-/// Functions in all; bytes and locals of one, and loops inside of each other. Ours has 2,200, the
-/// largest of 22 KiB, 162 locals, six loops deep.
+/// Functions of a component in all. Ours has 2,200.
 pub const COMPONENT_FUNCTIONS_MAX: u64 = 20_000;
+/// Bytes of one function's code. Our largest has 22 KiB.
 pub const COMPONENT_FUNCTION_BYTES_MAX: u64 = 64 << 10;
+/// Locals of one function, beside its parameters. Ours have 162 at most.
 pub const COMPONENT_FUNCTION_LOCALS_MAX: u64 = 500;
+/// Loops inside of each other in one function. Ours are six deep.
 pub const COMPONENT_LOOPS_DEEP_MAX: u64 = 24;
 
 /// Branches of each function times its locals and some more, in all functions. Ours comes to 1.5
 /// million.
 pub const COMPONENT_MERGES_MAX: u64 = 4_000_000;
+/// What is added to a function's locals before they are multiplied: a branch costs the compiler
+/// something even where there are none.
 pub const COMPONENT_MERGE_LEAST: u64 = 10;
 
-/// Parameters and results of a function of the component's core modules.
+/// Parameters of a function of the component's core modules.
 pub const COMPONENT_PARAMS_MAX: usize = 100;
+/// Results of a function of the component's core modules.
 pub const COMPONENT_RESULTS_MAX: usize = 8;
 
 /// Real time for which an upload waits for the compiler.
@@ -165,37 +194,46 @@ pub const POOL_WAIT: Duration = Duration::from_secs(5);
 /// left to the others.
 pub const TENANT_PARALLEL_CALLS_MAX: usize = 6;
 
-/// CPU time after which a call counts as a long one, and by which a tenant's calls may be ahead of
-/// its share: the cores, divided by the tenants that called in such a stretch of time. Calls that are
-/// long, or of a tenant that is ahead, take turns of one tick.
+/// CPU time after which a call counts as a long one. Calls that are long, or of a tenant that is
+/// ahead of its share, take turns of one tick where other tenants call as well.
 pub const CALL_CPU_FREE: Duration = Duration::from_millis(8);
+/// CPU time that a tenant saves up of its share at most, and owes at most. The share is the cores,
+/// divided by the tenants that called lately; who has nothing left takes turns.
 pub const TENANT_CPU_AHEAD: Duration = Duration::from_millis(100);
+/// Length of the stretches of time in which it is counted which tenants call: those of the present
+/// one and of the one before called lately.
 pub const CALLERS_FOR: Duration = Duration::from_secs(1);
 
-/// The longest rest after a turn, and the longest wait for one: a call goes on without it then.
+/// The longest rest of a place after a turn in it.
 pub const TURN_REST_MAX: Duration = Duration::from_millis(20);
+/// The longest wait for a turn: a call goes on without one then, so that nobody starves.
 pub const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Linear memory of one instance, in bytes: a poll of `CLAIM_JOBS_MAX` of the largest jobs fits.
 pub const GUEST_MEMORY_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of linear memory and of tables that stay resident in a pool slot between calls: what a
-/// usual call touches, so that it takes no page fault. Where the kernel cannot tell which pages
-/// were touched all of these are written anew after each call: then fewer are cheaper.
+/// Bytes of linear memory that stay resident in a pool slot between calls: what a usual call
+/// touches, so that it takes no page fault. Where the kernel cannot tell which pages were touched
+/// all of these are written anew after each call: then fewer are cheaper.
 pub const GUEST_KEEP_RESIDENT_BYTES: usize = 512 << 10;
+/// The same where the kernel cannot tell which pages were touched.
 pub const GUEST_KEEP_RESIDENT_UNSCANNED_BYTES: usize = 64 << 10;
+/// Bytes of tables that stay resident in a pool slot between calls.
 pub const GUEST_TABLE_KEEP_RESIDENT_BYTES: usize = 16 << 10;
 
-/// Memories, tables, table elements and core instances of one component. `wit-component` makes
-/// one memory, two tables and up to four core instances.
+/// Linear memories of one component: `wit-component` makes one.
 pub const GUEST_MEMORIES_MAX: u32 = 1;
+/// Tables of one component: `wit-component` makes two.
 pub const GUEST_TABLES_MAX: u32 = 4;
+/// Elements of one table of a component.
 pub const GUEST_TABLE_ELEMENTS_MAX: usize = 20_000;
+/// Core instances of one component: `wit-component` makes up to four.
 pub const GUEST_CORE_INSTANCES_MAX: u32 = 8;
 
-/// Bytes of the guest's native stack, and of the stack an asynchronous call gets (imports run on
-/// what is above the guest's share).
+/// Bytes of native stack that the guest may use.
 pub const GUEST_STACK_BYTES: usize = 512 << 10;
+/// Bytes of the stack of one asynchronous call: imports run on what is above the share of the
+/// guest.
 pub const CALL_STACK_BYTES: usize = 2 << 20;
 
 /// One tick of the CPU meter.
@@ -223,15 +261,18 @@ pub const SETTLE_BYTES_MAX: usize = 1 << 20;
 /// Ended runs that may wait for being settled before polling pauses.
 pub const SETTLE_BACKLOG_MAX: usize = 4 * SETTLE_RUNS_MAX;
 
-/// Waits between tries where storage or the component does not answer: the first, and the longest.
+/// The first wait between tries where storage or the component does not answer; each is twice the
+/// one before.
 pub const RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
+/// The longest wait between tries where storage or the component does not answer.
 pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// The poll loop looks at storage at least this often, should every hint have been lost.
 pub const IDLE_LOOK: Duration = Duration::from_secs(30);
 
-/// Whether a tenant's storage is full is asked this often; a full one is looked at again after this.
+/// Whether a tenant's storage is full is asked this often.
 pub const STORAGE_FULL_LOOK: Duration = Duration::from_secs(1);
+/// A tenant whose storage was found full is looked at again after this.
 pub const STORAGE_FULL_WAIT: Duration = Duration::from_secs(5);
 
 /// An agent that was told to stop may take this long (real time) before its future is dropped.
@@ -261,9 +302,9 @@ pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 /// usually gets.
 pub const HTTP_CONNECTIONS_MAX: usize = 512;
 
-/// Bytes of a request's head, and headers in it: the longest token and the headers of two proxies
-/// fit.
+/// Bytes of a request's head: the longest token and the headers of two proxies fit.
 pub const HTTP_HEAD_BYTES_MAX: usize = 32 << 10;
+/// Headers in a request's head.
 pub const HTTP_HEADERS_MAX: usize = 64;
 
 /// Real time within which a request's head has arrived, counted from the connection's begin or from
@@ -297,8 +338,9 @@ pub const CORS_PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 /// By how much its clock and ours may differ.
 pub const OAUTH_LEEWAY: Duration = Duration::from_secs(30);
 
-/// Real time that one of its documents may take, and bytes of one.
+/// Real time that one of its documents may take.
 pub const OAUTH_FETCH_TIME: Duration = Duration::from_secs(5);
+/// Bytes of one document of an authorization server.
 pub const OAUTH_DOCUMENT_BYTES_MAX: usize = 256 << 10;
 
 /// Its signing keys that are kept: more than one while they are exchanged.
@@ -307,19 +349,22 @@ pub const OAUTH_KEYS_MAX: usize = 64;
 /// Keys older than this are fetched again; one that it withdrew is taken no longer than that.
 pub const OAUTH_KEYS_AGE: Duration = Duration::from_secs(600);
 
-/// A token of an unknown key has them fetched again at most this often, and where the last try
-/// failed, this often.
+/// A token of an unknown key has them fetched again at most this often.
 pub const OAUTH_KEYS_INTERVAL: Duration = Duration::from_secs(30);
+/// Where the last try to fetch keys failed, a token of an unknown key has them fetched again at
+/// most this often.
 pub const OAUTH_KEYS_RETRY: Duration = Duration::from_secs(5);
 
 // Simulations.
 
 /// Length of a simulation in days: ten years with their leap days.
 pub const SIMULATED_DAYS_MAX: u32 = 3_653;
+/// Length of a simulation in days unless it is told another.
 pub const SIMULATED_DAYS_DEFAULT: u32 = 365;
 
-/// Jobs of one simulation, and bytes of the file they are read from.
+/// Jobs of one simulation.
 pub const SIMULATED_JOBS_MAX: usize = 10_000;
+/// Bytes of the file that a simulation's jobs are read from.
 pub const SIMULATED_INPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// Attempts of one simulation: a run leaves about 3.5 KiB of rows, indexes included, in memory.
@@ -331,9 +376,11 @@ pub const SIMULATED_STEPS_AT_ONCE_MAX: u32 = 1_000_000;
 /// Calls of one kept instance: then its memory is given back.
 pub const SIMULATED_CALLS_KEPT: u32 = 1_000;
 
-/// Outages that a simulation is given or makes up, and the length in seconds of one made up.
+/// Outages that a simulation is given or makes up.
 pub const SIMULATED_OUTAGES_MAX: u32 = 1_000;
+/// Least length in seconds of an outage that a simulation makes up.
 pub const SIMULATED_OUTAGE_SECONDS_MIN: u64 = 600;
+/// Greatest length in seconds of an outage that a simulation makes up: a day.
 pub const SIMULATED_OUTAGE_SECONDS_MAX: u64 = 86_400;
 
 /// Seconds that one simulated run may take.

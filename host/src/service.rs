@@ -13,8 +13,11 @@ use crate::wit::types::{Caller, Instant};
 /// An authenticated caller: the tenant whose rows a call may see, who calls, and what for.
 #[derive(Clone, Debug)]
 pub struct Session {
+    /// Whose rows the call sees and writes, and whose limits it is under.
     pub tenant: String,
+    /// Who calls, as the component is told it: the agent, the user, and the run where a run calls.
     pub caller: Caller,
+    /// What the caller may do.
     pub scopes: Scopes,
 }
 
@@ -66,7 +69,9 @@ impl std::error::Error for CallError {}
 pub struct ClockReport {
     /// RFC 3339 in UTC.
     pub now: String,
+    /// Runs that started meanwhile.
     pub started: u64,
+    /// Runs whose results were settled meanwhile.
     pub settled: u64,
     /// Runs that still execute (they did not end within the time the call waits).
     pub executing: u64,
@@ -75,14 +80,23 @@ pub struct ClockReport {
 /// One tenant's figures, for metrics.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Figures {
+    /// Whose figures these are.
     pub tenant: String,
+    /// Jobs by status as JSON spells it (`IN_PROGRESS`), at present; statuses without a job are
+    /// left out.
     pub jobs_by_status: Vec<(String, u64)>,
     /// Bytes of the tenant's rows.
     pub storage_bytes: u64,
+    /// Attempts that execute in this host at present.
     pub runs_executing: u64,
+    /// Attempts that this host has started since it began to serve the tenant.
     pub runs_started: u64,
+    /// Results that were settled since then.
     pub runs_settled: u64,
+    /// Polls of the component since then.
     pub polls: u64,
+    /// Calls by the loops that the component did not bring to an end since then: traps, and limits
+    /// of the sandbox.
     pub component_failures: u64,
     /// Whether the poll loop is alive and storage answered lately.
     pub ready: bool,

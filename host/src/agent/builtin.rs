@@ -27,7 +27,10 @@ pub struct Builtin {
 }
 
 impl Builtin {
-    /// The error says what is missing on this machine.
+    /// With a client for pages.
+    ///
+    /// # Errors
+    /// When the client cannot be made; the text says what is missing on this machine.
     pub fn new() -> Result<Self, String> {
         Ok(Self {
             client: fetch::client()?,

@@ -52,15 +52,19 @@ pub trait Agent: Send + Sync + 'static {
 /// Why a setting names no agent.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SettingError {
+    /// The setting has this text, which is none of those that are valid.
     #[error(
         "agent {0:?} is not known; valid are: builtin, noop, command:PROGRAM ARGUMENTS \
          (http://… and llm come in a later version)"
     )]
     Unknown(String),
+    /// It names an agent that a later version has.
     #[error("agent {0:?} is not in this version; valid are: builtin, noop, command:PROGRAM ARGUMENTS")]
     Later(String),
+    /// Behind `command:` there is no program, or a quote is not closed.
     #[error("agent {0:?}: command: needs a program, with quotes that are closed")]
     BadCommand(String),
+    /// The agent is known but cannot work on this machine; the text says why.
     #[error("agent: {0}")]
     Unusable(String),
 }

@@ -28,31 +28,50 @@ pub const DATA_FIELDS: [&str; 5] = [
 /// What is asked of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
+    /// Whether the instruction is to be carried out, or an earlier result judged.
     pub task: Task,
+    /// `run_…`; the same for all attempts of the run.
     pub run_id: String,
+    /// `job_…`: the job that the run is of.
     pub job_id: String,
+    /// The same for every attempt of the run: for tools whose effect must happen once.
     pub idempotency_key: String,
+    /// From 1; every attempt beyond the first follows one that failed or was interrupted.
     pub attempt: u32,
+    /// The slot: RFC 3339 in the job's zone. The attempt may begin later.
     pub scheduled_for: String,
+    /// The job's title.
     pub title: String,
+    /// The user's own words, and background. May be empty.
     pub description: String,
     /// The instruction.
     pub payload: String,
+    /// The end condition, of an ONGOING job.
     pub goal: Option<String>,
+    /// This run's number among the iterations of an ONGOING job, from 1.
     pub iteration: u32,
+    /// How many iterations the job has at most.
     pub max_iterations: Option<u32>,
     /// RFC 3339 in the job's zone.
     pub now: String,
+    /// IANA name of the job's zone.
     pub timezone: String,
+    /// Who the run works for.
     pub caller: Caller,
+    /// What the job is about, in the terms of whoever created it; handed through unread.
     pub related_entity_id: Option<String>,
+    /// The story that the job belongs to, likewise.
     pub narrative_id: Option<String>,
+    /// What the job waited for.
     pub dependencies: Vec<Dependency>,
+    /// Newest first, at most 5.
     pub previous_runs: Vec<PreviousRun>,
-    /// Data.
+    /// What the person answered since the last run. Data.
     pub unread_replies: Vec<String>,
-    /// RFC 3339 in UTC.
+    /// RFC 3339 in UTC: an attempt that has not ended then is stopped, and has failed as a transient
+    /// failure.
     pub deadline: String,
+    /// None: the job has no budget.
     pub budget_left: Option<BudgetLeft>,
     /// Set where a run created the job, and so wrote its texts.
     pub origin: Option<Origin>,
@@ -68,9 +87,13 @@ pub struct Request {
 /// Where a job comes from that a run created.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
+    /// The job whose run created it.
     pub parent_job_id: String,
+    /// The run that created it.
     pub run_id: String,
+    /// The first of the line: the job that no run created.
     pub root_job_id: String,
+    /// 1 for jobs that a run of the root created.
     pub depth: u32,
 }
 
@@ -78,108 +101,163 @@ pub struct Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
+    /// Carry out the payload.
     Execute,
+    /// Tell whether `goal` is met by the latest of `previous_runs`: the outcome's report says so, its
+    /// output quotes the evidence.
     Judge,
 }
 
 /// Who the run works for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caller {
+    /// On whose behalf the job was created.
     pub agent: String,
+    /// The person the agent works for, who owns the job.
     pub user: String,
+    /// The chat from which the job came.
     pub conversation: Option<String>,
 }
 
 /// What a prerequisite produced; `output` is data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dependency {
+    /// The job that was waited for.
     pub job_id: String,
+    /// Its title: data, since a run may have written it.
     pub title: String,
+    /// A job's status, such as `COMPLETED`.
     pub status: String,
+    /// What its last run answered. None: it has no result.
     pub output: Option<String>,
 }
 
 /// An earlier run, newest first; `summary` and `output` are data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PreviousRun {
+    /// Which run.
     pub run_id: String,
+    /// A run's status in lower case, such as `succeeded`.
     pub status: String,
+    /// RFC 3339 in the job's zone.
     pub scheduled_for: String,
+    /// What it reported of itself, in a sentence or two.
     pub summary: Option<String>,
+    /// What it answered, at most 16,384 bytes of it.
     pub output: Option<String>,
 }
 
-/// What is left of the budget.
+/// What is left of the budget; none where it has no such limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BudgetLeft {
+    /// Runs, this one included.
     pub runs: Option<u32>,
+    /// Tokens in and out together.
     pub tokens: Option<u64>,
+    /// US dollars.
     pub cost_usd: Option<f64>,
 }
 
-/// What an agent answers.
+/// What an agent answers. Only `status` has to be there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
+    /// How the attempt ended.
     pub status: Status,
+    /// The result, or the question to the person. What is beyond
+    /// [`OUTPUT_BYTES_MAX`](crate::limits::OUTPUT_BYTES_MAX) is cut off.
     #[serde(default)]
     pub output: String,
+    /// What the agent says of its run. None: the output alone is told and judged.
     #[serde(default)]
     pub report: Option<Report>,
+    /// Of a failed attempt. None is read as permanent.
     #[serde(default)]
     pub error: Option<Error>,
+    /// What the attempt cost: it is taken from the job's budget.
     #[serde(default)]
     pub usage: Usage,
+    /// Notes on the way, oldest first; at most
+    /// [`JOURNAL_ENTRIES_MAX`](crate::limits::JOURNAL_ENTRIES_MAX) are kept.
     #[serde(default)]
     pub journal: Vec<String>,
 }
 
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// It was carried out; what that means for the job is told by the report, or decided afterwards.
     Ok,
+    /// It was not carried out: the error's class says what comes of it.
     Failed,
+    /// The output is a question to the person.
     NeedsInput,
+    /// It was told to stop, and did.
     Cancelled,
 }
 
+/// What an agent says of its run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
+    /// How the job stands.
     pub verdict: Verdict,
+    /// One or two sentences for the person and for later runs.
     pub summary: String,
+    /// Whether the person wants to hear of it.
     pub tell: bool,
 }
 
+/// How the job stands after the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// The job's aim is reached.
     Done,
+    /// It goes on as planned.
     Continue,
+    /// The aim cannot be reached.
     Failed,
+    /// It cannot go on without the person.
     Blocked,
 }
 
+/// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Error {
+    /// What is to be done about it.
     pub class: Class,
+    /// For the person, in words; cut after
+    /// [`REPORT_CHARS_MAX`](crate::limits::REPORT_CHARS_MAX) characters.
     pub message: String,
 }
 
+/// How a failure is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
+    /// May pass: retried with backoff.
     Transient,
+    /// A usage limit or balance: the job pauses until it is resumed.
     Quota,
+    /// Credentials: the job pauses until it is resumed.
     Auth,
+    /// Will not pass: the run fails.
     Permanent,
 }
 
+/// What an attempt cost; what is left out is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
+    /// Tokens that models read.
     pub tokens_in: u64,
+    /// Tokens that models wrote.
     pub tokens_out: u64,
+    /// US dollars.
     pub cost_usd: f64,
+    /// Calls of tools.
     pub tool_calls: u32,
+    /// Seconds of work.
     pub seconds: f64,
 }
 

@@ -19,12 +19,16 @@ use crate::tenants::{Registry, TenantLimits};
 /// Why a host could not be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
+    /// A part without a default was not given: the name of the method that gives it.
     #[error("the host needs {0}: call `{0}(…)` on the builder")]
     Missing(&'static str),
+    /// The component that tenants without one of their own shall run is not taken.
     #[error(transparent)]
     Component(#[from] RefusedComponent),
+    /// The machine lacks what the sandbox needs, usually address space for the pool.
     #[error("wasmtime does not run on this machine: {0}")]
     Engine(String),
+    /// Without random numbers no owner of leases can be told from another.
     #[error("the operating system gives no random numbers: {0}")]
     Random(#[from] getrandom::Error),
 }

@@ -13,17 +13,24 @@ use crate::limits;
 /// Why a component is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum RefusedComponent {
+    /// It has this many bytes, more than
+    /// [`COMPONENT_BYTES_MAX`](crate::limits::COMPONENT_BYTES_MAX): it was not read.
     #[error("the component has {0} bytes, at most {max} are taken", max = limits::COMPONENT_BYTES_MAX)]
     TooLarge(usize),
+    /// Compiling it could take very long: the text says which bound of [`crate::limits`] it
+    /// exceeds.
     #[error("{0}")]
     TooComplex(String),
+    /// It was compiled, but is none that this host runs.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Compiling it was not done within [`COMPILE_TIME_MAX`](crate::limits::COMPILE_TIME_MAX).
     #[error(
         "compiling the component takes longer than {} s: make it smaller",
         limits::COMPILE_TIME_MAX.as_secs()
     )]
     TooSlow,
+    /// The compiler takes no more work at present: what is being compiled has its turn.
     #[error("another component is being compiled: try again in a moment")]
     Busy,
 }

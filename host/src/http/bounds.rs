@@ -9,13 +9,15 @@ use crate::limits;
 pub struct Bounds {
     /// Connections open at once.
     pub connections: usize,
-    /// Bytes of a request's head, at least 8,192; headers in it.
+    /// Bytes of a request's head, at least 8,192.
     pub head_bytes: usize,
+    /// Headers in a head.
     pub headers: usize,
     /// Until a head is there, and until the next one is.
     pub head_time: Duration,
-    /// Bytes of a body, and of an operator's upload.
+    /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of a component that an operator uploads.
     pub upload_bytes: usize,
     /// Until a body is there.
     pub body_time: Duration,

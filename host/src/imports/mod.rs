@@ -34,6 +34,7 @@ pub trait Outlet: Send + Sync + 'static {
     fn submit(&self, requests: Vec<RunRequest>);
     /// Stops a run, if it executes here.
     fn cancel(&self, run: &str);
+    /// Whether the agent can carry out `judge` tasks.
     fn can_judge(&self) -> bool;
     /// Something is due at `at`.
     fn arm(&self, at: Instant);
@@ -41,11 +42,15 @@ pub trait Outlet: Send + Sync + 'static {
 
 /// What all calls of one tenant share.
 pub struct TenantContext {
+    /// Its name: the one whose rows the calls see.
     pub tenant: String,
     /// Who takes the leases.
     pub owner: String,
+    /// What `storage` is answered from.
     pub storage: Arc<dyn Storage>,
+    /// What `wasi:clocks` answers, and what leases are counted by.
     pub clock: Arc<dyn Clock>,
+    /// What `agent-pipeline` and `timers` reach.
     pub outlet: Arc<dyn Outlet>,
     /// What `wasi:random` answers.
     pub random: Arc<dyn Random>,
@@ -56,12 +61,16 @@ pub struct TenantContext {
 /// A limit of the sandbox that a call ran into.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum LimitReached {
+    /// More CPU time than the tenant allows one call.
     #[error("the component computed for longer than it may")]
     Cpu,
+    /// More calls of imports than [`HOST_CALLS_MAX`](limits::HOST_CALLS_MAX).
     #[error("the component called the host more than {} times", limits::HOST_CALLS_MAX)]
     HostCalls,
+    /// A read of more bytes than [`READ_BYTES_MAX`](limits::READ_BYTES_MAX).
     #[error("the component asked for more rows than fit into its memory")]
     Memory,
+    /// Something that no component of good faith does; the text names it.
     #[error("the component did what it may not: {0}")]
     Permission(&'static str),
 }

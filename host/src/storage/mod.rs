@@ -27,6 +27,7 @@ pub type Tenant = str;
 pub struct InboxEntry {
     /// Grows with every message; pages continue after it.
     pub position: u64,
+    /// As it was written, with how far its delivery got.
     pub message: Message,
 }
 
@@ -113,34 +114,49 @@ fn before(page: &Page) -> Result<Option<i64>, StorageError> {
     cursor.parse().map(Some).map_err(|_| StorageError::BadCursor)
 }
 
-/// Storage of all tenants. Every method is atomic.
+/// Storage of all tenants. Every method is atomic. The first ten are those of `wit/storage.wit`, which
+/// says what they answer; the others are for the host alone.
+///
+/// # Errors
+/// Every method answers `unavailable` where storage cannot be reached or is closed: nothing was written
+/// then, and the call may be made again. Reads answer `limit-exceeded` where the rows come to more than
+/// [`READ_BYTES_MAX`](crate::limits::READ_BYTES_MAX), and pages `bad-cursor` for a cursor that no page
+/// had.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    // As in `wit/storage.wit`.
+    /// Jobs by id, in the order asked for; none where the tenant has no such job.
     async fn get_jobs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError>;
+    /// Runs by id, in the order asked for; none where the tenant has no such run.
     async fn get_runs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError>;
+    /// A page of the jobs that match, newest first.
     async fn find_jobs(
         &self,
         tenant: &Tenant,
         filter: JobFilter,
         page: Page,
     ) -> Result<JobPage, StorageError>;
+    /// Runs of a job, newest slot first.
     async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError>;
+    /// Dependencies, in the order that the filter has.
     async fn find_edges(&self, tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError>;
+    /// Messages, oldest first.
     async fn find_messages(
         &self,
         tenant: &Tenant,
         filter: MessageFilter,
     ) -> Result<Vec<Message>, StorageError>;
+    /// The history of a job, newest first, at most `limit`.
     async fn find_changes(
         &self,
         tenant: &Tenant,
         job: String,
         limit: u32,
     ) -> Result<Vec<StatusChange>, StorageError>;
+    /// Jobs by their text: newest first, or best first where it is by meaning.
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
 
-    /// Leases for `owner` until `lease_until`.
+    /// Jobs whose time has come at `now`, earliest first, at most `limit`: each with a new token and a
+    /// lease for `owner` until `lease_until`.
     async fn claim_due(
         &self,
         tenant: &Tenant,
@@ -150,16 +166,14 @@ pub trait Storage: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<Claim>, StorageError>;
 
-    /// A unit that would take the tenant over its quota is rejected, in the transaction that
-    /// applies it.
+    /// Applies units in order, each all or nothing; answers one result a unit. One that would take
+    /// the tenant over its quota is rejected, in the transaction that applies it.
     async fn commit(
         &self,
         tenant: &Tenant,
         quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError>;
-
-    // For the host alone.
 
     /// The earliest instant from which a tenant has something to claim: the least over its jobs of
     /// `due-at`, or the lease's end where a lease holds the job until later. None: nothing.

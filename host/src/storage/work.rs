@@ -8,9 +8,11 @@ use crate::wit::types::JobSpec;
 const PLAIN_BYTES: usize = 4_096;
 const INDEXED_BYTES: usize = 128;
 
-/// The work of claiming one job, of extending one lease, of deleting one row.
+/// The work of claiming one job.
 pub const CLAIM: usize = 8;
+/// The work of extending one lease.
 pub const RENEWAL: usize = 2;
+/// The work of deleting one row.
 pub const DELETION: usize = 4;
 
 /// The work of a unit. Four guards are looked at in the time of one.

@@ -15,12 +15,15 @@ const OPERATOR_ID: &str = "operator";
 /// Why a request has no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
+    /// It brought no token, and this host wants one.
     #[error(
         "this host wants a token: send `Authorization: Bearer …`; the operator makes one with `meanwhile tenant`"
     )]
     Missing,
+    /// The token is not known, or no more: which part of it is wrong is never told.
     #[error("the token is unknown, expired or revoked: ask the operator for a new one")]
     Invalid,
+    /// An authorization server's token that was good: its client gets a new one without a person.
     #[error("the access token has expired: get a new one")]
     Expired,
     /// An authorization server's token that is good, but says not whose it is.
@@ -29,6 +32,8 @@ pub enum Unauthenticated {
          that this host reads (`sub`, and the one that `oauth_tenant_claim` names)"
     )]
     Unnamed,
+    /// The registry, or the authorization server's keys, cannot be had at present: nothing is said
+    /// about the token.
     #[error("tokens cannot be checked now: try again in a moment")]
     Unavailable,
 }
@@ -47,7 +52,9 @@ pub enum Credential {
 /// Whose a request is, and how that is known.
 #[derive(Clone, Debug)]
 pub struct Login {
+    /// For whom the request is carried out.
     pub session: Session,
+    /// What it was told by: decides how a refusal for want of scopes is told.
     pub by: Credential,
 }
 

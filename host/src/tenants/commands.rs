@@ -6,20 +6,27 @@ use serde_json::{Map, Value};
 /// One thing that an operator does.
 #[derive(Debug)]
 pub enum TenantCommand {
+    /// All tenants, each as `Show` tells it.
     List,
+    /// A tenant by name: its state, limits, component, and what its rows come to.
     Show(String),
+    /// Adds a tenant and serves it.
     Add(NewTenant),
+    /// Changes a tenant by name; what runs meanwhile notices nothing.
     Change(String, TenantChanges),
     /// Refuses its requests at once, deletes everything of it in the background.
     Remove(String),
+    /// A tenant's tokens, without their secrets.
     Tokens(String),
+    /// Makes a token for a tenant. The answer is the one time that its secret is told.
     IssueToken(String, NewToken),
-    /// The tenant, and the token's public id.
+    /// Revokes a token of a tenant, by its public id: refused from then on.
     RevokeToken(String, String),
+    /// All components that were uploaded.
     Components,
-    /// The bytes of a component.
+    /// Checks, compiles and keeps a component, given as its bytes. The answer has its digest.
     UploadComponent(Vec<u8>),
-    /// A digest.
+    /// Removes a component by its digest, unless a tenant has it.
     RemoveComponent(String),
 }
 
@@ -54,7 +61,10 @@ pub struct TenantChanges {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NewState {
+    /// Served; a suspended tenant goes on where it was.
     Active,
+    /// Requests are refused and no run starts; what executes gets
+    /// [`SUSPEND_GRACE`](crate::limits::SUSPEND_GRACE).
     Suspended,
 }
 

@@ -106,6 +106,7 @@ pub struct LimitOverrides(Map<String, Value>);
 pub struct LimitError {
     /// The limit's name.
     pub field: String,
+    /// What was given, and what can be.
     pub message: String,
 }
 
@@ -249,6 +250,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    /// Of a tenant that has no call under way and its full credit of CPU time.
     #[must_use]
     pub fn new(limits: TenantLimits) -> Self {
         Self {
@@ -279,12 +281,13 @@ impl Allowance {
         &self.turn
     }
 
+    /// Those that hold for a call that begins now.
     #[must_use]
     pub fn limits(&self) -> TenantLimits {
         *self.limits.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From the next call on.
+    /// Sets other limits: they hold from the next call on.
     pub fn set_limits(&self, limits: TenantLimits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }

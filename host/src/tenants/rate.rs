@@ -10,6 +10,7 @@ use governor::{DefaultDirectRateLimiter, Quota};
 pub struct RequestRate(DefaultDirectRateLimiter);
 
 impl RequestRate {
+    /// A rate of which nothing was taken yet. 0 counts as 1: who may not call at all is suspended.
     #[must_use]
     pub fn new(requests_per_second: u32) -> Self {
         let rate = NonZeroU32::new(requests_per_second).unwrap_or(NonZeroU32::MIN);
@@ -18,6 +19,8 @@ impl RequestRate {
         Self(DefaultDirectRateLimiter::direct(quota))
     }
 
+    /// Counts one request.
+    ///
     /// # Errors
     /// When there were too many: how long to wait.
     pub fn admit(&self) -> Result<(), Duration> {

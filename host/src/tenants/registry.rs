@@ -14,6 +14,7 @@ use crate::wit::types::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TenantState {
+    /// Its requests are answered and its jobs run.
     Active,
     /// Its requests are refused and none of its runs start; its rows stay.
     Suspended,
@@ -44,15 +45,20 @@ impl TenantState {
 /// A tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TenantRecord {
+    /// See [`is_tenant_name`]. Rows of its jobs are found by it, so it never changes.
     pub name: String,
+    /// Whether its requests are answered and its runs start.
     pub state: TenantState,
+    /// What an operator set for it alone.
     pub limits: LimitOverrides,
     /// Digest of its own component; none: the host's.
     pub component: Option<String>,
+    /// When an operator added it, in milliseconds since 1970 as every instant.
     pub created_at: Instant,
 }
 
 impl TenantRecord {
+    /// An active tenant with the host's limits and the host's component.
     #[must_use]
     pub fn new(name: impl Into<String>, created_at: Instant) -> Self {
         Self {
@@ -91,13 +97,19 @@ impl fmt::Debug for TokenHash {
 pub struct TokenRecord {
     /// The part of the token that is no secret.
     pub id: String,
+    /// What a secret has to hash to.
     pub hash: TokenHash,
+    /// Whose rows its calls see.
     pub tenant: String,
+    /// On whose behalf its calls are made.
     pub agent: String,
+    /// The person the agent works for.
     pub user: String,
+    /// What its calls may do.
     pub scopes: Scopes,
     /// IANA zone of the user.
     pub timezone: Option<String>,
+    /// When it was issued.
     pub created_at: Instant,
     /// Refused from then on.
     pub expires_at: Option<Instant>,
@@ -108,12 +120,19 @@ pub struct TokenRecord {
 pub struct ComponentRecord {
     /// SHA-256 of its bytes, in hexadecimal.
     pub digest: String,
+    /// Bytes as they were uploaded, at most
+    /// [`COMPONENT_BYTES_MAX`](crate::limits::COMPONENT_BYTES_MAX).
     pub size_bytes: u64,
+    /// When it was uploaded first.
     #[serde(skip)]
     pub created_at: Instant,
 }
 
 /// Durable rows of tenants, tokens and components. Every method is atomic.
+///
+/// # Errors
+/// Every method answers `unavailable` where the registry cannot be reached or is closed: nothing was
+/// written then.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
     /// All tenants, by name.
@@ -125,13 +144,16 @@ pub trait Registry: Send + Sync + 'static {
 
     /// A tenant's tokens, oldest first.
     async fn tokens(&self, tenant: &str) -> Result<Vec<TokenRecord>, StorageError>;
+    /// The token with this public id, of whatever tenant. None: it was never there, or revoked.
     async fn token(&self, id: &str) -> Result<Option<TokenRecord>, StorageError>;
+    /// Keeps a token whose id is new.
     async fn insert_token(&self, token: TokenRecord) -> Result<(), StorageError>;
     /// False: the tenant has no such token.
     async fn remove_token(&self, tenant: &str, id: &str) -> Result<bool, StorageError>;
 
     /// All components, oldest first.
     async fn components(&self) -> Result<Vec<ComponentRecord>, StorageError>;
+    /// The bytes of a component. None: there is no such component.
     async fn component(&self, digest: &str) -> Result<Option<Vec<u8>>, StorageError>;
     /// Nothing happens when there is one with this digest.
     async fn insert_component(

@@ -17,8 +17,10 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// In the order in which a set of them is written.
     pub const ALL: [Self; 4] = [Self::JobsRead, Self::JobsWrite, Self::JobsRun, Self::TenantsAdmin];
 
+    /// As it stands in tokens, settings and answers.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -29,6 +31,7 @@ impl Scope {
         }
     }
 
+    /// The scope of a word, letter for letter; none for any other word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.word() == word)
@@ -44,6 +47,7 @@ impl Scope {
 pub struct Scopes(u8);
 
 impl Scopes {
+    /// The empty set: may do nothing.
     pub const NONE: Self = Self(0);
 
     /// Everything a tenant's own callers can do.
@@ -54,16 +58,19 @@ impl Scopes {
             .fold(Self::NONE, Self::with)
     }
 
+    /// Everything, an operator's scope included.
     #[must_use]
     pub fn all() -> Self {
         Scope::ALL.into_iter().fold(Self::NONE, Self::with)
     }
 
+    /// These and one more.
     #[must_use]
     pub fn with(self, scope: Scope) -> Self {
         Self(self.0 | scope.bit())
     }
 
+    /// Whether a scope is among these.
     #[must_use]
     pub fn has(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
@@ -89,6 +96,7 @@ impl Scopes {
             .fold(Self::NONE, Self::with)
     }
 
+    /// The words of these scopes, in the order of [`Scope::ALL`].
     #[must_use]
     pub fn words(self) -> Vec<&'static str> {
         Scope::ALL

@@ -40,21 +40,33 @@ use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Another host holds the lock beside this file, longer than
+    /// [`LOCK_WAIT`](super::limits::LOCK_WAIT).
     #[error(
         "another host has {0} open. One SQLite file serves one host: stop that host, or give this one a store of its own \
          with --store sqlite:PATH"
     )]
     Locked(PathBuf),
+    /// A later version has migrated it: going back would lose what this one does not know of.
     #[error(
         "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
     )]
-    Newer { found: usize, known: usize },
+    Newer {
+        /// Migrations that were applied to the store.
+        found: usize,
+        /// Migrations that this version has.
+        known: usize,
+    },
+    /// To be read only, and the file has none of our tables.
     #[error("{0} is no store of Meanwhile: there are no jobs in it")]
     NoStore(PathBuf),
+    /// SQLite's own check found this.
     #[error("the store is damaged: {0}. Restore a backup, or salvage it with sqlite3's .recover")]
     Damaged(String),
+    /// The file, its folder or its lock cannot be used.
     #[error("{0}: {1}")]
     File(PathBuf, std::io::Error),
+    /// SQLite failed while opening or migrating.
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }

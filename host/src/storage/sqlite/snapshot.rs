@@ -14,6 +14,7 @@ use crate::wit::types::{Edge, Job, Run, Usage};
 
 /// A job with what a copy of it needs.
 pub struct StoredJob {
+    /// The row as it stands, its spec and its state.
     pub job: Job,
     /// What it waits for.
     pub edges: Vec<Edge>,
@@ -23,8 +24,9 @@ pub struct StoredJob {
     pub usage: Vec<Usage>,
 }
 
-/// Live jobs of a store, in the order of their creation.
+/// Live jobs of a store, as of one commit.
 pub struct Snapshot {
+    /// In the order of their creation.
     pub jobs: Vec<StoredJob>,
 }
 
