@@ -37,9 +37,11 @@ guest: toolchain ## Build the component: target/meanwhile_jobs.wasm
 test: guest ## Run every test that runs offline
 	tests/setup/run-tests
 
-lint: guest ## Formatting, clippy with warnings as errors, licences and advisories, the contract
+lint: guest ## Formatting, clippy and rustdoc with warnings as errors, licences and advisories, the contract
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features meanwhile-guest/componentize -- -D warnings
+	@# With the same features, or what we depend on is checked once more.
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --features meanwhile-guest/componentize
 	tests/setup/deny
 
 bench: build ## Measure and print the figures that README.md quotes

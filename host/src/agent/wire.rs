@@ -150,7 +150,7 @@ pub struct PreviousRun {
 /// What is left of the budget; none where it has no such limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BudgetLeft {
-    /// Runs, this one included.
+    /// Runs after this one.
     pub runs: Option<u32>,
     /// Tokens in and out together.
     pub tokens: Option<u64>,

@@ -81,7 +81,7 @@ pub struct ServeArgs {
     /// The operator's token, made there at the first start [default: data/operator.token]
     #[arg(long, value_name = "FILE")]
     pub operator_token_file: Option<String>,
-    /// The address that clients use, such as https://jobs.example.com, where it is not that of `listen`
+    /// The address that clients use, such as `https://jobs.example.com`, where it is not that of `listen`
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
     /// Origins of web pages that may call from a browser, separated by commas

@@ -41,7 +41,7 @@ use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another host holds the lock beside this file, longer than
-    /// [`LOCK_WAIT`](super::limits::LOCK_WAIT).
+    /// [`LOCK_WAIT`].
     #[error(
         "another host has {0} open. One SQLite file serves one host: stop that host, or give this one a store of its own \
          with --store sqlite:PATH"
