@@ -6,6 +6,7 @@ pub use crate::trigger::invalid;
 use crate::trouble::Trouble;
 use crate::units;
 
+/// An error that no one field of the request caused. The message says how to mend the call.
 pub fn error(code: ErrorCode, message: impl Into<String>) -> ToolError {
     ToolError {
         code,
@@ -34,6 +35,7 @@ pub fn unknown_run(run_id: &str) -> ToolError {
     }
 }
 
+/// The job does not stand so that this could be done: the message names how it stands.
 pub fn conflict(message: impl Into<String>) -> ToolError {
     error(ErrorCode::Conflict, message)
 }

@@ -18,14 +18,17 @@ fn make(world: &impl World, prefix: &str) -> String {
     id
 }
 
+/// A new id `job_…`.
 pub fn job(world: &impl World) -> String {
     make(world, "job_")
 }
 
+/// A new id `run_…`.
 pub fn run(world: &impl World) -> String {
     make(world, "run_")
 }
 
+/// A new id `msg_…`.
 pub fn message(world: &impl World) -> String {
     make(world, "msg_")
 }

@@ -3,6 +3,11 @@
 //!
 //! Everything but `glue` compiles and is tested natively; `glue` binds it to the component's
 //! imports and exports.
+//!
+//! Errors are the contract's: a `ToolError` says what the caller can mend, a `StorageError` that nothing
+//! was written and the call may be made again, `Trouble` which of storage and a row's contents is to blame.
+
+#![warn(missing_docs)]
 
 pub mod bindings;
 pub mod chat;

@@ -42,7 +42,9 @@ pub const fn name(status: JobStatus) -> &'static str {
 /// A change of status that the table lacks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IllegalTransition {
+    /// As it stands.
     pub from: JobStatus,
+    /// As it was to stand.
     pub to: JobStatus,
 }
 

@@ -43,10 +43,12 @@ pub const DEFAULT_RETRY: RetryPolicy = RetryPolicy {
     max_seconds: Some(limits::RETRY_MAX_SECONDS_DEFAULT),
 };
 
+/// Checks the seconds that one run may take.
 pub fn timeout(given: Option<u32>) -> Result<(), ToolError> {
     range("timeout_seconds", given, 1, limits::TIMEOUT_SECONDS_MAX)
 }
 
+/// Checks the bounds of a budget.
 pub fn budget(given: Option<&Budget>) -> Result<(), ToolError> {
     let Some(given) = given else { return Ok(()) };
     range("budget.max_runs", given.max_runs, 1, limits::BUDGET_RUNS_MAX)?;

@@ -24,6 +24,7 @@ pub fn own(caller: &Caller) -> JobFilter {
     }
 }
 
+/// A first page, without a total.
 pub fn page(limit: u32) -> Page {
     Page {
         limit,

@@ -22,6 +22,7 @@ pub const REACH_DEFAULT: RunReach = RunReach::OwnDescendants;
 
 /// A run that calls: it was open when it was read.
 pub struct Running {
+    /// `run_…`.
     pub id: String,
     /// The job that it is a run of.
     pub job: Job,

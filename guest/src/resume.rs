@@ -11,6 +11,7 @@ use crate::world::World;
 /// On whose account a job goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
+    /// Somebody asked for it, or what had stopped it was mended.
     Person,
     /// The end that was set for a pause, or the next day of a budget.
     Clock,

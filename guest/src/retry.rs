@@ -3,6 +3,7 @@
 use crate::bindings::types::RetryPolicy;
 use crate::limits;
 
+/// Attempts of one run, the first included.
 pub fn max_attempts(policy: &RetryPolicy) -> u32 {
     policy.max_attempts.unwrap_or(limits::RETRY_ATTEMPTS_DEFAULT)
 }

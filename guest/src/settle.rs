@@ -132,7 +132,9 @@ pub fn settle(world: &impl World, finished: Vec<FinishedRun>) -> Result<SettleRe
 
 /// What the pipeline is told once a unit is committed.
 pub enum FollowUp {
+    /// To judge the result that was recorded.
     Judge(Box<RunRequest>),
+    /// To stop the run with this id, whose job has ended.
     Stop(String),
 }
 

@@ -12,6 +12,7 @@ use crate::reach::REACH_DEFAULT;
 use crate::trigger::{format_instant, local_day};
 use crate::world::World;
 
+/// Of a run that has not begun.
 pub const NO_USAGE: Usage = Usage {
     tokens_in: 0,
     tokens_out: 0,

@@ -6,7 +6,9 @@ use crate::lifecycle::IllegalTransition;
 /// Storage trouble stops the call, to be made again; trouble with a row stops only that row.
 #[derive(Debug)]
 pub enum Trouble {
+    /// Storage did not answer: nothing was written.
     Storage(StorageError),
+    /// A row cannot be decided on; the text says which and why.
     Row(String),
 }
 

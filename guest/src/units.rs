@@ -88,18 +88,22 @@ impl Draft {
         self.anew = true;
     }
 
+    /// Adds a condition under which the unit is applied.
     pub fn guard(&mut self, guard: Guard) {
         self.unit.guards.push(guard);
     }
 
+    /// Adds several.
     pub fn guard_all(&mut self, guards: impl IntoIterator<Item = Guard>) {
         self.unit.guards.extend(guards);
     }
 
+    /// Adds a write that is no change of the job itself.
     pub fn push(&mut self, write: Write) {
         self.unit.writes.push(write);
     }
 
+    /// Adds several.
     pub fn extend(&mut self, writes: impl IntoIterator<Item = Write>) {
         self.unit.writes.extend(writes);
     }
@@ -126,6 +130,7 @@ impl Draft {
         self.push(release(job, token));
     }
 
+    /// The unit, to be committed.
     pub fn finish(self) -> Unit {
         self.unit
     }

@@ -23,6 +23,7 @@ pub enum Finding {
     Met(Box<Job>),
     /// It may end one of these: worth asking the pipeline.
     Perhaps(Vec<Job>),
+    /// It has nothing to do with any of them.
     Nothing,
 }
 

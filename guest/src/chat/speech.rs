@@ -235,6 +235,7 @@ const FILLERS: [&str; 86] = [
 ];
 
 impl Speech {
+    /// Takes a text apart: into sentences, with their mark, and words in lower case.
     pub fn new(text: &str) -> Self {
         let mut sentences = Vec::new();
         let mut words = Vec::new();
@@ -325,7 +326,9 @@ impl Speech {
 /// See [`Speech::stated`].
 #[derive(Debug, Default, PartialEq)]
 pub struct Stated {
+    /// The words with a meaning in what was stated, reduced to their stems.
     pub stems: BTreeSet<String>,
+    /// Whether it says that something may end ("you can stop").
     pub stops: bool,
 }
 

@@ -56,6 +56,7 @@ pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> ToolErro
 
 /// What `normalise` needs to know besides the trigger.
 pub struct Context<'a> {
+    /// The present that "tomorrow" and "in 3 days" are read from.
     pub now: Instant,
     /// The caller's zone, used where the trigger names none.
     pub caller_zone: Option<&'a str>,
@@ -66,6 +67,7 @@ pub struct Context<'a> {
 /// A trigger that was checked and completed: what is stored in the job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalised {
+    /// As the request says, or as the trigger makes it plain.
     pub job_type: JobType,
     /// `when` is resolved into the other fields (and kept, as the user's words), `timezone` is
     /// always set, texts are trimmed.

@@ -13,7 +13,12 @@ pub enum Predicate {
     /// `output matches /…/`, with `i` after the last slash: in any case.
     Matches(Regex),
     /// `output.json.PATH == VALUE`
-    Json { path: Vec<String>, value: Value },
+    Json {
+        /// Names of fields and numbers of elements, from the outermost.
+        path: Vec<String>,
+        /// What has to stand there.
+        value: Value,
+    },
 }
 
 const FORMS: &str =
