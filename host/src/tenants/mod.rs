@@ -1,6 +1,7 @@
 //! Tenants: who they are, what each may use, and how a request proves whose it is.
 
 mod access;
+mod allowance;
 mod authenticator;
 mod commands;
 mod limits;
@@ -11,9 +12,10 @@ mod scopes;
 pub mod token;
 
 pub use access::{RunAccess, RunTokens};
+pub use allowance::Allowance;
 pub use authenticator::{Authenticator, Credential, Login, Unauthenticated, operator_secret, operator_token};
 pub use commands::{NewState, NewTenant, NewToken, TenantChanges, TenantCommand};
-pub use limits::{Allowance, LimitError, LimitOverrides, Reach, TenantLimits};
+pub use limits::{LimitError, LimitOverrides, Reach, TenantLimits};
 pub use oauth::{AccessTokens, Issuer, KeyTimes, check_issuer};
 pub use rate::RequestRate;
 pub use registry::{

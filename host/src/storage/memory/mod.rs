@@ -1,26 +1,28 @@
 //! Storage in memory, for tests and trials: same semantics as SQLite, nothing survives the host.
 
 mod find;
+mod messages;
 mod registry;
+mod rows;
 mod tables;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use self::find::{among, cut, rows_of_page, search};
+use self::find::{cut, rows_of_page, search};
 pub use self::registry::MemoryRegistry;
-use self::tables::{Edges, Jobs, Messages, Runs};
+use self::rows::{JobRow, Lease, Rows};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
-    AncestorEdges, Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection,
-    RunFilter, SearchQuery, StorageError, Unit,
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
+    SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{
-    DeliveryStatus, Edge, EdgeStatus, Instant, Job, JobStatus, Message, MessageKind, Run, StatusChange,
+    DeliveryStatus, Edge, Instant, Job, JobStatus, Message, MessageKind, Run, StatusChange,
 };
 
 /// A store that lives as long as its value.
@@ -35,94 +37,6 @@ struct All {
     /// The last position given, over all tenants: of jobs and of messages.
     sequence: u64,
     closed: bool,
-}
-
-/// One tenant's rows.
-#[derive(Default)]
-struct Rows {
-    jobs: Jobs,
-    runs: Runs,
-    edges: Edges,
-    messages: Messages,
-    /// Oldest first.
-    changes: BTreeMap<String, Vec<StatusChange>>,
-}
-
-#[derive(Clone)]
-struct JobRow {
-    /// The order of creation.
-    seq: u64,
-    job: Job,
-    token: u64,
-    lease: Option<Lease>,
-}
-
-#[derive(Clone)]
-struct Lease {
-    owner: String,
-    until: Instant,
-}
-
-impl JobRow {
-    /// `due-at`, or the lease's end where that is later.
-    fn available(&self) -> Option<Instant> {
-        let due = self.job.state.due_at?;
-        Some(self.lease.as_ref().map_or(due, |lease| due.max(lease.until)))
-    }
-}
-
-impl Rows {
-    fn stored(&self) -> Stored {
-        Stored {
-            live_jobs: self.jobs.live(),
-            bytes: self.jobs.bytes() + self.runs.bytes() + self.messages.bytes(),
-        }
-    }
-
-    fn ancestors(&self, of: &AncestorEdges) -> Vec<Edge> {
-        let mut above = Vec::new();
-        let mut seen: BTreeSet<&str> = BTreeSet::new();
-        let mut front: Vec<&str> = of.dependents.iter().map(String::as_str).collect();
-        while let Some(dependent) = front.pop() {
-            if !seen.insert(dependent) {
-                continue;
-            }
-            for edge in self.edges.of_dependent(dependent) {
-                if above.len() == of.limit as usize {
-                    return above;
-                }
-                above.push(edge.clone());
-                front.push(&edge.prerequisite);
-            }
-        }
-        above
-    }
-
-    fn claim(&mut self, owner: &str, now: Instant, lease_until: Instant, limit: u32) -> Vec<Claim> {
-        let mut claims = Vec::new();
-        for id in self.jobs.due(now, limit as usize) {
-            self.jobs.change(&id, |row| {
-                row.token += 1;
-                row.lease = Some(Lease {
-                    owner: owner.into(),
-                    until: lease_until,
-                });
-            });
-            let Some(row) = self.jobs.get(&id) else {
-                continue;
-            };
-            let open_run = row.job.state.open_run.as_ref();
-            let claim = Claim {
-                job: row.job.clone(),
-                token: row.token,
-                lease_until,
-                open_run: open_run.and_then(|run| self.runs.get(run)).cloned(),
-            };
-            claims.push((row.seq, claim));
-        }
-        claims.sort_by_key(|(seq, claim)| (claim.job.state.due_at, *seq));
-        claims.into_iter().map(|(_, claim)| claim).collect()
-    }
 }
 
 impl MemoryStorage {
@@ -190,33 +104,11 @@ impl Storage for MemoryStorage {
     }
 
     async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError> {
-        self.read(tenant, |rows| {
-            rows.runs
-                .of_job(&filter.job, filter.before)
-                .filter(|run| among(&filter.statuses, &run.status))
-                .take(rows_of_page(filter.limit))
-                .cloned()
-                .collect()
-        })
+        self.read(tenant, |rows| rows.runs_of_job(&filter))
     }
 
     async fn find_edges(&self, tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError> {
-        self.read(tenant, |rows| match &filter {
-            EdgeFilter::OfDependents(ids) => ids
-                .iter()
-                .flat_map(|id| rows.edges.of_dependent(id))
-                .cloned()
-                .collect(),
-            EdgeFilter::OfPrerequisite(of) => rows
-                .edges
-                .of_prerequisite(&of.prerequisite)
-                .filter(|edge| among::<EdgeStatus>(&of.statuses, &edge.status))
-                .filter(|edge| of.after.as_ref().is_none_or(|after| edge.dependent > *after))
-                .take(rows_of_page(of.limit))
-                .cloned()
-                .collect(),
-            EdgeFilter::Ancestors(of) => rows.ancestors(of),
-        })
+        self.read(tenant, |rows| rows.edges(&filter))
     }
 
     async fn find_messages(
@@ -224,21 +116,7 @@ impl Storage for MemoryStorage {
         tenant: &Tenant,
         filter: MessageFilter,
     ) -> Result<Vec<Message>, StorageError> {
-        self.read(tenant, |rows| {
-            let narrowed: Box<dyn Iterator<Item = &Message>> = match (&filter.id, &filter.job) {
-                (Some(id), _) => Box::new(rows.messages.by_id(id).map(|(_, message)| message).into_iter()),
-                (None, Some(job)) => Box::new(rows.messages.of_job(job, &filter.kinds)),
-                (None, None) => Box::new(rows.messages.range(..).map(|(_, message)| message)),
-            };
-            narrowed
-                .filter(|message| filter.job.as_ref().is_none_or(|job| *job == message.job))
-                .filter(|message| filter.user.as_ref().is_none_or(|user| *user == message.user))
-                .filter(|message| among(&filter.kinds, &message.kind))
-                .filter(|message| among(&filter.deliveries, &message.delivery))
-                .take(rows_of_page(filter.limit))
-                .cloned()
-                .collect()
-        })
+        self.read(tenant, |rows| rows.messages(&filter))
     }
 
     async fn find_changes(
@@ -306,25 +184,9 @@ impl Storage for MemoryStorage {
         leases: Vec<JobToken>,
         lease_until: Instant,
     ) -> Result<Vec<JobToken>, StorageError> {
-        self.change(|all| {
-            let Some(rows) = all.tenants.get_mut(tenant) else {
-                return leases;
-            };
-            let mut lost = Vec::new();
-            for held in leases {
-                let row = rows.jobs.get(&held.job).filter(|row| row.token == held.token);
-                let lease = row.and_then(|row| row.lease.as_ref());
-                if lease.is_none_or(|lease| lease.owner != owner) {
-                    lost.push(held);
-                    continue;
-                }
-                rows.jobs.change(&held.job, |row| {
-                    if let Some(lease) = &mut row.lease {
-                        lease.until = lease_until;
-                    }
-                });
-            }
-            lost
+        self.change(|all| match all.tenants.get_mut(tenant) {
+            Some(rows) => rows.renew(owner, leases, lease_until),
+            None => leases,
         })
     }
 

@@ -1,14 +1,11 @@
-//! The rows of a tenant with what they are looked up by. Every change goes through a table, so
+//! Jobs, runs and edges of a tenant with what they are looked up by. Every change goes through a table, so
 //! that no index can be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeBounds;
 
 use super::JobRow;
-use super::find::among;
 use crate::storage::is_live;
-use crate::storage::words::Word as _;
-use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, MessageKind, Run};
+use crate::wit::types::{Edge, Instant, Job, Run};
 
 /// Jobs by id; by when they are available; by their idempotency key.
 #[derive(Default)]
@@ -41,7 +38,7 @@ impl Weight {
 }
 
 /// What a row takes beside its texts.
-const ROW_BYTES: u64 = 512;
+pub(super) const ROW_BYTES: u64 = 512;
 
 fn job_bytes(job: &Job) -> u64 {
     ROW_BYTES + (job.spec.title.len() + job.spec.description.len() + job.spec.payload.len()) as u64
@@ -51,10 +48,6 @@ fn run_bytes(run: &Run) -> u64 {
     ROW_BYTES
         + (run.output.as_ref().map_or(0, String::len) + run.journal.iter().map(String::len).sum::<usize>())
             as u64
-}
-
-fn message_bytes(message: &Message) -> u64 {
-    ROW_BYTES + (message.title.len() + message.text.len()) as u64
 }
 
 fn key_of(job: &Job) -> Option<(String, String, String)> {
@@ -248,102 +241,5 @@ impl Edges {
             .range((id.to_owned(), String::new())..)
             .take_while(move |(prerequisite, _)| prerequisite == id)
             .filter_map(|(prerequisite, dependent)| self.rows.get(&(dependent.clone(), prerequisite.clone())))
-    }
-}
-
-/// Messages by position; by id, by the key of their fact, by job and kind; and those to be delivered.
-#[derive(Default)]
-pub(super) struct Messages {
-    rows: BTreeMap<u64, Message>,
-    ids: BTreeMap<String, u64>,
-    facts: BTreeMap<String, u64>,
-    /// Job, kind and position: each run looks for replies among all that its job ever said.
-    of_job: BTreeSet<(String, &'static str, u64)>,
-    queued: BTreeSet<u64>,
-    bytes: u64,
-}
-
-impl Messages {
-    pub(super) fn by_id(&self, id: &str) -> Option<(u64, &Message)> {
-        let position = self.ids.get(id)?;
-        Some((*position, self.rows.get(position)?))
-    }
-
-    /// Whether this fact is told already.
-    pub(super) fn knows(&self, once_key: &str) -> bool {
-        self.facts.contains_key(once_key)
-    }
-
-    /// Messages by position, oldest first.
-    pub(super) fn range(&self, positions: impl RangeBounds<u64>) -> impl Iterator<Item = (&u64, &Message)> {
-        self.rows.range(positions)
-    }
-
-    /// A job's messages of these kinds (none given: of all), oldest first.
-    pub(super) fn of_job(&self, job: &str, kinds: &[MessageKind]) -> impl Iterator<Item = &Message> {
-        let mut positions = Vec::new();
-        for (kind, word) in MessageKind::ALL {
-            if among(kinds, kind) {
-                let all = (job.to_owned(), *word, 0)..=(job.to_owned(), *word, u64::MAX);
-                positions.extend(self.of_job.range(all).map(|(.., position)| *position));
-            }
-        }
-        positions.sort_unstable();
-        positions
-            .into_iter()
-            .filter_map(|position| self.rows.get(&position))
-    }
-
-    /// Messages that wait for their delivery, oldest first.
-    pub(super) fn queued(&self) -> impl Iterator<Item = (&u64, &Message)> {
-        self.queued
-            .iter()
-            .filter_map(|position| self.rows.get_key_value(position))
-    }
-
-    pub(super) fn insert(&mut self, position: u64, message: Message) {
-        self.ids.insert(message.id.clone(), position);
-        self.facts.insert(message.once_key.clone(), position);
-        self.of_job
-            .insert((message.job.clone(), message.kind.word(), position));
-        if message.delivery == DeliveryStatus::Queued {
-            self.queued.insert(position);
-        }
-        self.bytes += message_bytes(&message);
-        self.rows.insert(position, message);
-    }
-
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(super) fn remove(&mut self, position: u64) {
-        if let Some(message) = self.rows.remove(&position) {
-            self.bytes -= message_bytes(&message);
-            self.ids.remove(&message.id);
-            self.facts.remove(&message.once_key);
-            self.of_job.remove(&(message.job, message.kind.word(), position));
-            self.queued.remove(&position);
-        }
-    }
-
-    /// Sets how far a message got, unless it was read. Answers what it was where that changed.
-    pub(super) fn deliver(&mut self, position: u64, delivery: DeliveryStatus) -> Option<DeliveryStatus> {
-        let message = self.rows.get_mut(&position)?;
-        if message.delivery == DeliveryStatus::Read || message.delivery == delivery {
-            return None;
-        }
-        self.set_delivery(position, delivery)
-    }
-
-    /// Sets how far a message got, whatever it was. Answers what it was.
-    pub(super) fn set_delivery(&mut self, position: u64, delivery: DeliveryStatus) -> Option<DeliveryStatus> {
-        let message = self.rows.get_mut(&position)?;
-        if delivery == DeliveryStatus::Queued {
-            self.queued.insert(position);
-        } else {
-            self.queued.remove(&position);
-        }
-        Some(std::mem::replace(&mut message.delivery, delivery))
     }
 }

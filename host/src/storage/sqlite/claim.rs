@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::codec::{self, JOB, JOB_TEXTS};
-use super::commit::counter;
-use super::read;
+use super::room::size;
+use super::write::counter;
 use crate::limits::CLAIM_BYTES_MAX;
 use crate::wit::storage::{Claim, JobToken};
 use crate::wit::types::{Instant, Job, Run};
@@ -38,7 +38,7 @@ pub(super) fn due(
     let mut taken: Vec<(Option<Job>, u64)> = Vec::new();
     let mut rows = claim.query(params![tenant, owner, now, lease_until, limit])?;
     while let Some(row) = rows.next()? {
-        match room.checked_sub(read::size(row, &JOB_TEXTS)?) {
+        match room.checked_sub(size(row, &JOB_TEXTS)?) {
             None if !taken.is_empty() => surplus.push(row.get(0)?),
             left => {
                 room = left.unwrap_or(0);
@@ -57,7 +57,7 @@ pub(super) fn due(
             let alone = claims.is_empty();
             let found = get
                 .query_row(params![tenant, open], |row| {
-                    match room.checked_sub(read::size(row, &[0])?) {
+                    match room.checked_sub(size(row, &[0])?) {
                         None if !alone => Ok(Found::TooLarge),
                         left => {
                             room = left.unwrap_or(0);

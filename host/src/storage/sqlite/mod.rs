@@ -4,30 +4,33 @@
 mod claim;
 mod codec;
 mod commit;
+mod condition;
+mod messages;
+mod open;
 mod read;
+mod readers;
 mod registry;
+mod room;
 mod schema;
+mod search;
 mod snapshot;
 mod stored;
 mod turns;
+mod write;
 mod writer;
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::Connection;
 
+pub use self::open::OpenError;
+use self::readers::Readers;
 pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
-use super::limits::{
-    BUSY_TIMEOUT_MS, LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, READER_CACHE_KIB, READERS_KEPT,
-    STATEMENTS_KEPT, WRITER_CACHE_KIB,
-};
-use super::words::Word;
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -36,40 +39,6 @@ use crate::wit::storage::{
     SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
-
-/// Why a store could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another host holds the lock beside this file, longer than
-    /// [`LOCK_WAIT`].
-    #[error(
-        "another host has {0} open. One SQLite file serves one host: stop that host, or give this one a store of its own \
-         with --store sqlite:PATH"
-    )]
-    Locked(PathBuf),
-    /// A later version has migrated it: going back would lose what this one does not know of.
-    #[error(
-        "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
-    )]
-    Newer {
-        /// Migrations that were applied to the store.
-        found: usize,
-        /// Migrations that this version has.
-        known: usize,
-    },
-    /// To be read only, and the file has none of our tables.
-    #[error("{0} is no store of Meanwhile: there are no jobs in it")]
-    NoStore(PathBuf),
-    /// SQLite's own check found this.
-    #[error("the store is damaged: {0}. Restore a backup, or salvage it with sqlite3's .recover")]
-    Damaged(String),
-    /// The file, its folder or its lock cannot be used.
-    #[error("{0}: {1}")]
-    File(PathBuf, std::io::Error),
-    /// SQLite failed while opening or migrating.
-    #[error("SQLite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-}
 
 /// The lane of the host's own writes. No tenant has this name.
 const HOST: &str = "";
@@ -83,64 +52,7 @@ pub struct SqliteStorage {
     _lock: File,
 }
 
-/// Connections that only read.
-struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-}
-
 impl SqliteStorage {
-    /// Opens the store, creating file and folder where there is none.
-    ///
-    /// # Errors
-    /// When another host has it open, it is damaged or newer, or the file cannot be used.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref().to_path_buf();
-        let in_file = |error| OpenError::File(path.clone(), error);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(in_file)?;
-        }
-        let mut lock_path = path.clone().into_os_string();
-        lock_path.push(".lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(lock_path)
-            .map_err(in_file)?;
-        let until = std::time::Instant::now() + LOCK_WAIT;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if std::time::Instant::now() < until => {
-                    std::thread::sleep(LOCK_LOOK);
-                }
-                Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path)),
-                Err(TryLockError::Error(error)) => return Err(OpenError::File(path, error)),
-            }
-        }
-        let mut connection = Connection::open(&path)?;
-        prepare(&connection, WRITER_CACHE_KIB)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        let size = std::fs::metadata(&path).map_err(in_file)?.len();
-        if size <= QUICK_CHECK_BYTES_MAX {
-            quick_check(&connection)?;
-        }
-        schema::migrate(&mut connection)?;
-        let writer = Writer::start(connection).map_err(in_file)?;
-        let readers = Arc::new(Readers {
-            path: path.clone(),
-            idle: Mutex::default(),
-        });
-        Ok(Self {
-            path,
-            writer,
-            readers,
-            _lock: lock,
-        })
-    }
-
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -149,44 +61,7 @@ impl SqliteStorage {
         let work = cpu::counted(move || readers.with(work));
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| StorageError::Unavailable(error.to_string()))?
-            .map_err(read::failure)
-    }
-}
-
-fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
-    connection.pragma_update(None, "mmap_size", 0)
-}
-
-fn quick_check(connection: &Connection) -> Result<(), OpenError> {
-    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(OpenError::Damaged(found))
-    }
-}
-
-impl Readers {
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags)?;
-                prepare(&connection, READER_CACHE_KIB)?;
-                connection
-            }
-        };
-        let result = work(&connection);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < READERS_KEPT {
-            idle.push(connection);
-        }
-        result
+            .map_err(room::failure)
     }
 }
 
@@ -235,7 +110,7 @@ impl Storage for SqliteStorage {
     ) -> Result<Vec<Message>, StorageError> {
         let tenant = tenant.to_owned();
         let found = self
-            .read(move |connection| read::find_messages(connection, &tenant, &filter))
+            .read(move |connection| messages::find(connection, &tenant, &filter))
             .await?;
         Ok(found.into_iter().map(|entry| entry.message).collect())
     }
@@ -254,7 +129,7 @@ impl Storage for SqliteStorage {
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
         let tenant = tenant.to_owned();
         let before = super::before(&query.page)?;
-        self.read(move |connection| read::search(connection, &tenant, &query, before))
+        self.read(move |connection| search::jobs(connection, &tenant, &query, before))
             .await
     }
 
@@ -354,7 +229,7 @@ impl Storage for SqliteStorage {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| read::inbox(connection, &tenant, user.as_ref(), after, limit))
+        self.read(move |connection| messages::inbox(connection, &tenant, user.as_ref(), after, limit))
             .await
     }
 
@@ -366,21 +241,15 @@ impl Storage for SqliteStorage {
     ) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
         let (lane, work) = (tenant.clone(), work::RENEWAL * ids.len());
-        let set = move |connection: &Connection| {
-            let mut set = connection.prepare_cached(
-                "UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2 AND delivery <> 'read' AND delivery <> ?3",
-            )?;
-            let mut changed = 0;
-            for id in &ids {
-                changed += set.execute(params![tenant, id, delivery.word()])? as u64;
-            }
-            Ok(changed)
-        };
-        self.writer.run(&lane, work, set).await
+        self.writer
+            .run(&lane, work, move |connection| {
+                messages::set_delivery(connection, &tenant, &ids, delivery)
+            })
+            .await
     }
 
     async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError> {
-        self.read(move |connection| read::undelivered(connection, limit))
+        self.read(move |connection| messages::undelivered(connection, limit))
             .await
     }
 

@@ -1,0 +1,89 @@
+//! Messages: found by what they are, in the inbox, and still to be delivered.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::codec::{self, MESSAGE, MESSAGE_TEXTS};
+use super::condition::{Condition, text};
+use super::room::Room;
+use crate::limits::PAGE_ROWS_MAX;
+use crate::storage::InboxEntry;
+use crate::storage::words::Word;
+use crate::wit::storage::MessageFilter;
+use crate::wit::types::DeliveryStatus;
+
+fn oldest(connection: &Connection, condition: &Condition, limit: u32) -> rusqlite::Result<Vec<InboxEntry>> {
+    let limit = limit.clamp(1, PAGE_ROWS_MAX);
+    let sql = format!(
+        "SELECT {MESSAGE} FROM messages WHERE {} ORDER BY position LIMIT {limit}",
+        condition.text
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut room = Room::new();
+    statement
+        .query_map(params_from_iter(&condition.values), |row| {
+            room.take(row, &MESSAGE_TEXTS)?;
+            codec::message(row)
+        })?
+        .collect()
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    tenant: &str,
+    filter: &MessageFilter,
+) -> rusqlite::Result<Vec<InboxEntry>> {
+    let mut condition = Condition::new("tenant = ?", vec![text(tenant)]);
+    condition.and_equal("id", filter.id.as_ref());
+    condition.and_equal("job", filter.job.as_ref());
+    condition.and_equal("user", filter.user.as_ref());
+    condition.and_words("kind", &filter.kinds);
+    condition.and_words("delivery", &filter.deliveries);
+    oldest(connection, &condition, filter.limit)
+}
+
+pub(super) fn inbox(
+    connection: &Connection,
+    tenant: &str,
+    user: Option<&String>,
+    after: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<InboxEntry>> {
+    let after = Value::Integer(i64::try_from(after).unwrap_or(i64::MAX));
+    let mut condition = Condition::new("tenant = ? AND position > ?", vec![text(tenant), after]);
+    condition.and_equal("user", user);
+    condition.and("kind <> 'reply'", []);
+    oldest(connection, &condition, limit)
+}
+
+pub(super) fn undelivered(
+    connection: &Connection,
+    limit: u32,
+) -> rusqlite::Result<Vec<(String, InboxEntry)>> {
+    let sql = format!(
+        "SELECT {MESSAGE}, tenant FROM messages WHERE delivery = 'queued' ORDER BY position LIMIT ?1"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement
+        .query_map([limit.clamp(1, PAGE_ROWS_MAX)], |row| {
+            Ok((row.get(15)?, codec::message(row)?))
+        })?
+        .collect()
+}
+
+/// A message that was read stays read. Answers how many were changed.
+pub(super) fn set_delivery(
+    connection: &Connection,
+    tenant: &str,
+    ids: &[String],
+    delivery: DeliveryStatus,
+) -> rusqlite::Result<u64> {
+    let mut set = connection.prepare_cached(
+        "UPDATE messages SET delivery = ?3 WHERE tenant = ?1 AND id = ?2 AND delivery <> 'read' AND delivery <> ?3",
+    )?;
+    let mut changed = 0;
+    for id in ids {
+        changed += set.execute(params![tenant, id, delivery.word()])? as u64;
+    }
+    Ok(changed)
+}
