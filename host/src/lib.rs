@@ -2,6 +2,7 @@
 //! component, and the loop that keeps its promises.
 
 pub mod agent;
+mod background;
 #[doc(hidden)]
 pub mod cli;
 pub mod clock;

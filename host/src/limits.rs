@@ -172,6 +172,10 @@ pub const CALL_CPU_FREE: Duration = Duration::from_millis(8);
 pub const TENANT_CPU_AHEAD: Duration = Duration::from_millis(100);
 pub const CALLERS_FOR: Duration = Duration::from_secs(1);
 
+/// By how much the priority of work that takes turns is lowered: the system's `nice` (0 to 19). 10 is
+/// about a tenth of the weight of everything else, not nothing: it may hold what others wait for.
+pub const BACKGROUND_NICE: i32 = 10;
+
 /// The longest rest after a turn, and the longest wait for one: a call goes on without it then.
 pub const TURN_REST_MAX: Duration = Duration::from_millis(20);
 pub const TURN_WAIT_MAX: Duration = Duration::from_secs(1);
@@ -249,8 +253,11 @@ pub const SUSPEND_GRACE: Duration = Duration::from_secs(2);
 /// Rows of a removed tenant that are deleted in one go.
 pub const PURGE_ROWS: u32 = 250;
 
-/// Messages delivered at once.
+/// Messages of a tenant that are delivered at once; tenants to whom messages are on their way at the
+/// same time; and how long that may take before it is tried again.
 pub const DELIVERY_BATCH: u32 = 256;
+pub const DELIVERIES_PARALLEL_MAX: usize = 16;
+pub const DELIVERY_WAIT: Duration = Duration::from_secs(60);
 
 // The edges.
 
