@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Semaphore;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::background::Background;
 use crate::limits;
 use crate::turns::Turns;
 
@@ -16,6 +17,7 @@ pub struct Sandbox {
     /// One permit an instance of the pool.
     slots: Arc<Semaphore>,
     turns: Arc<Turns>,
+    background: Arc<Background>,
 }
 
 impl Sandbox {
@@ -26,6 +28,7 @@ impl Sandbox {
             engine: engine()?,
             slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
             turns: Arc::new(Turns::new()),
+            background: Arc::default(),
         })
     }
 
@@ -35,6 +38,10 @@ impl Sandbox {
 
     pub(crate) fn slots(&self) -> &Arc<Semaphore> {
         &self.slots
+    }
+
+    pub(crate) fn background(&self) -> &Arc<Background> {
+        &self.background
     }
 
     pub(crate) fn turns(&self) -> &Arc<Turns> {

@@ -4,6 +4,7 @@
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
 pub mod agent;
+mod background;
 #[doc(hidden)]
 pub mod cli;
 pub mod clock;

@@ -204,6 +204,10 @@ pub const TENANT_CPU_AHEAD: Duration = Duration::from_millis(100);
 /// one and of the one before called lately.
 pub const CALLERS_FOR: Duration = Duration::from_secs(1);
 
+/// By how much the priority of work that takes turns is lowered: the system's `nice` (0 to 19). 10 is
+/// about a tenth of the weight of everything else, not nothing: it may hold what others wait for.
+pub const BACKGROUND_NICE: i32 = 10;
+
 /// The longest rest of a place after a turn in it.
 pub const TURN_REST_MAX: Duration = Duration::from_millis(20);
 /// The longest wait for a turn: a call goes on without one then, so that nobody starves.
@@ -290,8 +294,12 @@ pub const SUSPEND_GRACE: Duration = Duration::from_secs(2);
 /// Rows of a removed tenant that are deleted in one go.
 pub const PURGE_ROWS: u32 = 250;
 
-/// Messages delivered at once.
+/// Messages of a tenant that are delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;
+/// Tenants to whom messages are on their way at the same time.
+pub const DELIVERIES_PARALLEL_MAX: usize = 16;
+/// Real time that one delivery may take before it is tried again.
+pub const DELIVERY_WAIT: Duration = Duration::from_secs(60);
 
 // The edges.
 

@@ -43,7 +43,6 @@ pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str)
 }
 
 /// Everything that the host serves over HTTP; requests without a token are the session's.
-#[must_use]
 pub fn router(host: Arc<Host>, session: Session) -> Router {
     let registry = Arc::new(MemoryRegistry::default());
     let authenticator = Authenticator::new(registry, Arc::new(SystemClock)).without_token(session);

@@ -666,14 +666,32 @@ suite! {
     read_is_never_taken_back(store) {
         one(&store, vec![], vec![Write::InsertMessage(message("m", "k")), Write::InsertMessage(message("n", "l"))]).await.unwrap();
         let ids = || vec!["m".to_owned(), "unknown".to_owned()];
-        assert_eq!(store.undelivered(9).await.unwrap().len(), 2);
+        assert_eq!(store.undelivered(TENANT, 9).await.unwrap().len(), 2);
         assert_eq!(store.set_delivery(TENANT, ids(), DeliveryStatus::Read).await.unwrap(), 1);
         assert_eq!(store.set_delivery(TENANT, ids(), DeliveryStatus::Failed).await.unwrap(), 0);
         let back = MessageUpdate { id: "m".into(), delivery: DeliveryStatus::Queued };
         one(&store, vec![], vec![Write::UpdateMessage(back)]).await.unwrap();
-        let queued = store.undelivered(9).await.unwrap();
-        assert_eq!(queued.len(), 1);
-        assert_eq!((queued[0].0.as_str(), queued[0].1.message.id.as_str()), (TENANT, "n"));
+        let queued = store.undelivered(TENANT, 9).await.unwrap();
+        assert_eq!(queued.into_iter().map(|entry| entry.message.id).collect::<Vec<_>>(), ["n"]);
+    }
+
+    /// Each tenant's queued messages are its own, replies are none, and only tenants that have some are named.
+    undelivered_by_tenant(store) {
+        let sent = Message { delivery: DeliveryStatus::Delivered, ..message("s", "s") };
+        let reply = Message { kind: MessageKind::Reply, ..message("r", "r") };
+        for (tenant, messages) in [("c", vec![message("m", "m"), message("n", "n")]), ("b", vec![sent, reply.clone()]),
+            ("a", vec![reply, message("o", "o")])] {
+            let writes = messages.into_iter().map(Write::InsertMessage).collect();
+            let unit = Unit { guards: vec![], writes };
+            store.commit(tenant, Quota::UNLIMITED, vec![unit]).await.unwrap()[0].clone().unwrap();
+        }
+        let mut tenants = store.undelivered_tenants().await.unwrap();
+        tenants.sort();
+        assert_eq!(tenants, ["a", "c"]);
+        for (tenant, limit, ids) in [("a", 9, vec!["o"]), ("b", 9, vec![]), ("c", 9, vec!["m", "n"]), ("c", 1, vec!["m"])] {
+            let queued = store.undelivered(tenant, limit).await.unwrap();
+            assert_eq!(queued.into_iter().map(|entry| entry.message.id).collect::<Vec<_>>(), ids);
+        }
     }
 
     /// The inbox continues after a position and leaves replies out.

@@ -64,7 +64,11 @@ impl Call {
         // of other tenants'.
         let share = permit(tenant.allowance.calls(), until).await?;
         let slot = permit(sandbox.slots(), until).await?;
-        let state = CallState::new(Arc::clone(tenant), Arc::clone(sandbox.turns()));
+        let state = CallState::new(
+            Arc::clone(tenant),
+            Arc::clone(sandbox.turns()),
+            sandbox.background(),
+        );
         state.begin().await;
         let mut store = Store::new(sandbox.engine(), state);
         store.limiter(|state| state);
@@ -78,47 +82,61 @@ impl Call {
         })
     }
 
+    /// Calls a function whose types are known. The call comes back with what became of it.
     pub(super) async fn typed<P, R>(
-        &mut self,
+        mut self,
         pre: &InstancePre<CallState>,
         function: &ComponentExportIndex,
         arguments: P,
-    ) -> Result<R, CallFailure>
+    ) -> (Self, Result<R, CallFailure>)
     where
-        P: ComponentNamedList + Lower + Send + Sync,
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let store = &mut *self.store;
-        let spent = Arc::clone(store.data().spent());
-        let work = async {
-            let instance: Instance = pre.instantiate_async(&mut *store).await?;
-            let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
-            function.call_async(&mut *store, arguments).await
+        let (pre, function) = (pre.clone(), *function);
+        let demotion = Arc::clone(self.store.data().demotion());
+        let work = async move {
+            let spent = Arc::clone(self.store.data().spent());
+            let store = &mut *self.store;
+            let work = async {
+                let instance: Instance = pre.instantiate_async(&mut *store).await?;
+                let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
+                function.call_async(&mut *store, arguments).await
+            };
+            let result = bounded(spent, work).await;
+            let result = result.map_err(|error| self.failure(error));
+            (self, result)
         };
-        let result = bounded(spent, work).await;
-        result.map_err(|error| self.failure(error))
+        demotion.follow(work).await
     }
 
+    /// Calls a function by values. The call comes back with what became of it.
     pub(super) async fn untyped(
-        &mut self,
+        mut self,
         pre: &InstancePre<CallState>,
         function: &ComponentExportIndex,
-        arguments: &[Val],
-    ) -> Result<Val, CallFailure> {
-        let store = &mut *self.store;
-        let spent = Arc::clone(store.data().spent());
-        let work = async {
-            let instance: Instance = pre.instantiate_async(&mut *store).await?;
-            let Some(function) = instance.get_func(&mut *store, function) else {
-                wasmtime::bail!("the export is no function");
+        arguments: Vec<Val>,
+    ) -> (Self, Result<Val, CallFailure>) {
+        let (pre, function) = (pre.clone(), *function);
+        let demotion = Arc::clone(self.store.data().demotion());
+        let work = async move {
+            let spent = Arc::clone(self.store.data().spent());
+            let store = &mut *self.store;
+            let work = async {
+                let instance: Instance = pre.instantiate_async(&mut *store).await?;
+                let Some(function) = instance.get_func(&mut *store, function) else {
+                    wasmtime::bail!("the export is no function");
+                };
+                let mut results = [Val::Bool(false)];
+                function.call_async(&mut *store, &arguments, &mut results).await?;
+                let [result] = results;
+                Ok(result)
             };
-            let mut results = [Val::Bool(false)];
-            function.call_async(&mut *store, arguments, &mut results).await?;
-            let [result] = results;
-            Ok(result)
+            let result = bounded(spent, work).await;
+            let result = result.map_err(|error| self.failure(error));
+            (self, result)
         };
-        let result = bounded(spent, work).await;
-        result.map_err(|error| self.failure(error))
+        demotion.follow(work).await
     }
 
     /// What an error of wasmtime means; none stands for having run out of time.

@@ -157,7 +157,7 @@ impl Component {
             }
         };
         call.store.data_mut().may_claim(limit);
-        let result = call.typed(&self.pre, &self.poll, (limit,)).await;
+        let (mut call, result) = call.typed(&self.pre, &self.poll, (limit,)).await;
         let claimed = call.store.data().claimed();
         let unused = match &result {
             Ok(_) => Vec::new(),
@@ -181,9 +181,8 @@ impl Component {
     ) -> Result<Result<SettleReport, RunnerError>, CallFailure> {
         let mut call = self.prepare(tenant).await?;
         call.store.data_mut().may_judge(finished);
-        call.typed(&self.pre, &self.settle, (finished,))
-            .await
-            .map(|(report,)| report)
+        let (_call, result) = call.typed(&self.pre, &self.settle, (finished.to_vec(),)).await;
+        result.map(|(report,)| report)
     }
 
     /// `runner.cured`.
@@ -196,10 +195,11 @@ impl Component {
         cause: PauseCause,
         agent: Option<&str>,
     ) -> Result<Result<u32, RunnerError>, CallFailure> {
-        let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.cured, (cause, agent))
-            .await
-            .map(|(resumed,)| resumed)
+        let call = self.prepare(tenant).await?;
+        let (_call, result) = call
+            .typed(&self.pre, &self.cured, (cause, agent.map(str::to_owned)))
+            .await;
+        result.map(|(resumed,)| resumed)
     }
 
     /// `conversation.heard`.
@@ -212,10 +212,11 @@ impl Component {
         caller: &Caller,
         utterance: &Utterance,
     ) -> Result<Result<Vec<Effect>, ConversationError>, CallFailure> {
-        let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.heard, (caller, utterance))
-            .await
-            .map(|(effects,)| effects)
+        let call = self.prepare(tenant).await?;
+        let (_call, result) = call
+            .typed(&self.pre, &self.heard, (caller.clone(), utterance.clone()))
+            .await;
+        result.map(|(effects,)| effects)
     }
 
     /// `schedule.preview`.
@@ -231,10 +232,9 @@ impl Component {
         tenant: &Arc<TenantContext>,
         request: &PreviewRequest,
     ) -> Result<Result<PreviewAnswer, ToolError>, CallFailure> {
-        let mut call = self.prepare(tenant).await?;
-        call.typed(&self.pre, &self.preview, (request,))
-            .await
-            .map(|(answer,)| answer)
+        let call = self.prepare(tenant).await?;
+        let (_call, result) = call.typed(&self.pre, &self.preview, (request.clone(),)).await;
+        result.map(|(answer,)| answer)
     }
 
     /// Calls a function of `tools`, `directory` or `schedule` with values whose types only the contract knows.
@@ -246,15 +246,16 @@ impl Component {
         tenant: &Arc<TenantContext>,
         interface: &str,
         function: &str,
-        arguments: &[Val],
+        arguments: Vec<Val>,
     ) -> Result<Val, CallFailure> {
         let Some(index) = self.dynamic.get(&(interface, function)) else {
             return Err(CallFailure::Trap(format!(
                 "there is no function `{interface}` `{function}`"
             )));
         };
-        let mut call = self.prepare(tenant).await?;
-        call.untyped(&self.pre, index, arguments).await
+        let call = self.prepare(tenant).await?;
+        let (_call, result) = call.untyped(&self.pre, index, arguments).await;
+        result
     }
 
     async fn prepare(&self, tenant: &Arc<TenantContext>) -> Result<Call, CallFailure> {

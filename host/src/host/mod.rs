@@ -146,7 +146,7 @@ impl Host {
         let request = contract::arguments_to_val(&typed, request)?;
         let result = runtime
             .component()
-            .call_dynamic(&runtime.context, "schedule", function, &[request])
+            .call_dynamic(&runtime.context, "schedule", function, vec![request])
             .await;
         contract::result_to_json(&typed, result.map_err(failed)?)
     }
@@ -176,10 +176,10 @@ impl Service for Host {
         } else {
             contract::arguments_to_val(&typed, arguments)?
         };
-        let arguments = [contract::caller_to_val(&session.caller), request];
+        let arguments = vec![contract::caller_to_val(&session.caller), request];
         let result = runtime
             .component()
-            .call_dynamic(&runtime.context, interface, function, &arguments)
+            .call_dynamic(&runtime.context, interface, function, arguments)
             .await;
         if interface == "tools" {
             runtime.touched();

@@ -16,6 +16,7 @@ use wasmtime::component::{HasSelf, Linker};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use self::random::Random;
+use crate::background::{Background, Demotion};
 use crate::clock::Clock;
 use crate::cpu::Spent;
 use crate::limits;
@@ -86,6 +87,7 @@ pub struct CallState {
     turns: Arc<Turns>,
     /// The turn of a call that needs one. Shared with the wait for it, which outlives no call.
     turn: Arc<Mutex<Option<Turn>>>,
+    demotion: Arc<Demotion>,
     memory_bytes: usize,
     memory_bytes_max: usize,
     /// The guest asked for more memory than it may have.
@@ -99,7 +101,7 @@ pub struct CallState {
 }
 
 impl CallState {
-    pub(crate) fn new(context: Arc<TenantContext>, turns: Arc<Turns>) -> Self {
+    pub(crate) fn new(context: Arc<TenantContext>, turns: Arc<Turns>, background: &Arc<Background>) -> Self {
         let allowed = context.allowance.limits();
         Self {
             context,
@@ -109,6 +111,7 @@ impl CallState {
             cpu_max: allowed.cpu_per_call(),
             turns,
             turn: Arc::default(),
+            demotion: Arc::new(Demotion::to(background)),
             memory_bytes: 0,
             memory_bytes_max: usize::try_from(allowed.memory_bytes_per_call).unwrap_or(usize::MAX),
             memory_refused: false,
@@ -174,6 +177,7 @@ impl CallState {
         if !self.needs_turn() {
             return Ok(UpdateDeadline::Yield(1));
         }
+        self.demotion.demote();
         let context = Arc::clone(&self.context);
         let (turns, turn) = (Arc::clone(&self.turns), Arc::clone(&self.turn));
         let wait = async move {
@@ -193,6 +197,11 @@ impl CallState {
         self.charged = spent;
     }
 
+    /// Tells whether this call takes turns.
+    pub(crate) fn demotion(&self) -> &Arc<Demotion> {
+        &self.demotion
+    }
+
     pub(crate) fn turns(&self) -> &Arc<Turns> {
         &self.turns
     }
@@ -209,6 +218,7 @@ impl CallState {
     async fn take_turn(&self) {
         let has_one = self.turn.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         if !has_one && self.needs_turn() {
+            self.demotion.demote();
             let next = self.turns.take(&self.context.allowance).await;
             *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = next;
         }

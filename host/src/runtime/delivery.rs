@@ -1,16 +1,23 @@
-//! Delivery of messages: at least once, in order, apart from the runs that wrote them.
+//! Delivery of messages: at least once, each tenant's in order, apart from the runs that wrote them.
+//! Tenants do not wait for each other: who cannot be reached is tried again, later and later.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::{self, DELIVERY_BATCH};
 use crate::storage::{InboxEntry, Storage};
 use crate::wit::storage::StorageError;
-use crate::wit::types::{DeliveryStatus, MessageKind};
+use crate::wit::types::DeliveryStatus;
 
 /// A way to people. The same message may come twice: its `once-key` tells.
 #[async_trait]
@@ -18,7 +25,8 @@ pub trait Delivery: Send + Sync + 'static {
     /// Delivers messages of a tenant, oldest first.
     ///
     /// # Errors
-    /// A sentence; all of them are tried again.
+    /// A sentence; all of them are tried again, as they are when it takes longer than
+    /// [`DELIVERY_WAIT`](limits::DELIVERY_WAIT).
     async fn deliver(&self, tenant: &str, messages: &[InboxEntry]) -> Result<(), String>;
 }
 
@@ -33,6 +41,7 @@ impl Delivery for Inbox {
 }
 
 /// The messages of all tenants, on their way out.
+#[derive(Clone)]
 pub(crate) struct Outbox {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) delivery: Arc<dyn Delivery>,
@@ -41,64 +50,147 @@ pub(crate) struct Outbox {
     pub(crate) closed: CancellationToken,
 }
 
-impl Outbox {
-    /// Delivers one batch. True: there may be more.
-    async fn step(&self) -> Result<bool, StorageError> {
-        let batch = self.storage.undelivered(DELIVERY_BATCH).await?;
-        let full = batch.len() == DELIVERY_BATCH as usize;
-        // A reply goes to the job, not to a person.
-        let mut batch = batch
-            .into_iter()
-            .filter(|(_, entry)| entry.message.kind != MessageKind::Reply)
-            .peekable();
-        let mut marked = 0;
-        while let Some((tenant, first)) = batch.next() {
-            let mut messages = vec![first];
-            while let Some((_, entry)) = batch.next_if(|(next, _)| *next == tenant) {
-                messages.push(entry);
-            }
-            self.delivery
-                .deliver(&tenant, &messages)
-                .await
-                .map_err(StorageError::Unavailable)?;
-            let ids = messages.into_iter().map(|entry| entry.message.id).collect();
-            marked += self
-                .storage
-                .set_delivery(&tenant, ids, DeliveryStatus::Delivered)
-                .await?;
-        }
-        Ok(full && marked > 0)
-    }
+/// How a delivery to a tenant ended.
+type Ended = (String, Result<(), String>);
 
+impl Outbox {
     /// The delivery loop.
     pub(crate) async fn run(self) {
-        let mut wait = limits::RETRY_WAIT_FIRST;
         // What a former host left undelivered comes first.
         self.messages.notify_one();
+        let mut round = Round::default();
         loop {
+            let retry = round.retry();
             tokio::select! {
                 biased;
+                () = self.closed.cancelled() => break,
                 () = self.messages.notified() => {}
-                () = self.closed.cancelled() => return,
+                Some(ended) = round.under_way.next() => round.ended(ended),
+                () = tokio::time::sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {}
             }
-            loop {
-                match self.step().await {
-                    Ok(more) => {
-                        wait = limits::RETRY_WAIT_FIRST;
-                        if !more {
-                            break;
-                        }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "messages wait for their delivery");
-                        tokio::select! {
-                            () = tokio::time::sleep(wait) => {}
-                            () = self.closed.cancelled() => return,
-                        }
-                        wait = (wait * 2).min(limits::RETRY_WAIT_MAX);
-                    }
+            match self.storage.undelivered_tenants().await {
+                Ok(tenants) => {
+                    round.unread = None;
+                    round.begin(&self, tenants);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "messages wait for storage");
+                    round.unread = Some(Retry::after(round.unread));
                 }
             }
+        }
+        // What is on its way is marked, so that the next host does not send it again.
+        while round.under_way.next().await.is_some() {}
+    }
+
+    /// Delivers the oldest messages of a tenant.
+    async fn deliver(self, tenant: String) -> Ended {
+        let work = async {
+            let unavailable = |error: StorageError| error.to_string();
+            let batch = self.storage.undelivered(&tenant, DELIVERY_BATCH).await;
+            let batch = batch.map_err(unavailable)?;
+            self.delivery.deliver(&tenant, &batch).await?;
+            let ids = batch.into_iter().map(|entry| entry.message.id).collect();
+            let marked = self
+                .storage
+                .set_delivery(&tenant, ids, DeliveryStatus::Delivered)
+                .await;
+            marked.map(drop).map_err(unavailable)
+        };
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let result = match tokio::time::timeout(limits::DELIVERY_WAIT, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err("the delivery panicked".into()),
+            Err(_) => Err(format!(
+                "it took longer than {} s",
+                limits::DELIVERY_WAIT.as_secs()
+            )),
+        };
+        (tenant, result)
+    }
+}
+
+/// When something that failed is tried again.
+#[derive(Clone, Copy)]
+struct Retry {
+    at: Instant,
+    wait: Duration,
+}
+
+impl Retry {
+    /// Twice as long after the last one as that waited.
+    fn after(last: Option<Self>) -> Self {
+        let wait = last.map_or(limits::RETRY_WAIT_FIRST, |last| {
+            (last.wait * 2).min(limits::RETRY_WAIT_MAX)
+        });
+        let at = Instant::now() + wait;
+        Self { at, wait }
+    }
+}
+
+/// A tenant to whom messages are on their way, or were and did not arrive.
+#[derive(Default)]
+struct Recipient {
+    under_way: bool,
+    retry: Option<Retry>,
+}
+
+/// Who is delivered to, and who waits.
+#[derive(Default)]
+struct Round {
+    under_way: FuturesUnordered<BoxFuture<'static, Ended>>,
+    recipients: HashMap<String, Recipient>,
+    /// The tenant that was begun with last: the next one begins behind it.
+    last: String,
+    /// Storage did not say who waits.
+    unread: Option<Retry>,
+}
+
+impl Round {
+    fn is_full(&self) -> bool {
+        self.under_way.len() >= limits::DELIVERIES_PARALLEL_MAX
+    }
+
+    /// The next time at which something is tried again by itself.
+    fn retry(&self) -> Option<Instant> {
+        let waiting = |recipient: &&Recipient| !recipient.under_way && !self.is_full();
+        let recipients = self.recipients.values().filter(waiting);
+        let retries = recipients.filter_map(|recipient| recipient.retry);
+        retries.chain(self.unread).map(|retry| retry.at).min()
+    }
+
+    fn ended(&mut self, (tenant, result): Ended) {
+        let Err(error) = result else {
+            self.recipients.remove(&tenant);
+            return;
+        };
+        tracing::warn!(tenant, error, "messages wait for their delivery");
+        if let Some(recipient) = self.recipients.get_mut(&tenant) {
+            recipient.under_way = false;
+            recipient.retry = Some(Retry::after(recipient.retry));
+        }
+    }
+
+    /// Begins with as many of those who wait as may be under way at the same time, in turns.
+    fn begin(&mut self, outbox: &Outbox, mut tenants: Vec<String>) {
+        // Who has nothing more to be delivered is forgotten.
+        self.recipients
+            .retain(|tenant, recipient| recipient.under_way || tenants.contains(tenant));
+        tenants.sort_unstable();
+        let next = tenants.partition_point(|tenant| *tenant <= self.last);
+        tenants.rotate_left(next);
+        let now = Instant::now();
+        for tenant in tenants {
+            if self.is_full() {
+                return;
+            }
+            let recipient = self.recipients.entry(tenant.clone()).or_default();
+            if recipient.under_way || recipient.retry.is_some_and(|retry| retry.at > now) {
+                continue;
+            }
+            recipient.under_way = true;
+            self.last.clone_from(&tenant);
+            self.under_way.push(Box::pin(outbox.clone().deliver(tenant)));
         }
     }
 }

@@ -162,10 +162,10 @@ impl World {
         let typed = contract::function(interface, function)
             .ok_or_else(|| json!({ "message": format!("there is no function `{function}`") }))?;
         let request = contract::arguments_to_val(&typed, request).map_err(|error| error.0)?;
-        let arguments = [contract::caller_to_val(caller), request];
+        let arguments = vec![contract::caller_to_val(caller), request];
         let result = self
             .component
-            .call_dynamic(&self.context, interface, function, &arguments)
+            .call_dynamic(&self.context, interface, function, arguments)
             .await
             .map_err(|failure| json!({ "message": failure.to_string() }))?;
         contract::result_to_json(&typed, result).map_err(|error| error.0)

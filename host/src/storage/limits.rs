@@ -12,9 +12,10 @@ pub const GROUP_WORK_MAX: usize = 2_000;
 /// between their units.
 pub const TURN_WORK: usize = 500;
 
-/// A tenant whose work took this long in a transaction rests for as long, while others are there:
-/// while another one had a turn this lately. So it has half of the writer's time at most.
+/// A tenant whose work took this long in a transaction rests, while others are there.
 pub const REST_AFTER: Duration = Duration::from_millis(4);
+/// It rests for so many times as long: so it has a quarter of the writer's time at most.
+pub const REST_TIMES: u32 = 3;
 /// Others are there for a tenant while one of them had a turn this lately.
 pub const CROWDED_FOR: Duration = Duration::from_millis(250);
 

@@ -216,8 +216,11 @@ pub trait Storage: Send + Sync + 'static {
         delivery: DeliveryStatus,
     ) -> Result<u64, StorageError>;
 
-    /// Queued messages of any tenant with the tenant's name, oldest first.
-    async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError>;
+    /// Queued messages of a tenant, oldest first. A reply goes to the job, not to a person: it is none.
+    async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
+
+    /// Tenants that have such messages; costs no more with many messages.
+    async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError>;
 
     /// Jobs by status, for metrics and `doctor`.
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;

@@ -85,9 +85,9 @@ impl Alone {
     pub async fn call(&self, tenant: &Arc<TenantContext>) -> Result<Val, CallFailure> {
         let pause = contract::function("tools", "job-pause").unwrap();
         let request = contract::arguments_to_val(&pause, json!({ "job_id": "job_1" })).unwrap();
-        let arguments = [contract::caller_to_val(&caller("agent", "ada")), request];
+        let arguments = vec![contract::caller_to_val(&caller("agent", "ada")), request];
         self.component
-            .call_dynamic(tenant, "tools", "job-pause", &arguments)
+            .call_dynamic(tenant, "tools", "job-pause", arguments)
             .await
     }
 }

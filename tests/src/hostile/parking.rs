@@ -113,8 +113,12 @@ impl Storage for Parking {
         self.0.set_delivery(tenant, ids, delivery).await
     }
 
-    async fn undelivered(&self, limit: u32) -> Answer<Vec<(String, InboxEntry)>> {
-        self.0.undelivered(limit).await
+    async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Answer<Vec<InboxEntry>> {
+        self.0.undelivered(tenant, limit).await
+    }
+
+    async fn undelivered_tenants(&self) -> Answer<Vec<String>> {
+        self.0.undelivered_tenants().await
     }
 
     async fn count_jobs(&self, tenant: &Tenant) -> Answer<Vec<(JobStatus, u64)>> {

@@ -141,9 +141,9 @@ impl Logic for Built {
         };
         let function = contract::function("tools", name).expect("a tool of the contract");
         let request = contract::arguments_to_val(&function, request).expect("a request of the contract");
-        let arguments = [contract::caller_to_val(&same(caller)), request];
+        let arguments = vec![contract::caller_to_val(&same(caller)), request];
         let tenant = tenant(call);
-        let called = self.component.call_dynamic(&tenant, "tools", name, &arguments);
+        let called = self.component.call_dynamic(&tenant, "tools", name, arguments);
         let result = match self.finish(called) {
             Ok(result) => contract::result_to_json(&function, result),
             Err(failure) => panic!("{failure}"),
@@ -362,7 +362,11 @@ impl Storage for Imports {
         not_asked()
     }
 
-    async fn undelivered(&self, _limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError> {
+    async fn undelivered(&self, _tenant: &Tenant, _limit: u32) -> Result<Vec<InboxEntry>, StorageError> {
+        not_asked()
+    }
+
+    async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError> {
         not_asked()
     }
 

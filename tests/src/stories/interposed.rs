@@ -73,7 +73,8 @@ passed_on! {
     take_over(owner: &Owner) -> Result<u64, StorageError>;
     inbox(tenant: &Tenant, user: Option<String>, after: u64, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
     set_delivery(tenant: &Tenant, ids: Vec<String>, delivery: DeliveryStatus) -> Result<u64, StorageError>;
-    undelivered(limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError>;
+    undelivered(tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
+    undelivered_tenants() -> Result<Vec<String>, StorageError>;
     count_jobs(tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
     stored(tenant: &Tenant) -> Result<Stored, StorageError>;
     purge(tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;

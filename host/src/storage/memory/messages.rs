@@ -60,6 +60,7 @@ impl Messages {
         self.queued
             .iter()
             .filter_map(|position| self.rows.get_key_value(position))
+            .filter(|(_, message)| message.kind != MessageKind::Reply)
     }
 
     pub(super) fn insert(&mut self, position: u64, message: Message) {

@@ -237,16 +237,20 @@ impl Storage for MemoryStorage {
         })
     }
 
-    async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError> {
+    async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError> {
+        self.read(tenant, |rows| {
+            let queued = rows.messages.queued().take(rows_of_page(limit));
+            queued.map(entry).collect()
+        })
+    }
+
+    async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError> {
         let all = self.all();
-        let mut queued = Vec::new();
-        for (tenant, rows) in &all.tenants {
-            let oldest = rows.messages.queued().take(rows_of_page(limit));
-            queued.extend(oldest.map(|message| (tenant.clone(), entry(message))));
-        }
-        queued.sort_by_key(|(_, entry)| entry.position);
-        queued.truncate(rows_of_page(limit));
-        Ok(queued)
+        let queued = all
+            .tenants
+            .iter()
+            .filter(|(_, rows)| rows.messages.queued().next().is_some());
+        Ok(queued.map(|(tenant, _)| tenant.clone()).collect())
     }
 
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {

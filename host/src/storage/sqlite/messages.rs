@@ -58,17 +58,28 @@ pub(super) fn inbox(
 
 pub(super) fn undelivered(
     connection: &Connection,
+    tenant: &str,
     limit: u32,
-) -> rusqlite::Result<Vec<(String, InboxEntry)>> {
+) -> rusqlite::Result<Vec<InboxEntry>> {
     let sql = format!(
-        "SELECT {MESSAGE}, tenant FROM messages WHERE delivery = 'queued' ORDER BY position LIMIT ?1"
+        "SELECT {MESSAGE} FROM messages WHERE tenant = ?1 AND delivery = 'queued' AND kind <> 'reply' \
+         ORDER BY position LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     statement
-        .query_map([limit.clamp(1, PAGE_ROWS_MAX)], |row| {
-            Ok((row.get(15)?, codec::message(row)?))
-        })?
+        .query_map(params![tenant, limit.clamp(1, PAGE_ROWS_MAX)], codec::message)?
         .collect()
+}
+
+/// Leaps from tenant to tenant over the index.
+pub(super) fn undelivered_tenants(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let next = "SELECT min(tenant) FROM messages WHERE delivery = 'queued' AND kind <> 'reply'";
+    let sql = format!(
+        "WITH RECURSIVE waiting (tenant) AS ({next} UNION ALL SELECT ({next} AND tenant > waiting.tenant) \
+         FROM waiting WHERE waiting.tenant IS NOT NULL) SELECT tenant FROM waiting WHERE tenant IS NOT NULL"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_map([], |row| row.get(0))?.collect()
 }
 
 /// A message that was read stays read. Answers how many were changed.

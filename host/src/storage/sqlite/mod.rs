@@ -248,9 +248,14 @@ impl Storage for SqliteStorage {
             .await
     }
 
-    async fn undelivered(&self, limit: u32) -> Result<Vec<(String, InboxEntry)>, StorageError> {
-        self.read(move |connection| messages::undelivered(connection, limit))
+    async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| messages::undelivered(connection, &tenant, limit))
             .await
+    }
+
+    async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError> {
+        self.read(messages::undelivered_tenants).await
     }
 
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::OpenError;
 
 /// Each brings the file from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS, TEXT_BY_TENANT];
+const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS, TEXT_BY_TENANT, QUEUED_BY_TENANT];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON. `seq` is the order of creation.
@@ -221,6 +221,13 @@ CREATE VIRTUAL TABLE job_text USING fts5 (
 INSERT INTO job_text (rowid, title, description, payload, owner)
     SELECT seq, spec ->> '$.title', spec ->> '$.description', spec ->> '$.payload', 't' || lower(hex(tenant))
     FROM jobs WHERE json_valid(spec);
+";
+
+/// * messages_queued begins with the tenant: each tenant's messages are delivered apart from those of
+///   others.
+const QUEUED_BY_TENANT: &str = "
+DROP INDEX messages_queued;
+CREATE INDEX messages_queued ON messages (tenant, position) WHERE delivery = 'queued' AND kind <> 'reply';
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

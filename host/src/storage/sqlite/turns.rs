@@ -1,12 +1,14 @@
 //! Whose work is next. Each tenant has a lane of its own; lanes take turns by the work that is in
 //! them, so that however much one tenant wants written, the others wait for one piece of it. Who had
-//! much done rests for as long as it took, while others are there.
+//! much done rests for some time, while others are there.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::storage::limits::{CROWDED_FOR, GROUP_TASKS_MAX, GROUP_WORK_MAX, REST_AFTER, TURN_WORK};
+use crate::storage::limits::{
+    CROWDED_FOR, GROUP_TASKS_MAX, GROUP_WORK_MAX, REST_AFTER, REST_TIMES, TURN_WORK,
+};
 
 /// What waits, in lanes.
 pub(super) struct Turns<T> {
@@ -150,7 +152,7 @@ impl<T> Queue<T> {
         self.lanes.retain(|_, lane| {
             let took = std::mem::take(&mut lane.took);
             if took >= REST_AFTER {
-                lane.rests_until = Some(now + took);
+                lane.rests_until = Some(now + took * REST_TIMES);
             }
             lane.rests_until = lane.rests_until.filter(|until| *until > now);
             lane.served = false;

@@ -167,9 +167,7 @@ async fn call(
             } else {
                 vec![caller, request]
             };
-            let value = component
-                .call_dynamic(tenant, interface, function, &given)
-                .await?;
+            let value = component.call_dynamic(tenant, interface, function, given).await?;
             // What a client is shown: whatever the component said.
             let (Ok(answer) | Err(CallError(answer))) = contract::result_to_json(&typed, value);
             assert!(serde_json::to_string(&answer).is_ok());
