@@ -81,12 +81,12 @@ impl Front {
     pub(crate) fn next(&self) -> (Host, Session) {
         let number = self.inputs.get() + 1;
         self.inputs.set(number);
-        if number % INPUTS_KEPT == 0 {
+        if number.is_multiple_of(INPUTS_KEPT) {
             let purge = async { while self.storage.purge(LOCAL_TENANT, PURGE_ROWS).await.unwrap() > 0 {} };
             self.runtime.block_on(purge);
         }
         let mut caller = caller("agent", &format!("user {number}"));
-        caller.time_zone = (number % 2 == 0).then(|| "America/New_York".to_owned());
+        caller.time_zone = number.is_multiple_of(2).then(|| "America/New_York".to_owned());
         let session = Session {
             tenant: LOCAL_TENANT.to_owned(),
             caller,

@@ -133,7 +133,7 @@ impl<'de> serde::Deserializer<'de> for Maker<'_, '_> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         visitor.visit_seq(Entries {
-            fields: fields.to_vec().into_iter(),
+            fields: Vec::from(fields).into_iter(),
             maker: self.of(""),
         })
     }

@@ -180,7 +180,7 @@ pub(super) fn made(bytes: &mut Bytes<'_>) -> Parts {
     }
     while bytes.chance(2) {
         let (name, value) = *bytes.pick(&HEADERS);
-        headers.retain(|(other, _)| name != other || bytes.byte() % 2 == 0);
+        headers.retain(|(other, _)| name != other || bytes.byte().is_multiple_of(2));
         headers.push((name.to_owned(), value.as_bytes().to_vec()));
     }
     let mut text = body(route, bytes).to_string().into_bytes();
