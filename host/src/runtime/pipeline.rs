@@ -37,6 +37,8 @@ struct LiveRun {
 pub(crate) struct Live {
     runs: HashMap<String, LiveRun>,
     executing: usize,
+    /// Attempts from which a newer one took over, and which have not ended yet.
+    superseded: usize,
     started: u64,
     /// Runs that left the list.
     gone: u64,
@@ -45,8 +47,9 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Attempts that the agent works on, those included whose end is of no use any more.
     pub(crate) fn executing(&self) -> usize {
-        self.executing
+        self.executing + self.superseded
     }
 
     pub(crate) fn unsettled(&self) -> usize {
@@ -167,7 +170,7 @@ impl Pipeline {
     /// How many runs may start now. Where none may, the loop is woken when one ended.
     pub(super) fn free(&self, parallel_runs: u32, backlog_max: usize) -> u32 {
         let mut live = self.live();
-        let executing = u32::try_from(live.executing).unwrap_or(u32::MAX);
+        let executing = u32::try_from(live.executing()).unwrap_or(u32::MAX);
         let free = if live.unsettled() >= backlog_max {
             0
         } else {
@@ -244,6 +247,7 @@ impl Pipeline {
                 known.stop.cancel();
                 if known.executing {
                     live.executing -= 1;
+                    live.superseded += 1;
                 }
             }
             None => {}
@@ -271,22 +275,24 @@ impl Pipeline {
 
     fn ended(&self, run: FinishedRun) {
         let mut live = self.live();
-        let Some(entry) = live
+        let entry = live
             .runs
             .get_mut(&run.run_id)
-            .filter(|entry| entry.token == run.token)
-        else {
-            return;
-        };
-        entry.executing = false;
-        if entry.abandoned {
-            live.runs.remove(&run.run_id);
-            live.gone += 1;
-        } else {
-            // The receiver ends with the runtime; then nobody settles any more.
-            let _ = self.0.ended.send(run);
+            .filter(|entry| entry.token == run.token);
+        match entry {
+            Some(entry) => {
+                entry.executing = false;
+                if entry.abandoned {
+                    live.runs.remove(&run.run_id);
+                    live.gone += 1;
+                } else {
+                    // The receiver ends with the runtime; then nobody settles any more.
+                    let _ = self.0.ended.send(run);
+                }
+                live.executing -= 1;
+            }
+            None => live.superseded -= 1,
         }
-        live.executing -= 1;
         let awaited = std::mem::take(&mut live.awaited);
         drop(live);
         self.0.changes.send_replace(());

@@ -101,8 +101,21 @@ async fn a_newer_attempt_takes_the_place_of_an_older_and_an_older_one_is_ignored
     pipeline.submit(vec![request("run_1", 6, "done")]);
     let run = ended.recv().await.unwrap();
     assert_eq!(run.token, 8);
-    let live = pipeline.live();
-    assert_eq!((live.executing(), live.unsettled()), (0, 1));
+    pipeline.wait_until(|live| live.executing() == 0).await;
+    assert_eq!(pipeline.live().unsettled(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_from_which_a_newer_took_over_has_its_place_until_it_ended() {
+    let (pipeline, mut ended) = pipeline();
+    pipeline.submit(vec![request("run_1", 7, "never")]);
+    pipeline.submit(vec![request("run_1", 8, "done")]);
+    assert_eq!(ended.recv().await.unwrap().token, 8);
+    assert_eq!(pipeline.live().executing(), 1);
+    assert_eq!(pipeline.free(1, 9), 0);
+    pipeline.wait_until(|live| live.executing() == 0).await;
+    assert_eq!(pipeline.live().unsettled(), 1);
+    assert_eq!(pipeline.free(1, 9), 1);
 }
 
 #[tokio::test]

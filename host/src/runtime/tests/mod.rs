@@ -3,5 +3,6 @@
 
 mod agent;
 mod attempts;
+mod delivery;
 mod live;
 mod wakes;
