@@ -133,6 +133,14 @@ pub const TENANT_STORAGE_BYTES_MAX: u64 = 1 << 40;
 /// Bytes that one more run and what it tells may add when storage is full: output, journal, message, twice over.
 pub const TENANT_RUN_RESERVE_BYTES: u64 = 1 << 20;
 
+/// Lines that are logged about one tenant's component, at once and for long, and characters of what it
+/// says in one: it must not fill the disk, nor hide what is said of others.
+pub const TENANT_LOG_LINES_BURST: u32 = 30;
+/// See [`TENANT_LOG_LINES_BURST`].
+pub const TENANT_LOG_LINES_PER_MINUTE: u32 = 20;
+/// See [`TENANT_LOG_LINES_BURST`].
+pub const TENANT_LOG_TEXT_CHARS: usize = 500;
+
 /// Requests a second of one tenant over HTTP and MCP, in the mean.
 pub const TENANT_REQUESTS_PER_SECOND_DEFAULT: u32 = 500;
 /// Requests a second of one tenant, at most, whatever an operator sets.

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::component::CallFailure;
+use crate::imports::TenantContext;
 use crate::service::CallError;
+use crate::tenants::clipped;
 use crate::wit::conversation::{Effect, EffectKind, Utterance};
 use crate::wit::runner::PauseCause;
 use crate::wit::storage::StorageError;
@@ -13,8 +15,10 @@ pub(super) fn error(code: &str, message: impl std::fmt::Display) -> CallError {
     CallError(json!({ "code": code, "message": message.to_string() }))
 }
 
-pub(super) fn failed(failure: CallFailure) -> CallError {
-    tracing::warn!(%failure, "a call of the component failed");
+/// A call of a tenant's component did not come to its end.
+pub(super) fn failed(of: &TenantContext, failure: CallFailure) -> CallError {
+    let what = clipped(&failure);
+    of.log(|tenant| tracing::warn!(tenant, failure = what, "a call of the component failed"));
     error("unavailable", failure)
 }
 

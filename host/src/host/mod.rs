@@ -148,7 +148,10 @@ impl Host {
             .component()
             .call_dynamic(&runtime.context, "schedule", function, vec![request])
             .await;
-        contract::result_to_json(&typed, result.map_err(failed)?)
+        contract::result_to_json(
+            &typed,
+            result.map_err(|failure| failed(&runtime.context, failure))?,
+        )
     }
 }
 
@@ -184,7 +187,10 @@ impl Service for Host {
         if interface == "tools" {
             runtime.touched();
         }
-        contract::result_to_json(&typed, result.map_err(failed)?)
+        contract::result_to_json(
+            &typed,
+            result.map_err(|failure| failed(&runtime.context, failure))?,
+        )
     }
 
     async fn preview(&self, session: &Session, request: Value) -> Result<Value, CallError> {
@@ -204,7 +210,7 @@ impl Service for Host {
             .heard(&runtime.context, &session.caller, &utterance)
             .await;
         runtime.touched();
-        match result.map_err(failed)? {
+        match result.map_err(|failure| failed(&runtime.context, failure))? {
             Ok(effects) => Ok(effects.iter().map(effect_json).collect()),
             Err(ConversationError::Invalid(message)) => Err(error("invalid_argument", message)),
             Err(ConversationError::Forbidden(message)) => Err(error("forbidden", message)),
@@ -228,7 +234,7 @@ impl Service for Host {
             .cured(&runtime.context, cause, agent.as_deref())
             .await;
         runtime.touched();
-        match result.map_err(failed)? {
+        match result.map_err(|failure| failed(&runtime.context, failure))? {
             Ok(resumed) => Ok(resumed),
             Err(RunnerError::Unavailable(message)) => Err(error("unavailable", message)),
         }

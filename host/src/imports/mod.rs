@@ -39,6 +39,8 @@ pub trait Outlet: Send + Sync + 'static {
     fn can_judge(&self) -> bool;
     /// Something is due at `at`.
     fn arm(&self, at: Instant);
+    /// Storage did not answer a call of the component.
+    fn storage_failed(&self) {}
 }
 
 /// What all calls of one tenant share.
@@ -57,6 +59,14 @@ pub struct TenantContext {
     pub random: Arc<dyn Random>,
     /// What the tenant may use.
     pub allowance: Arc<Allowance>,
+}
+
+impl TenantContext {
+    /// Logs a line about the tenant, as long as there are not too many.
+    pub(crate) fn log(&self, line: impl FnOnce(&str)) {
+        let log_lines = self.allowance.log_lines();
+        log_lines.write(&self.tenant, || line(&self.tenant));
+    }
 }
 
 /// A limit of the sandbox that a call ran into.

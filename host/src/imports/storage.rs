@@ -1,7 +1,7 @@
 //! `storage`: bounds are checked here, before storage is asked; the tenant, the lease's owner and
 //! the present are bound here.
 
-use super::{CallState, LimitReached, guard};
+use super::{CallState, LimitReached, Outlet, guard};
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
@@ -32,11 +32,19 @@ fn page_rows(limit: u32) -> Result<(), StorageError> {
 
 /// An answer that storage could give. Rows that are too many for it are too many for the guest's
 /// memory as well: then the call ends as it would there, and its caller asks for less.
-fn fits<T>(answer: Result<T, StorageError>) -> Answer<T> {
+fn fits<T>(outlet: &dyn Outlet, answer: Result<T, StorageError>) -> Answer<T> {
     match answer {
         Err(StorageError::LimitExceeded(_)) => Err(LimitReached::Memory.into()),
-        answer => Ok(answer),
+        answer => Ok(heard(outlet, answer)),
     }
+}
+
+/// Whether storage answers the host knows from storage, not from the component.
+fn heard<T>(outlet: &dyn Outlet, answer: Result<T, StorageError>) -> Result<T, StorageError> {
+    if let Err(StorageError::Unavailable(_)) = &answer {
+        outlet.storage_failed();
+    }
+    answer
 }
 
 fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
@@ -71,7 +79,10 @@ impl Host for CallState {
             return Ok(Err(error));
         }
         self.take_turn().await;
-        fits(self.context.storage.get_jobs(&self.context.tenant, ids).await)
+        fits(
+            &*self.context.outlet,
+            self.context.storage.get_jobs(&self.context.tenant, ids).await,
+        )
     }
 
     async fn get_runs(&mut self, ids: Vec<String>) -> Answer<Vec<Option<Run>>> {
@@ -80,7 +91,10 @@ impl Host for CallState {
             return Ok(Err(error));
         }
         self.take_turn().await;
-        fits(self.context.storage.get_runs(&self.context.tenant, ids).await)
+        fits(
+            &*self.context.outlet,
+            self.context.storage.get_runs(&self.context.tenant, ids).await,
+        )
     }
 
     async fn find_jobs(&mut self, filter: JobFilter, page: Page) -> Answer<JobPage> {
@@ -90,6 +104,7 @@ impl Host for CallState {
         }
         self.take_turn().await;
         fits(
+            &*self.context.outlet,
             self.context
                 .storage
                 .find_jobs(&self.context.tenant, filter, page)
@@ -103,7 +118,10 @@ impl Host for CallState {
             return Ok(Err(error));
         }
         self.take_turn().await;
-        fits(self.context.storage.find_runs(&self.context.tenant, filter).await)
+        fits(
+            &*self.context.outlet,
+            self.context.storage.find_runs(&self.context.tenant, filter).await,
+        )
     }
 
     async fn find_edges(&mut self, filter: EdgeFilter) -> Answer<Vec<Edge>> {
@@ -113,6 +131,7 @@ impl Host for CallState {
         }
         self.take_turn().await;
         fits(
+            &*self.context.outlet,
             self.context
                 .storage
                 .find_edges(&self.context.tenant, filter)
@@ -127,6 +146,7 @@ impl Host for CallState {
         }
         self.take_turn().await;
         fits(
+            &*self.context.outlet,
             self.context
                 .storage
                 .find_messages(&self.context.tenant, filter)
@@ -141,6 +161,7 @@ impl Host for CallState {
         }
         self.take_turn().await;
         fits(
+            &*self.context.outlet,
             self.context
                 .storage
                 .find_changes(&self.context.tenant, job, limit)
@@ -155,6 +176,7 @@ impl Host for CallState {
         }
         self.take_turn().await;
         fits(
+            &*self.context.outlet,
             self.context
                 .storage
                 .search_jobs(&self.context.tenant, query)
@@ -208,7 +230,8 @@ impl Host for CallState {
             self.end_turn();
             let context = &self.context;
             let quota = context.allowance.limits().quota();
-            match context.storage.commit(&context.tenant, quota, allowed).await {
+            let answer = context.storage.commit(&context.tenant, quota, allowed).await;
+            match heard(&*context.outlet, answer) {
                 Ok(applied) => applied,
                 Err(error) => return Ok(Err(error)),
             }

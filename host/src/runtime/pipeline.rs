@@ -2,6 +2,7 @@
 //! the list until they are settled so that their leases are renewed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -102,6 +103,8 @@ struct Shared {
     wake: Arc<Wake>,
     /// Sent whenever a run ended or was settled.
     changes: watch::Sender<()>,
+    /// Storage did not answer a call of the component, and nobody has asked about it yet.
+    storage_failed: AtomicBool,
 }
 
 impl Shared {
@@ -146,6 +149,7 @@ impl Pipeline {
             ended,
             wake,
             changes,
+            storage_failed: AtomicBool::new(false),
         }))
     }
 
@@ -178,6 +182,12 @@ impl Pipeline {
         };
         live.awaited = free == 0;
         free
+    }
+
+    /// Whether storage failed a call of the component since this was asked last. What the component
+    /// says of it proves nothing: a hostile one could make the whole host count as not ready.
+    pub(super) fn take_storage_failed(&self) -> bool {
+        self.0.storage_failed.swap(false, Relaxed)
     }
 
     /// These runs are settled, or left to their leases.
@@ -321,5 +331,9 @@ impl Outlet for Pipeline {
 
     fn arm(&self, at: Instant) {
         self.0.wake.arm(at);
+    }
+
+    fn storage_failed(&self) {
+        self.0.storage_failed.store(true, Relaxed);
     }
 }

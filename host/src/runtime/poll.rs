@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as RealInstant};
 use super::{Runtime, leases};
 use crate::limits::{self, CLAIM_JOBS_MAX};
 use crate::storage::Quota;
+use crate::tenants::clipped;
 use crate::wit::runner::RunnerError;
 use crate::wit::storage::{Guard, JobToken, StorageError, Unit, Write};
 use crate::wit::types::Instant;
@@ -66,7 +67,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                     return Step::Idle(due);
                 }
             }
-            Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
+            Err(error) => return unavailable(runtime, &mut pace, &error),
         }
     }
     let free = runtime.pipeline.free(
@@ -79,13 +80,11 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
     match room(runtime, &mut pace).await {
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!(
-                tenant = runtime.context.tenant,
-                "no run starts: the tenant's storage is full"
-            );
+            let line = "no run starts: the tenant's storage is full";
+            runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
             return Step::Wait(limits::STORAGE_FULL_WAIT);
         }
-        Err(error) => return unavailable(runtime, &mut pace, &error.to_string()),
+        Err(error) => return unavailable(runtime, &mut pace, &error),
     }
     let limit = if pace.single > 0 {
         1
@@ -98,11 +97,10 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
     match end.result {
         Ok(Ok(report)) => {
             for problem in &report.problems {
-                tracing::warn!(
-                    job = problem.job_id,
-                    problem.message,
-                    "a due job could not be decided"
-                );
+                runtime.context.log(|tenant| {
+                    let (job, message) = (clipped(&problem.job_id), clipped(&problem.message));
+                    tracing::warn!(tenant, job, message, "a due job could not be decided");
+                });
             }
             pace.single = pace.single.saturating_sub(1);
             if end.claimed > 0 {
@@ -114,13 +112,26 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                 // The poll before had claimed the last one.
                 return Step::Again;
             }
-            tracing::warn!("a job is due, but none could be claimed");
+            let line = "a job is due, but none could be claimed";
+            runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
             pace.trouble()
         }
-        Ok(Err(RunnerError::Unavailable(reason))) => unavailable(runtime, &mut pace, &reason),
+        Ok(Err(RunnerError::Unavailable(reason))) => {
+            if runtime.pipeline.take_storage_failed() {
+                return unavailable(runtime, &mut pace, &reason);
+            }
+            let reason = clipped(&reason);
+            runtime
+                .context
+                .log(|tenant| tracing::warn!(tenant, reason, "the component does not poll"));
+            pace.trouble()
+        }
         Err(failure) => {
             runtime.figures.component_failures.fetch_add(1, Relaxed);
-            tracing::warn!(%failure, limit, "a poll failed");
+            let what = clipped(&failure);
+            runtime
+                .context
+                .log(|tenant| tracing::warn!(tenant, failure = what, limit, "a poll failed"));
             if limit > 1 {
                 // One at a time finds the row that does it; its neighbours need not wait for
                 // their leases to lapse. The bad row, alone, keeps its lease and so rests.
@@ -149,9 +160,12 @@ async fn room(runtime: &Runtime, pace: &mut Pace) -> Result<bool, StorageError> 
     Ok(room)
 }
 
-fn unavailable(runtime: &Runtime, pace: &mut Pace, reason: &str) -> Step {
+fn unavailable(runtime: &Runtime, pace: &mut Pace, reason: &impl std::fmt::Display) -> Step {
     runtime.figures.ready.store(false, Relaxed);
-    tracing::warn!(reason, "storage does not answer");
+    let reason = clipped(reason);
+    runtime
+        .context
+        .log(|tenant| tracing::warn!(tenant, reason, "storage does not answer"));
     pace.trouble()
 }
 

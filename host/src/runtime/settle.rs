@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::Runtime;
 use crate::component::CallFailure;
 use crate::limits::{self, SETTLE_BYTES_MAX, SETTLE_RUNS_MAX};
+use crate::tenants::clipped;
 use crate::wit::runner::{FinishedRun, RunnerError};
 
 /// The settle loop. Ends when the runtime is closed.
@@ -54,11 +55,10 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
         match runtime.component().settle(&runtime.context, part).await {
             Ok(Ok(report)) => {
                 for problem in &report.problems {
-                    tracing::warn!(
-                        job = problem.job_id,
-                        problem.message,
-                        "a result could not be settled"
-                    );
+                    runtime.context.log(|tenant| {
+                        let (job, message) = (clipped(&problem.job_id), clipped(&problem.message));
+                        tracing::warn!(tenant, job, message, "a result could not be settled");
+                    });
                 }
                 runtime
                     .figures
@@ -68,8 +68,13 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
                 done(runtime, part);
             }
             Ok(Err(RunnerError::Unavailable(reason))) => {
-                tracing::warn!(reason, "results wait for storage");
-                runtime.figures.ready.store(false, Relaxed);
+                if runtime.pipeline.take_storage_failed() {
+                    runtime.figures.ready.store(false, Relaxed);
+                }
+                let reason = clipped(&reason);
+                runtime
+                    .context
+                    .log(|tenant| tracing::warn!(tenant, reason, "results wait for storage"));
                 parts.push(part);
                 if !pause(runtime, &mut wait).await {
                     return;
@@ -83,11 +88,19 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
             }
             Err(failure) => {
                 runtime.figures.component_failures.fetch_add(1, Relaxed);
+                let failure = clipped(&failure);
                 if let [run] = part {
-                    tracing::error!(run = run.run_id, %failure, "a result cannot be settled: left to its lease");
+                    let run = &run.run_id;
+                    runtime.context.log(|tenant| {
+                        let line = "a result cannot be settled: left to its lease";
+                        tracing::error!(tenant, run, failure, "{line}");
+                    });
                     done(runtime, part);
                 } else {
-                    tracing::warn!(runs = part.len(), %failure, "settling failed: trying halves");
+                    let runs = part.len();
+                    runtime.context.log(|tenant| {
+                        tracing::warn!(tenant, runs, failure, "settling failed: trying halves");
+                    });
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.push(second);
                     parts.push(first);

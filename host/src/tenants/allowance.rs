@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::TenantLimits;
+use super::log_lines::LogLines;
 use crate::limits as host;
 
 /// A tenant's limits as they are now, and its share of what all tenants have: of the calls that may
@@ -15,6 +16,7 @@ pub struct Allowance {
     calls: Arc<Semaphore>,
     turn: Arc<Semaphore>,
     cpu: Mutex<CpuCredit>,
+    log_lines: LogLines,
 }
 
 /// CPU time that a tenant may still take at once, in seconds; below zero: it took more than its share.
@@ -52,6 +54,7 @@ impl Allowance {
                 seconds: host::TENANT_CPU_AHEAD.as_secs_f64(),
                 at: Instant::now(),
             }),
+            log_lines: LogLines::default(),
         }
     }
 
@@ -65,6 +68,11 @@ impl Allowance {
     pub(crate) fn has_credit(&self, share: f64) -> bool {
         let mut credit = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
         credit.at_present(share) > 0.0
+    }
+
+    /// What is logged about it.
+    pub(crate) fn log_lines(&self) -> &LogLines {
+        &self.log_lines
     }
 
     /// Its one turn to compute.

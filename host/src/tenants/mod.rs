@@ -5,6 +5,7 @@ mod allowance;
 mod authenticator;
 mod commands;
 mod limits;
+mod log_lines;
 mod oauth;
 mod rate;
 mod registry;
@@ -16,6 +17,7 @@ pub use allowance::Allowance;
 pub use authenticator::{Authenticator, Credential, Login, Unauthenticated, operator_secret, operator_token};
 pub use commands::{NewState, NewTenant, NewToken, TenantChanges, TenantCommand};
 pub use limits::{LimitError, LimitOverrides, Reach, TenantLimits};
+pub(crate) use log_lines::clipped;
 pub use oauth::{AccessTokens, Issuer, KeyTimes, check_issuer};
 pub use rate::RequestRate;
 pub use registry::{

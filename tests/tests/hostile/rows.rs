@@ -140,6 +140,7 @@ const ROWS: &[(&str, &[Proof])] = &[
                 "runs-without-claim",
                 "claims-in-tool",
                 "claims-without-end",
+                "says-unavailable",
             ]),
             Guests(&["revives-cancelled-job", "revives-in-poll", "claims-and-runs-all"]),
         ],
