@@ -4,14 +4,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use futures_util::FutureExt as _;
 use meanwhile::agent::builtin::Builtin;
+use meanwhile::agent::noop::Noop;
+use meanwhile::agent::{Agent, Attempt};
 use meanwhile::clock::{Clock, ManualClock};
+use meanwhile::component::Component;
+use meanwhile::engine::Sandbox;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{Service, Session};
+use meanwhile::storage::Storage;
+use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::tenants::Scopes;
-use meanwhile::wit::types::Caller;
+use meanwhile::wit::agent_pipeline::Outcome;
+use meanwhile::wit::types::{Caller, JobStatus};
+use meanwhile_tests::stories::interposed::Interposed;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 /// 2026-06-01T10:00:00 in Berlin, a Monday.
 const START: i64 = 1_780_300_800_000;
@@ -121,6 +132,73 @@ async fn a_chain_with_delays_runs_in_order() {
         ["Send the proposal", "Follow up", "Escalate"]
     );
     host.shutdown().await;
+}
+
+/// Ends when it is told to.
+struct Told(Arc<Notify>);
+
+#[async_trait]
+impl Agent for Told {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        self.0.notified().await;
+        Noop.run(attempt).await
+    }
+
+    async fn check(&self) -> Result<String, String> {
+        Ok("ends when it is told to".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_result_releases_after_the_look_still_happens_at_this_instant() {
+    let compiled = Component::load(&Sandbox::new().unwrap(), meanwhile::COMPONENT).unwrap();
+    let compiled = Arc::new(compiled);
+    // The loop of the host may be first to look: then nothing is late.
+    for _ in 0..8 {
+        let rows: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+        let storage = Arc::new(Interposed::new(Arc::clone(&rows)));
+        let told = Arc::new(Notify::new());
+        let host = Host::builder()
+            .storage(Arc::clone(&storage) as _)
+            .agent(Arc::new(Told(Arc::clone(&told))))
+            .clock(Arc::new(ManualClock::new(START)))
+            .compiled(Arc::clone(&compiled))
+            .build()
+            .await
+            .unwrap();
+        host.start().await.unwrap();
+        let due = json!({"title": "First", "payload": "Do it.", "trigger_config": {"when": "in 1 second"}});
+        let first = call(&host, "job-create", due).await["job"]["job_id"].clone();
+        let first = first.as_str().unwrap().to_owned();
+        let after = json!({"title": "Second", "payload": "Do it.", "job_type": "ONE_OFF", "depends_on": [{"job": first}]});
+        call(&host, "job-create", after).await;
+
+        let look = move || {
+            let (rows, told, first) = (Arc::clone(&rows), Arc::clone(&told), first.clone());
+            let meanwhile = async move {
+                let status = async || {
+                    let jobs = rows.get_jobs(LOCAL_TENANT, vec![first.clone()]).await;
+                    jobs.unwrap()[0].as_ref().unwrap().state.status
+                };
+                if status().await != JobStatus::Active {
+                    // It runs, or has: both may end now.
+                    told.notify_one();
+                }
+                while status().await == JobStatus::InProgress {
+                    tokio::task::yield_now().await;
+                }
+                // The host takes note of what it settled.
+                for _ in 0..1_000 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            meanwhile.boxed()
+        };
+        storage.set_after_look(Arc::new(look));
+        let report = host.advance_clock(START + 1_000).await.unwrap();
+        assert_eq!((report.started, report.settled), (2, 2));
+        host.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

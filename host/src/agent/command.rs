@@ -78,12 +78,12 @@ impl Drop for Group {
 impl Agent for Command {
     async fn run(&self, attempt: Attempt) -> Outcome {
         let Attempt {
+            tenant,
             request,
             access,
             stop,
-            ..
         } = attempt;
-        let request = match wire::Request::new(request) {
+        let request = match wire::Request::new(&tenant, request) {
             Ok(request) => request,
             Err(error) => return failure(ErrorClass::Transient, format!("no randomness: {error}")),
         };

@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn prompted(request: RunRequest) -> String {
-        Request::new(request).unwrap().prompt
+        Request::new("local", request).unwrap().prompt
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub struct Request {
     pub now: String,
     /// IANA name of the job's zone.
     pub timezone: String,
+    /// The tenant that the run works for. The host says so; of whom in it, below, the tenant's
+    /// component does: an agent that serves several tenants keeps them apart by this.
+    pub tenant: String,
     /// Who the run works for.
     pub caller: Caller,
     /// What the job is about, in the terms of whoever created it; handed through unread.
@@ -266,7 +269,7 @@ impl Request {
     ///
     /// # Errors
     /// When the system has no randomness for the fences.
-    pub fn new(from: wit::RunRequest) -> Result<Self, getrandom::Error> {
+    pub fn new(tenant: &str, from: wit::RunRequest) -> Result<Self, getrandom::Error> {
         let mut request = Self {
             task: match from.task {
                 wit::Task::Execute => Task::Execute,
@@ -285,6 +288,7 @@ impl Request {
             max_iterations: from.max_iterations,
             now: from.now,
             timezone: from.timezone,
+            tenant: tenant.to_owned(),
             caller: Caller {
                 agent: from.caller.agent,
                 user: from.caller.user,
@@ -455,7 +459,7 @@ mod tests {
 
     #[test]
     fn a_request_survives_the_way_there_and_back() {
-        let request = Request::new(sample::request_after("Do it", "before")).unwrap();
+        let request = Request::new("local", sample::request_after("Do it", "before")).unwrap();
         let text = String::from_utf8(request.to_json().unwrap()).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
         assert!(
@@ -463,13 +467,14 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#""status":"COMPLETED""#), "{text}");
+        assert!(text.contains(r#""tenant":"local""#), "{text}");
     }
 
     /// Programs get what was there, letter for letter; who reads the text sees all of it.
     #[test]
     fn what_nobody_sees_is_escaped_and_not_changed() {
         let output = "5\u{20ac} \u{202e}\"\u{e0049}\u{7f}\u{85}\n👩\u{200d}👧";
-        let request = Request::new(sample::request_after("Do it", output)).unwrap();
+        let request = Request::new("local", sample::request_after("Do it", output)).unwrap();
         let text = String::from_utf8(request.to_json().unwrap()).unwrap();
         let shown = r#""output":"5€ \u202e\"\udb40\udc49\u007f\u0085\n👩‍👧""#;
         assert!(text.contains(shown), "{text}");
@@ -508,7 +513,7 @@ mod tests {
         request.dependencies[0].output = Some(outside());
         request.previous_runs[0].summary = Some(outside());
         request.unread_replies = vec![outside()];
-        let request = serde_json::to_value(Request::new(request).unwrap()).unwrap();
+        let request = serde_json::to_value(Request::new("local", request).unwrap()).unwrap();
         let mut found = Vec::new();
         paths_of(&request, "from-outside", "", &mut found);
         found.retain(|path| path != "prompt");

@@ -289,3 +289,47 @@ fn finite<const N: usize>(numbers: [Option<f64>; N]) -> Result<(), String> {
 fn shown(id: &str) -> &str {
     &id[..id.floor_char_boundary(ID_CHARS_MAX)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMIT_GUARDS_MAX, COMMIT_UNITS_MAX, COMMIT_WRITES_MAX, UNIT_WRITES_MAX, size};
+    use crate::wit::storage::{Guard, JobToken, StorageError, Unit, Write};
+
+    fn unit(guards: usize, writes: usize) -> Unit {
+        let claim = || JobToken {
+            job: "j".into(),
+            token: 1,
+        };
+        Unit {
+            guards: (0..guards).map(|_| Guard::Claim(claim())).collect(),
+            writes: (0..writes).map(|_| Write::Release(claim())).collect(),
+        }
+    }
+
+    #[test]
+    fn each_count_has_its_bound() {
+        let spread = |guards: usize, writes: usize| {
+            let parts = COMMIT_UNITS_MAX;
+            let share = |all: usize, n: usize| all / parts + usize::from(n < all % parts);
+            (0..parts)
+                .map(|n| unit(share(guards, n), share(writes, n)))
+                .collect()
+        };
+        let units = |count: usize| (0..count).map(|_| unit(0, 1)).collect::<Vec<_>>();
+        for (what, most, commit) in [
+            (
+                "units of a commit",
+                COMMIT_UNITS_MAX,
+                &units as &dyn Fn(usize) -> Vec<Unit>,
+            ),
+            ("writes of a unit", UNIT_WRITES_MAX, &|count| vec![unit(0, count)]),
+            ("guards of a unit", UNIT_WRITES_MAX, &|count| vec![unit(count, 0)]),
+            ("writes of a commit", COMMIT_WRITES_MAX, &|count| spread(0, count)),
+            ("guards of a commit", COMMIT_GUARDS_MAX, &|count| spread(count, 0)),
+        ] {
+            assert_eq!(size(&commit(most)), Ok(()), "{what}");
+            let refused = StorageError::LimitExceeded(format!("{} {what}; at most {most}", most + 1));
+            assert_eq!(size(&commit(most + 1)), Err(refused));
+        }
+    }
+}

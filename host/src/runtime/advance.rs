@@ -78,15 +78,13 @@ impl Runtime {
     /// Polls and waits until nothing is due and all that ended is settled, as far as patience goes.
     async fn come_to_rest(&self, patience: &mut Patience) {
         loop {
+            // What is settled after the poll has looked may have made something due.
+            let gone = self.pipeline.live().gone();
             match poll::tick(self).await {
                 Step::Again => {}
-                Step::Full => {
-                    if !self.wait_for_runs(patience).await {
-                        return;
-                    }
-                }
-                Step::Idle(_) => {
-                    if self.all_waited_for(patience) || !self.wait_for_runs(patience).await {
+                Step::Full | Step::Idle(_) => {
+                    self.wait_for_runs(patience).await;
+                    if self.pipeline.live().gone() == gone {
                         return;
                     }
                 }
@@ -111,10 +109,9 @@ impl Runtime {
     }
 
     /// Waits until all but the stragglers ended and are settled, for at most half of what is
-    /// left; what still lives then is a straggler. False: nothing ended.
-    async fn wait_for_runs(&self, patience: &mut Patience) -> bool {
+    /// left; what still lives then is a straggler.
+    async fn wait_for_runs(&self, patience: &mut Patience) {
         let began = RealInstant::now();
-        let before = self.pipeline.live().gone();
         let quiet = async {
             let mut changes = self.pipeline.changes();
             while !self.all_waited_for(patience) {
@@ -123,14 +120,11 @@ impl Runtime {
         };
         let done = tokio::time::timeout(patience.left / 2, quiet).await.is_ok();
         patience.left = patience.left.saturating_sub(began.elapsed());
-        if done {
-            return self.pipeline.live().gone() > before;
+        if !done {
+            let live = self.pipeline.live();
+            let attempts = live.attempts().map(|(run, token, _)| (run.to_owned(), token));
+            patience.stragglers.extend(attempts);
         }
-        let live = self.pipeline.live();
-        patience
-            .stragglers
-            .extend(live.attempts().map(|(run, token, _)| (run.to_owned(), token)));
-        live.gone() > before
     }
 }
 

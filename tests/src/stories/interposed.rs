@@ -1,5 +1,5 @@
-//! A storage with something in the middle of it: what is set goes before the next commit. That is
-//! how two callers meet on one row, without luck.
+//! A storage with something in the middle of it: what is set goes before the next commit, or between
+//! a look at what is due and its answer. That is how two meet on one row, without luck.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,21 +13,32 @@ use meanwhile::wit::storage::{
 use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
 
 /// See the module.
-pub(super) struct Interposed {
+pub struct Interposed {
     inner: Arc<dyn Storage>,
     before_commit: Mutex<Option<BoxFuture<'static, ()>>>,
+    after_look: Mutex<Option<Meanwhile>>,
 }
 
+/// What happens meanwhile, every time.
+pub type Meanwhile = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 impl Interposed {
-    pub(super) fn new(inner: Arc<dyn Storage>) -> Self {
+    #[must_use]
+    pub fn new(inner: Arc<dyn Storage>) -> Self {
         Self {
             inner,
             before_commit: Mutex::default(),
+            after_look: Mutex::default(),
         }
     }
 
+    /// What happens after each look at what is due, before its answer arrives.
+    pub fn set_after_look(&self, what: Meanwhile) {
+        *self.after_look.lock().unwrap() = Some(what);
+    }
+
     /// What happens right before the next commit; none: nothing any more.
-    pub(super) fn set_before_commit(&self, what: Option<BoxFuture<'static, ()>>) {
+    pub fn set_before_commit(&self, what: Option<BoxFuture<'static, ()>>) {
         *self.before_commit.lock().unwrap() = what;
     }
 }
@@ -52,6 +63,15 @@ macro_rules! passed_on {
                 }
                 self.inner.commit(tenant, quota, units).await
             }
+
+            async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError> {
+                let due = self.inner.next_due(tenant).await;
+                let then = self.after_look.lock().unwrap().clone();
+                if let Some(then) = then {
+                    then().await;
+                }
+                due
+            }
         }
     };
 }
@@ -66,7 +86,6 @@ passed_on! {
     find_changes(tenant: &Tenant, job: String, limit: u32) -> Result<Vec<StatusChange>, StorageError>;
     search_jobs(tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
     claim_due(tenant: &Tenant, owner: &Owner, now: Instant, lease_until: Instant, limit: u32) -> Result<Vec<Claim>, StorageError>;
-    next_due(tenant: &Tenant) -> Result<Option<Instant>, StorageError>;
     due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;
     renew(tenant: &Tenant, owner: &Owner, leases: Vec<JobToken>, lease_until: Instant) -> Result<Vec<JobToken>, StorageError>;
     release_owner(owner: &Owner) -> Result<u64, StorageError>;

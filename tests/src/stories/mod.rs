@@ -6,7 +6,7 @@
 
 mod differences;
 mod foreign;
-mod interposed;
+pub mod interposed;
 mod ours;
 mod story;
 mod words;
