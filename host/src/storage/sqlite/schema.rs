@@ -267,7 +267,7 @@ mod tests {
 
     use rusqlite::Connection;
 
-    use super::{MIGRATIONS, migrate, owner};
+    use super::{MIGRATIONS, TEXT_BY_TENANT, migrate, owner};
 
     /// A file of every earlier version is brought up to date, and keeps its rows.
     #[test]
@@ -283,6 +283,12 @@ mod tests {
                            status, job_type, title, spec, state) VALUES ('t-1', 'a', '', '', '', 0, 0, 1, 'ACTIVE', \
                            'ONE_OFF', '', '{\"title\": \"pay\", \"description\": \"\", \"payload\": \"\"}', '{}')";
                 connection.execute_batch(job).unwrap();
+                // Before, no tenant stood beside the text: the migration reads the texts from the jobs.
+                if MIGRATIONS[..version].contains(&TEXT_BY_TENANT) {
+                    let text = "INSERT INTO job_text (rowid, title, description, payload, owner) \
+                                VALUES (last_insert_rowid(), 'pay', '', '', ?1)";
+                    connection.execute(text, [owner("t-1")]).unwrap();
+                }
                 let edge = "INSERT INTO edges VALUES ('t', 'a', 'b', 'success', 0, 'waiting', NULL)";
                 connection.execute_batch(edge).unwrap();
             }
