@@ -2,10 +2,13 @@
 
 use chrono::DateTime;
 use meanwhile_guest::bindings::schedule::PreviewRequest;
+use meanwhile_guest::bindings::tools::{ErrorCode, ToolError};
 use meanwhile_guest::bindings::types::{Instant, JobType, TriggerConfig};
 use meanwhile_guest::trigger::{Schedule, preview, summary};
 
-use crate::moments::Moment;
+use crate::bytes::Bytes;
+use crate::moments::{self, Moment};
+use crate::texts;
 
 /// Fires looked at.
 const FIRES: u32 = 5;
@@ -20,6 +23,27 @@ pub(crate) fn request(text: &str, moment: &Moment) -> PreviewRequest {
         count: FIRES,
         at: moment.at(),
     }
+}
+
+/// Checks an input: a text with its moment, or bytes that make up one like those of `texts`.
+pub(crate) fn at_moments(input: &[u8], texts: &[String], check: impl Fn(&str, &Moment)) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        let (moment, text) = moments::read(text);
+        return check(text, &moment);
+    }
+    let mut bytes = Bytes::new(input);
+    let moment = if bytes.chance(8) {
+        moments::moment(&mut bytes)
+    } else {
+        moments::USUAL
+    };
+    check(&texts::like(texts, &mut bytes), &moment);
+}
+
+/// A refusal says what is wrong, and where.
+pub(crate) fn is_told(error: &ToolError) {
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+    assert!(error.field.is_some() && error.message.len() > 15, "{error:?}");
 }
 
 /// Fires as they are shown, as instants.
