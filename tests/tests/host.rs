@@ -13,10 +13,11 @@ use meanwhile::clock::{Clock, ManualClock};
 use meanwhile::component::Component;
 use meanwhile::engine::Sandbox;
 use meanwhile::host::{Host, LOCAL_TENANT};
+use meanwhile::runtime::Delivery;
 use meanwhile::service::{Service, Session};
-use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile::storage::{InboxEntry, Storage};
 use meanwhile::tenants::Scopes;
 use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::{Caller, JobStatus};
@@ -199,6 +200,47 @@ async fn what_a_result_releases_after_the_look_still_happens_at_this_instant() {
         assert_eq!((report.started, report.settled), (2, 2));
         host.shutdown().await;
     }
+}
+
+/// Says when messages came, and has delivered them when it is told to.
+struct SlowChat {
+    came: Notify,
+    delivered: Notify,
+}
+
+#[async_trait]
+impl Delivery for SlowChat {
+    async fn deliver(&self, _tenant: &str, _messages: &[InboxEntry]) -> Result<(), String> {
+        self.came.notify_one();
+        self.delivered.notified().await;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_waits_for_messages_on_their_way() {
+    let storage = Arc::new(MemoryStorage::default());
+    let chat = Arc::new(SlowChat {
+        came: Notify::new(),
+        delivered: Notify::new(),
+    });
+    let host = Host::builder()
+        .storage(Arc::clone(&storage) as _)
+        .agent(Arc::new(Builtin::new().unwrap()))
+        .delivery(Arc::clone(&chat) as _)
+        .component(meanwhile::COMPONENT)
+        .build()
+        .await
+        .unwrap();
+    host.start().await.unwrap();
+    let reminder = json!({"title": "Now", "payload": "Remind me of the lake", "job_type": "ONE_OFF"});
+    call(&host, "job-create", reminder).await;
+    chat.came.notified().await;
+    assert_eq!(storage.undelivered(LOCAL_TENANT, 9).await.unwrap().len(), 1);
+    let shutdown = tokio::spawn(async move { host.shutdown().await });
+    chat.delivered.notify_one();
+    shutdown.await.unwrap();
+    assert_eq!(storage.undelivered(LOCAL_TENANT, 9).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -157,6 +157,7 @@ impl HostBuilder {
             served: RwLock::default(),
             changes: tokio::sync::Mutex::default(),
             advancing: tokio::sync::Mutex::default(),
+            outbox: tokio::sync::Mutex::default(),
             messages: Arc::new(Notify::new()),
             closed: CancellationToken::new(),
         };

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Val;
 
@@ -67,6 +68,8 @@ struct Shared {
     /// Moves of a manual clock, one at a time.
     advancing: tokio::sync::Mutex<()>,
     messages: Arc<Notify>,
+    /// The delivery loop, from the start on.
+    outbox: tokio::sync::Mutex<Option<JoinHandle<()>>>,
     closed: CancellationToken,
 }
 
@@ -95,12 +98,16 @@ impl Host {
             messages: Arc::clone(&shared.messages),
             closed: shared.closed.clone(),
         };
-        tokio::spawn(outbox.run());
+        shared
+            .outbox
+            .lock()
+            .await
+            .get_or_insert_with(|| tokio::spawn(outbox.run()));
         Ok(())
     }
 
     /// Drains and closes: no new claims, a grace time for running attempts, what ended is settled,
-    /// what did not is left to the next host at once.
+    /// messages on their way arrive; what did not come to its end is left to the next host at once.
     pub async fn shutdown(&self) {
         let shared = &self.0;
         tracing::info!("draining");
@@ -112,6 +119,13 @@ impl Host {
         )
         .await;
         shared.closed.cancel();
+        if let Some(outbox) = shared.outbox.lock().await.take()
+            && tokio::time::timeout(limits::SHUTDOWN_GRACE, outbox)
+                .await
+                .is_err()
+        {
+            tracing::warn!("messages were on their way: the next host sends them again");
+        }
         if let Err(error) = shared.storage.release_owner(&shared.owner).await {
             tracing::warn!(%error, "leases were not released: they lapse by themselves");
         }
