@@ -96,7 +96,7 @@ pub struct ServeArgs {
     /// The claim of its tokens that names the tenant [default: tenant]
     #[arg(long, value_name = "CLAIM")]
     pub oauth_tenant_claim: Option<String>,
-    /// `sqlite:PATH` or `memory` [default: sqlite:data/meanwhile.db]
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
     /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
@@ -130,6 +130,8 @@ pub struct ServeArgs {
 pub enum Store {
     Memory,
     Sqlite(PathBuf),
+    /// The database's URL, with its password.
+    Postgres(String),
 }
 
 /// Which clock rules.
