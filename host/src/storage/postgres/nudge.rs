@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_postgres::AsyncMessage;
 
 use super::connect::SharedConnector;
+use super::text;
 use crate::storage::limits::{POSTGRES_LISTEN_AGAIN, POSTGRES_NUDGE_EVERY, POSTGRES_NUDGES_KEPT};
 
 const CHANNEL: &str = "meanwhile_due";
@@ -23,20 +24,27 @@ pub(super) struct Nudges {
     tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
-#[derive(Default)]
 struct Outgoing {
+    /// Who sends: a host does not heed its own hints.
+    sender: String,
     tenants: Mutex<HashSet<String>>,
     some: Notify,
 }
 
 impl Nudges {
     pub(super) fn start(pool: Pool, connector: SharedConnector) -> Self {
-        let outgoing = Arc::<Outgoing>::default();
-        let (sender, heard) = mpsc::channel(POSTGRES_NUDGES_KEPT);
+        // A name that another host has too would only cost hints.
+        let sender = format!("{:016x}", getrandom::u64().unwrap_or_default());
+        let outgoing = Arc::new(Outgoing {
+            sender: sender.clone(),
+            tenants: Mutex::default(),
+            some: Notify::new(),
+        });
+        let (hints, heard) = mpsc::channel(POSTGRES_NUDGES_KEPT);
         let to_send = Arc::clone(&outgoing);
         let tasks = [
             tokio::spawn(async move { send(&pool, &to_send).await }),
-            tokio::spawn(async move { listen(&connector, &sender).await }),
+            tokio::spawn(async move { listen(&connector, &sender, &hints).await }),
         ];
         Self {
             outgoing,
@@ -52,7 +60,7 @@ impl Nudges {
             .tenants
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if tenants.insert(tenant.to_owned()) {
+        if tenants.insert(text::stored(tenant).into_owned()) {
             self.outgoing.some.notify_one();
         }
     }
@@ -84,10 +92,15 @@ async fn send(pool: &Pool, outgoing: &Outgoing) {
         let sent = async {
             let client = pool.get().await.ok()?;
             let notify = client
-                .prepare_cached("SELECT pg_notify($1, tenant) FROM unnest($2::text[]) AS told (tenant)")
+                .prepare_cached(
+                    "SELECT pg_notify($1, $3 || ' ' || tenant) FROM unnest($2::text[]) AS told (tenant)",
+                )
                 .await
                 .ok()?;
-            client.execute(&notify, &[&CHANNEL, &tenants]).await.ok()
+            client
+                .execute(&notify, &[&CHANNEL, &tenants, &outgoing.sender])
+                .await
+                .ok()
         };
         if sent.await.is_none() {
             tracing::debug!("hints to other hosts were not sent: they look by themselves");
@@ -97,9 +110,9 @@ async fn send(pool: &Pool, outgoing: &Outgoing) {
 }
 
 /// Listens on a connection of its own, again and again where it is lost.
-async fn listen(connector: &SharedConnector, heard: &mpsc::Sender<String>) {
+async fn listen(connector: &SharedConnector, own: &str, heard: &mpsc::Sender<String>) {
     loop {
-        if let Err(error) = listen_once(connector, heard).await {
+        if let Err(error) = listen_once(connector, own, heard).await {
             let error = super::failure::with_causes(&error);
             tracing::debug!(error, "no hints from other hosts: this one looks by itself");
         }
@@ -109,6 +122,7 @@ async fn listen(connector: &SharedConnector, heard: &mpsc::Sender<String>) {
 
 async fn listen_once(
     connector: &SharedConnector,
+    own: &str,
     heard: &mpsc::Sender<String>,
 ) -> Result<(), tokio_postgres::Error> {
     let (client, mut messages) = connector.connect().await?;
@@ -122,8 +136,14 @@ async fn listen_once(
                 asked = true;
             }
             message = messages.next() => match message {
-                // What does not fit is found by looking.
-                Some(Ok(AsyncMessage::Notification(note))) => drop(heard.try_send(note.payload().to_owned())),
+                Some(Ok(AsyncMessage::Notification(note))) => {
+                    if let Some((sender, tenant)) = note.payload().split_once(' ')
+                        && sender != own
+                    {
+                        // What does not fit is found by looking.
+                        drop(heard.try_send(text::original(tenant)));
+                    }
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error),
                 None => return Ok(()),
