@@ -80,19 +80,19 @@ impl PostgresStorage {
     ) -> Result<Vec<Claim>, Failure> {
         let sql = format!(
             "WITH present AS (SELECT coalesce($3::bigint, {DATABASE_NOW}) AS now), \
-             due AS (SELECT seq, id, available_at, octet_length(spec) + octet_length(state) + coalesce((SELECT \
+             due AS (SELECT seq, tenant, id, available_at, octet_length(spec) + octet_length(state) + coalesce((SELECT \
                      octet_length(body) FROM runs WHERE runs.tenant = jobs.tenant AND runs.id = jobs.open_run), 0) AS size \
                  FROM jobs WHERE tenant = $1 AND available_at <= (SELECT now FROM present) \
                  ORDER BY available_at, seq LIMIT $6 FOR UPDATE OF jobs SKIP LOCKED), \
-             sized AS (SELECT id, sum(size) OVER byte AS so_far, row_number() OVER byte AS place \
+             sized AS (SELECT tenant, id, sum(size) OVER byte AS so_far, row_number() OVER byte AS place \
                  FROM due WINDOW byte AS (ORDER BY available_at, seq)), \
              claimed AS (UPDATE jobs SET lease_owner = $2, lease_token = lease_token + 1, \
                      lease_until = coalesce($4::bigint, (SELECT now FROM present) + $5), \
                      available_at = greatest(due_at, coalesce($4::bigint, (SELECT now FROM present) + $5)) \
-                 FROM sized WHERE jobs.tenant = $1 AND jobs.id = sized.id AND (sized.so_far <= $7 OR sized.place = 1) \
+                 FROM sized WHERE jobs.tenant = sized.tenant AND jobs.id = sized.id AND (sized.so_far <= $7 OR sized.place = 1) \
                  RETURNING {JOB}, jobs.lease_token, jobs.due_at, jobs.seq, jobs.open_run) \
-             SELECT claimed.*, runs.body FROM claimed \
-             LEFT JOIN runs ON runs.tenant = $1 AND runs.id = claimed.open_run ORDER BY claimed.due_at, claimed.seq"
+             SELECT claimed.*, (SELECT body FROM runs WHERE runs.tenant = $1 AND runs.id = claimed.open_run) FROM claimed \
+             ORDER BY claimed.due_at, claimed.seq"
         );
         let end = self.clock.end(now, lease_until);
         let values = [
@@ -121,17 +121,18 @@ impl PostgresStorage {
         lease_until: Instant,
     ) -> Result<Vec<JobToken>, Failure> {
         // Locked in the order in which commits do it: nobody waits for somebody who waits for him.
-        const SQL: &str = "WITH held AS (SELECT jobs.id FROM unnest($2::text[], $3::bigint[]) AS asked (id, token) \
-                 JOIN jobs ON jobs.tenant = $1 AND jobs.id = asked.id AND jobs.lease_token = asked.token \
-                 WHERE jobs.lease_owner = $4 ORDER BY jobs.id FOR UPDATE OF jobs) \
+        const SQL: &str = "WITH held AS MATERIALIZED (SELECT job.tenant, job.id \
+                 FROM unnest($2::text[], $3::bigint[]) AS asked (id, token) CROSS JOIN LATERAL (SELECT tenant, id FROM jobs \
+                     WHERE tenant = $1 AND id = asked.id AND lease_token = asked.token AND lease_owner = $4 FOR UPDATE) AS job) \
              UPDATE jobs SET lease_until = coalesce($5::bigint, NOW_HERE + $6), \
                  available_at = CASE WHEN due_at IS NULL THEN NULL ELSE greatest(due_at, coalesce($5::bigint, NOW_HERE + $6)) END \
-             FROM held WHERE jobs.tenant = $1 AND jobs.id = held.id RETURNING jobs.id, jobs.lease_token";
+             FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING jobs.id, jobs.lease_token";
         let end = self.clock.end(SystemClock.now(), lease_until);
-        let known: Vec<(&str, i64)> = leases
+        let mut known: Vec<(&str, i64)> = leases
             .iter()
             .filter_map(|lease| Some((lease.job.as_str(), i64::try_from(lease.token).ok()?)))
             .collect();
+        known.sort_unstable();
         let values = [
             Value::text(tenant),
             Value::texts(known.iter().map(|(job, _)| *job)),

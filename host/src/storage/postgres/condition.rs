@@ -5,6 +5,10 @@ use crate::storage::words::Word;
 use crate::wit::storage::JobFilter;
 use crate::wit::types::JobStatus;
 
+/// What a job is found by stands beside it.
+pub(super) const JOIN_TEXT: &str =
+    " JOIN job_text ON job_text.tenant = jobs.tenant AND job_text.seq = jobs.seq";
+
 /// Text with its parameters.
 #[derive(Clone, Default)]
 pub(super) struct Condition {
@@ -51,15 +55,32 @@ impl Condition {
     /// Jobs of a tenant that a filter lets pass.
     pub(super) fn of_jobs(tenant: &str, filter: &JobFilter) -> Self {
         let mut condition = Self::of_tenant("jobs.tenant", tenant);
-        condition.and_equal("jobs.agent", filter.agent.as_ref());
-        condition.and_equal("jobs.\"user\"", filter.user.as_ref());
+        condition.and_equal("job_text.agent", filter.agent.as_ref());
+        condition.and_equal("job_text.\"user\"", filter.user.as_ref());
+        condition.and_equal("job_text.title", filter.title.as_ref());
         condition.and_equal("jobs.idempotency_key", filter.idempotency_key.as_ref());
-        condition.and_equal("jobs.title", filter.title.as_ref());
+        if filter.idempotency_key.is_some() {
+            // Its index begins with these.
+            condition.and_equal("jobs.agent", filter.agent.as_ref());
+            condition.and_equal("jobs.\"user\"", filter.user.as_ref());
+        }
         condition.and_words("jobs.status", &filter.statuses);
         condition.and_words("jobs.job_type", &filter.job_types);
         if !filter.include_archived && !filter.statuses.contains(&JobStatus::Archived) {
             condition.and("jobs.status <> 'ARCHIVED'");
         }
         condition
+    }
+
+    /// The tables that the condition is about.
+    pub(super) fn tables(&self) -> String {
+        let mut from = String::from("jobs");
+        if self.text.contains("job_text.") {
+            from += JOIN_TEXT;
+        }
+        if self.text.contains("job_words.") {
+            from += " JOIN job_words ON job_words.seq = jobs.seq";
+        }
+        from
     }
 }

@@ -23,6 +23,7 @@ mod terms;
 mod text;
 mod value;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -227,10 +228,12 @@ impl Storage for PostgresStorage {
         delivery: DeliveryStatus,
     ) -> Result<u64, StorageError> {
         // Rows are locked in one order, whoever else does the same.
-        const SQL: &str = "WITH held AS (SELECT position FROM messages WHERE tenant = $1 AND id = ANY ($2) \
-                 AND delivery <> 'read' AND delivery <> $3 ORDER BY position FOR UPDATE) \
+        const SQL: &str = "WITH held AS MATERIALIZED (SELECT found.position FROM unnest($2::text[]) AS asked (id) \
+                 CROSS JOIN LATERAL (SELECT position FROM messages WHERE tenant = $1 AND id = asked.id \
+                     AND delivery <> 'read' AND delivery <> $3 FOR UPDATE) AS found) \
              UPDATE messages SET delivery = $3 FROM held WHERE messages.position = held.position RETURNING 1";
         self.writable()?;
+        let ids: BTreeSet<String> = ids.into_iter().collect();
         let values = [
             Value::text(tenant),
             Value::texts(ids.iter().map(String::as_str)),

@@ -17,19 +17,19 @@ const DELETE: [&str; 5] = [
     "WITH old AS (DELETE FROM changes WHERE position IN (SELECT position FROM changes WHERE tenant = $1 LIMIT $2) \
          RETURNING coalesce(octet_length(message), 0) + 100 AS bytes) \
      SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
-    "WITH old AS (DELETE FROM runs WHERE tenant = $1 AND id IN (SELECT id FROM runs WHERE tenant = $1 LIMIT $2) \
+    "WITH old AS (DELETE FROM runs WHERE (tenant, id) IN (SELECT tenant, id FROM runs WHERE tenant = $1 LIMIT $2) \
          RETURNING octet_length(body) + 100 AS bytes) \
      SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
-    "WITH few AS (SELECT dependent, prerequisite FROM edges WHERE tenant = $1 LIMIT $2), \
-         old AS (DELETE FROM edges USING few WHERE edges.tenant = $1 AND edges.dependent = few.dependent \
+    "WITH few AS MATERIALIZED (SELECT tenant, dependent, prerequisite FROM edges WHERE tenant = $1 LIMIT $2), \
+         old AS (DELETE FROM edges USING few WHERE edges.tenant = few.tenant AND edges.dependent = few.dependent \
              AND edges.prerequisite = few.prerequisite RETURNING 150 AS bytes) \
      SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
     // Words and text of a job go with its row.
-    "WITH old AS (DELETE FROM jobs WHERE tenant = $1 AND id IN (SELECT id FROM jobs WHERE tenant = $1 ORDER BY id LIMIT $2) \
+    "WITH old AS (DELETE FROM jobs WHERE (tenant, id) IN (SELECT tenant, id FROM jobs WHERE tenant = $1 ORDER BY id LIMIT $2) \
          RETURNING seq, octet_length(spec) + octet_length(state) + 300 AS bytes, \
              (status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'))::int AS live), \
          words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
-         texts AS (DELETE FROM job_text USING old WHERE job_text.seq = old.seq) \
+         texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq) \
      SELECT count(*), coalesce(sum(bytes), 0)::bigint, coalesce(sum(live), 0)::bigint FROM old",
 ];
 const LOCK: &str = "SELECT bytes FROM stored WHERE tenant = $1 FOR UPDATE";

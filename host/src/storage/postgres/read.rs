@@ -21,7 +21,7 @@ pub(super) fn limit(rows: u32) -> u32 {
 }
 
 /// A page of jobs, newest first: the jobs, where the next page begins, how many match.
-type Newest = (Vec<Job>, Option<String>, u64);
+pub(super) type Newest = (Vec<Job>, Option<String>, u64);
 
 impl PostgresStorage {
     pub(super) async fn rows(
@@ -40,7 +40,10 @@ impl PostgresStorage {
     }
 
     pub(super) async fn read_jobs(&self, tenant: &str, ids: &[String]) -> Result<Vec<Option<Job>>, Failure> {
-        let sql = format!("SELECT {JOB} FROM jobs WHERE jobs.tenant = $1 AND jobs.id = ANY ($2)");
+        let sql = format!(
+            "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL \
+             (SELECT {JOB} FROM jobs WHERE jobs.tenant = $1 AND jobs.id = asked.id OFFSET 0) AS found"
+        );
         let values = [Value::text(tenant), Value::texts(ids.iter().map(String::as_str))];
         let rows = self
             .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
@@ -53,7 +56,8 @@ impl PostgresStorage {
     }
 
     pub(super) async fn read_runs(&self, tenant: &str, ids: &[String]) -> Result<Vec<Option<Run>>, Failure> {
-        const SQL: &str = "SELECT id, body FROM runs WHERE tenant = $1 AND id = ANY ($2)";
+        const SQL: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL \
+                           (SELECT id, body FROM runs WHERE tenant = $1 AND id = asked.id OFFSET 0) AS found";
         let values = [Value::text(tenant), Value::texts(ids.iter().map(String::as_str))];
         let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
         let runs = rows
@@ -63,46 +67,43 @@ impl PostgresStorage {
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
-    /// How many rows match, up to a bound.
+    /// How many rows there are, up to a bound.
     pub(super) async fn count(
         &self,
         tenant: &str,
-        from: &str,
+        rows: &str,
         condition: &Condition,
     ) -> Result<u64, Failure> {
-        let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {TOTAL_COUNT_MAX}) AS found",
-            condition.text
-        );
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {TOTAL_COUNT_MAX}) AS found");
         match self.made(tenant, &sql, condition).await?.first() {
             Some(row) => codec::count(row, 0),
             None => Ok(0),
         }
     }
 
-    /// A page, newest first.
-    pub(super) async fn newest(
+    /// Jobs with their `seq`, as many as a page may hold.
+    pub(super) async fn cut(&self, tenant: &str, sql: &str, condition: &Condition) -> Result<Found, Failure> {
+        let bound = Bound::Cut(PAGE_BYTES_MAX);
+        session::read(
+            &self.pool,
+            Scope::Tenant(tenant),
+            Sql::Made(sql),
+            &condition.values,
+            bound,
+        )
+        .await
+    }
+
+    /// A page of what was found, newest first; `counted` are all rows that match.
+    pub(super) async fn page_of(
         &self,
         tenant: &str,
-        from: &str,
-        condition: Condition,
+        Found { rows, cut }: Found,
         page: &Page,
-        before: Option<i64>,
+        limit: u32,
+        counted: &str,
+        condition: &Condition,
     ) -> Result<Newest, Failure> {
-        let limit = limit(page.limit);
-        let mut narrowed = condition.clone();
-        if let Some(before) = before {
-            let mark = narrowed.value(Value::Int(before));
-            narrowed.and(&format!("jobs.seq < {mark}"));
-        }
-        let sql = format!(
-            "SELECT {JOB}, jobs.seq FROM {from} WHERE {} ORDER BY jobs.seq DESC LIMIT {limit}",
-            narrowed.text
-        );
-        let scope = Scope::Tenant(tenant);
-        let bound = Bound::Cut(PAGE_BYTES_MAX);
-        let Found { rows, cut } =
-            session::read(&self.pool, scope, Sql::Made(&sql), &narrowed.values, bound).await?;
         let full = cut || rows.len() == limit as usize;
         let next = match rows.last() {
             Some(row) if full => Some(codec::int(row, JOB_COLUMNS)?.to_string()),
@@ -114,7 +115,7 @@ impl PostgresStorage {
             // A first page that is not full has counted itself.
             rows.len() as u64
         } else {
-            self.count(tenant, from, &condition).await?
+            self.count(tenant, counted, condition).await?
         };
         let jobs = rows
             .iter()
@@ -129,8 +130,20 @@ impl PostgresStorage {
         page: &Page,
         before: Option<i64>,
     ) -> Result<JobPage, Failure> {
-        let condition = Condition::of_jobs(tenant, filter);
-        let (jobs, next_cursor, total) = self.newest(tenant, "jobs", condition, page, before).await?;
+        let mut condition = Condition::of_jobs(tenant, filter);
+        let all = format!("{} WHERE {}", condition.tables(), condition.text);
+        if let Some(before) = before {
+            let mark = condition.value(Value::Int(before));
+            condition.and(&format!("jobs.seq < {mark}"));
+        }
+        let rows = limit(page.limit);
+        let sql = format!(
+            "SELECT {JOB}, jobs.seq FROM {} WHERE {} ORDER BY jobs.seq DESC LIMIT {rows}",
+            condition.tables(),
+            condition.text
+        );
+        let found = self.cut(tenant, &sql, &condition).await?;
+        let (jobs, next_cursor, total) = self.page_of(tenant, found, page, rows, &all, &condition).await?;
         Ok(JobPage {
             jobs,
             next_cursor,
@@ -160,16 +173,19 @@ impl PostgresStorage {
 
     pub(super) async fn edges(&self, tenant: &str, filter: &EdgeFilter) -> Result<Vec<Edge>, Failure> {
         let of_dependents = format!(
-            "SELECT {EDGE} FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place) \
-             JOIN edges ON edges.tenant = $1 AND edges.dependent = asked.id ORDER BY asked.place, edges.prerequisite"
+            "SELECT found.* FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place) CROSS JOIN LATERAL \
+                 (SELECT {EDGE} FROM edges WHERE tenant = $1 AND dependent = asked.id OFFSET 0) AS found \
+             ORDER BY asked.place, found.prerequisite"
         );
         // UNION, not UNION ALL: each job once, so that a diamond is no explosion.
         let ancestors = format!(
             "WITH RECURSIVE above (job) AS ( \
                  SELECT id COLLATE \"C\" FROM unnest($2::text[]) AS asked (id) \
                  UNION \
-                 SELECT edges.prerequisite FROM above JOIN edges ON edges.tenant = $1 AND edges.dependent = above.job) \
-             SELECT {EDGE} FROM above JOIN edges ON edges.tenant = $1 AND edges.dependent = above.job LIMIT $3"
+                 SELECT next.prerequisite FROM above CROSS JOIN LATERAL \
+                     (SELECT prerequisite FROM edges WHERE tenant = $1 AND dependent = above.job OFFSET 0) AS next) \
+             SELECT found.* FROM above CROSS JOIN LATERAL \
+                 (SELECT {EDGE} FROM edges WHERE tenant = $1 AND dependent = above.job OFFSET 0) AS found LIMIT $3"
         );
         let scope = Scope::Tenant(tenant);
         let asked = |ids: &[String]| Value::texts(ids.iter().map(String::as_str));

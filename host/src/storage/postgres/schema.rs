@@ -17,8 +17,9 @@ const LOCK: i64 = 0x6d65_616e_7768_696c;
 ///   that what a reader sees has no gap that is filled later. The same holds for `position`.
 /// * available_at: as in SQLite, what `claim-due` looks for.
 /// * runs: unique by (tenant, job, slot): the promise that a slot runs once stands here.
-/// * job_text: the words of a job's texts in their order, parted by single spaces: a phrase is a part
-///   of it. Its own table, since a row of `jobs` is rewritten with every run.
+/// * job_text: what a job is found by and no run changes. Its own table, since a row of `jobs` is rewritten
+///   with every run, in every index there. `words` are those of the job's texts in their order, parted
+///   by single spaces: a phrase is a part of it.
 /// * job_words: the words of a job, and the stems of those of title and description, as numbers (a hash
 ///   of tenant and word: other tenants' words are other numbers, and no search reads their rows).
 /// * stored: what each tenant's rows come to, kept with every write under a lock of its row, which is
@@ -53,17 +54,12 @@ CREATE TABLE jobs (
     -- Guards, reads by id, and the join of a search's hits.
     PRIMARY KEY (tenant, id)
 );
--- Lists of all jobs of a tenant, newest first; the join of a search's hits.
-CREATE UNIQUE INDEX jobs_by_seq ON jobs (seq);
-CREATE INDEX jobs_newest ON jobs (tenant, seq);
+-- Lists of all jobs of a tenant, newest first; the job of a text.
+CREATE UNIQUE INDEX jobs_newest ON jobs (tenant, seq);
 -- An idempotency key is one owner's.
 CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, agent, "user", idempotency_key) WHERE idempotency_key IS NOT NULL;
--- Lists of one person's jobs, newest first.
-CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", seq);
 -- Lists by status, newest first, and the counts of each.
 CREATE INDEX jobs_by_status ON jobs (tenant, status, seq);
--- A job by its title: prerequisites, and similar jobs.
-CREATE INDEX jobs_by_title ON jobs (tenant, agent, "user", title);
 -- Claims and the next due instant: only jobs that will be due by themselves are in it.
 CREATE INDEX jobs_available ON jobs (tenant, available_at, seq) WHERE available_at IS NOT NULL;
 -- What a host that shuts down gives back.
@@ -143,11 +139,19 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_job ON changes (tenant, job, position);
 
 CREATE TABLE job_text (
-    -- The job of a hit.
-    seq    BIGINT PRIMARY KEY,
     tenant TEXT COLLATE "C" NOT NULL,
-    words  TEXT NOT NULL
+    seq    BIGINT NOT NULL,
+    agent  TEXT NOT NULL,
+    "user" TEXT NOT NULL,
+    title  TEXT NOT NULL,
+    words  TEXT NOT NULL,
+    -- The text of a job.
+    PRIMARY KEY (tenant, seq)
 );
+-- Lists of one person's jobs, newest first.
+CREATE INDEX job_text_by_owner ON job_text (tenant, agent, "user", seq);
+-- A job by its title: prerequisites, and similar jobs.
+CREATE INDEX job_text_by_title ON job_text (tenant, agent, "user", title);
 CREATE TABLE job_words (
     -- The words of a job whose text changes or goes.
     seq         BIGINT PRIMARY KEY,

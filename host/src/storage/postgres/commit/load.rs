@@ -1,6 +1,9 @@
 //! Locks and reads what units are about, in one round trip: first the tenant's row in `stored`, so that
 //! the writers of a tenant take turns and whatever is read afterwards stays as it is; then the jobs, whose
 //! leases are taken without that lock.
+//!
+//! Each looks rows up one by one (`LATERAL … OFFSET 0` leaves the planner no other way): a plan that is made
+//! while a table is small, and kept, must not read all of it when it has grown.
 
 use std::collections::BTreeSet;
 
@@ -23,21 +26,24 @@ use crate::wit::types::JobStatus;
 const LOCK: &str = "SELECT live_jobs, bytes FROM stored WHERE tenant = $1 FOR UPDATE";
 const FIRST: &str =
     "INSERT INTO stored (tenant, live_jobs, bytes) VALUES ($1, 0, 0) ON CONFLICT (tenant) DO NOTHING";
-const JOBS: &str = "SELECT id, seq, agent, \"user\", idempotency_key, revision, lease_token, status, lease_until, due_at, \
-     octet_length(spec)::bigint, octet_length(state)::bigint, updated_at \
-     FROM jobs WHERE tenant = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE";
-const KEYS: &str = "SELECT jobs.agent, jobs.\"user\", jobs.idempotency_key, jobs.id \
-     FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (agent, owner, key) \
-     JOIN jobs ON jobs.tenant = $1 AND jobs.agent = asked.agent AND jobs.\"user\" = asked.owner \
-         AND jobs.idempotency_key = asked.key";
-const RUNS: &str = "SELECT id, job, slot, octet_length(body)::bigint FROM runs WHERE tenant = $1 AND id = ANY ($2) \
-     UNION SELECT runs.id, runs.job, runs.slot, octet_length(body)::bigint FROM unnest($3::text[], $4::bigint[]) AS asked (job, slot) \
-     JOIN runs ON runs.tenant = $1 AND runs.job = asked.job AND runs.slot = asked.slot";
-const EDGES: &str = "SELECT edges.dependent, edges.prerequisite \
-     FROM unnest($2::text[], $3::text[]) AS asked (dependent, prerequisite) \
-     JOIN edges ON edges.tenant = $1 AND edges.dependent = asked.dependent AND edges.prerequisite = asked.prerequisite";
-const MESSAGES: &str = "SELECT id, once_key, delivery FROM messages WHERE tenant = $1 AND id = ANY ($2) \
-     UNION SELECT id, once_key, delivery FROM messages WHERE tenant = $1 AND once_key = ANY ($3)";
+const JOBS: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT id, seq, agent, \"user\", \
+         idempotency_key, revision, lease_token, status, lease_until, due_at, octet_length(spec)::bigint, \
+         octet_length(state)::bigint, updated_at FROM jobs WHERE tenant = $1 AND id = asked.id FOR UPDATE) AS found";
+const KEYS: &str = "SELECT found.* FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (agent, owner, key) \
+     CROSS JOIN LATERAL (SELECT agent, \"user\", idempotency_key, id FROM jobs WHERE tenant = $1 AND agent = asked.agent \
+         AND \"user\" = asked.owner AND idempotency_key = asked.key OFFSET 0) AS found";
+const RUNS: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL \
+         (SELECT id, job, slot, octet_length(body)::bigint FROM runs WHERE tenant = $1 AND id = asked.id OFFSET 0) AS found \
+     UNION ALL SELECT found.* FROM unnest($3::text[], $4::bigint[]) AS asked (job, slot) CROSS JOIN LATERAL \
+         (SELECT id, job, slot, octet_length(body)::bigint FROM runs \
+          WHERE tenant = $1 AND job = asked.job AND slot = asked.slot OFFSET 0) AS found";
+const EDGES: &str = "SELECT found.* FROM unnest($2::text[], $3::text[]) AS asked (dependent, prerequisite) CROSS JOIN LATERAL \
+     (SELECT dependent, prerequisite FROM edges \
+      WHERE tenant = $1 AND dependent = asked.dependent AND prerequisite = asked.prerequisite OFFSET 0) AS found";
+const MESSAGES: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL \
+         (SELECT id, once_key, delivery FROM messages WHERE tenant = $1 AND id = asked.id OFFSET 0) AS found \
+     UNION ALL SELECT found.* FROM unnest($3::text[]) AS asked (key) CROSS JOIN LATERAL \
+         (SELECT id, once_key, delivery FROM messages WHERE tenant = $1 AND once_key = asked.key OFFSET 0) AS found";
 const SEQS: &str = "SELECT nextval('jobs_seq') FROM generate_series(1::bigint, $1)";
 
 /// What units name.

@@ -75,15 +75,15 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
     let (texts, words) = terms(rows);
     let written = join!(
         write(client, &insert_jobs, of, new_jobs(rows)),
-        write(client, &update_jobs, of, changed_jobs(rows)),
+        write(client, &update_jobs, None, changed_jobs(tenant, rows)),
         write(client, &put_texts, of, texts),
         write(client, &put_words, None, words),
         write(client, &insert_runs, of, new_runs(rows)),
-        write(client, &update_runs, of, changed_runs(rows)),
+        write(client, &update_runs, None, changed_runs(tenant, rows)),
         write(client, &put_edges, of, edges(rows)),
-        write(client, &delete_edges, of, gone_edges(rows)),
+        write(client, &delete_edges, None, gone_edges(tenant, rows)),
         write(client, &insert_messages, of, new_messages(rows)),
-        write(client, &update_messages, of, deliveries(rows)),
+        write(client, &update_messages, None, deliveries(tenant, rows)),
         write(client, &insert_changes, of, new_changes(rows)),
         write(client, &update_stored, of, stored),
     );
@@ -130,7 +130,7 @@ fn new_jobs(rows: &Rows) -> Option<Parameters<'_>> {
     ])
 }
 
-fn changed_jobs(rows: &Rows) -> Option<Parameters<'_>> {
+fn changed_jobs<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
     let jobs: Vec<(&String, &JobRow)> = rows
         .jobs
         .changes()
@@ -139,6 +139,7 @@ fn changed_jobs(rows: &Rows) -> Option<Parameters<'_>> {
         .collect();
     let jobs = some(jobs)?;
     Some(vec![
+        column(&jobs, |_| stored(tenant)),
         column(&jobs, |(id, _)| stored(id)),
         column(&jobs, |(_, row)| row.revision),
         column(&jobs, |(_, row)| row.due_at),
@@ -171,20 +172,23 @@ fn changed_jobs(rows: &Rows) -> Option<Parameters<'_>> {
 
 /// Words of the texts that are new.
 fn terms(rows: &Rows) -> (Option<Parameters<'_>>, Option<Parameters<'_>>) {
-    let jobs: Vec<(i64, &Spec)> = rows
+    let jobs: Vec<(&JobRow, &Spec)> = rows
         .jobs
         .changes()
-        .filter_map(|(_, row)| row.and_then(|row| Some((row.seq, &**row.spec.as_ref()?))))
+        .filter_map(|(_, row)| row.and_then(|row| Some((row, &**row.spec.as_ref()?))))
         .collect();
     let Some(jobs) = some(jobs) else {
         return (None, None);
     };
     let texts: Parameters<'_> = vec![
-        column(&jobs, |(seq, _)| *seq),
+        column(&jobs, |(row, _)| row.seq),
+        column(&jobs, |(row, _)| stored(&row.agent)),
+        column(&jobs, |(row, _)| stored(&row.user)),
+        column(&jobs, |(_, spec)| stored(&spec.title)),
         column(&jobs, |(_, spec)| spec.terms.text.as_str()),
     ];
     let words: Parameters<'_> = vec![
-        column(&jobs, |(seq, _)| *seq),
+        column(&jobs, |(row, _)| row.seq),
         column(&jobs, |(_, spec)| array(&spec.terms.words)),
         column(&jobs, |(_, spec)| array(&spec.terms.stems)),
         column(&jobs, |(_, spec)| array(&spec.terms.title_stems)),
@@ -209,7 +213,7 @@ fn new_runs(rows: &Rows) -> Option<Parameters<'_>> {
     ])
 }
 
-fn changed_runs(rows: &Rows) -> Option<Parameters<'_>> {
+fn changed_runs<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
     let changed = rows.runs.changes().filter_map(|(_, row)| row);
     let runs = some(
         changed
@@ -218,6 +222,7 @@ fn changed_runs(rows: &Rows) -> Option<Parameters<'_>> {
             .collect(),
     )?;
     Some(vec![
+        column(&runs, |_| stored(tenant)),
         column(&runs, |run| stored(&run.id)),
         column(&runs, |run| run.status.word()),
         column(&runs, |run| run.json.as_str()),
@@ -241,10 +246,11 @@ fn edges(rows: &Rows) -> Option<Parameters<'_>> {
     ])
 }
 
-fn gone_edges(rows: &Rows) -> Option<Parameters<'_>> {
+fn gone_edges<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
     let gone = rows.edges.changes().filter(|(_, edge)| edge.is_none());
     let edges = some(gone.map(|(key, _)| key).collect())?;
     Some(vec![
+        column(&edges, |_| stored(tenant)),
         column(&edges, |edge| stored(&edge.0)),
         column(&edges, |edge| stored(&edge.1)),
     ])
@@ -280,10 +286,11 @@ fn new_messages(rows: &Rows) -> Option<Parameters<'_>> {
     ])
 }
 
-fn deliveries(rows: &Rows) -> Option<Parameters<'_>> {
+fn deliveries<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
     let changed = rows.messages.changes().filter_map(|(id, row)| Some((id, row?)));
     let messages = some(changed.filter(|(_, row)| row.new.is_none()).collect())?;
     Some(vec![
+        column(&messages, |_| stored(tenant)),
         column(&messages, |(id, _)| stored(id)),
         column(&messages, |(_, row)| row.delivery.word()),
     ])
