@@ -2,10 +2,12 @@
 //! socket in a temporary folder, with a database for each test. It goes when the process does, however
 //! that ends.
 
+#![allow(clippy::unwrap_used)]
+
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -29,6 +31,8 @@ pub struct Cluster {
     folder: PathBuf,
     user: Option<User>,
     databases: AtomicU32,
+    /// Ends, and the cluster with it, when the pipe to it does.
+    watcher: Option<Child>,
 }
 
 /// The newest version that is installed.
@@ -78,13 +82,14 @@ impl Cluster {
         if let Some(user) = &user {
             chown(&folder, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
         }
-        let cluster = Self {
+        let mut cluster = Self {
             bin,
             folder,
             user,
             databases: AtomicU32::new(0),
+            watcher: None,
         };
-        cluster.watch();
+        cluster.watcher = Some(cluster.watch());
         let data = cluster.data();
         let initdb = [
             "-A",
@@ -172,7 +177,7 @@ impl Cluster {
 
     /// Leaves somebody behind who stops the server and removes the folder when this process is gone: the
     /// pipe between them ends then, whatever ended the process.
-    fn watch(&self) {
+    fn watch(&self) -> Child {
         let script = "cat; \"$0/pg_ctl\" -s stop -m immediate -D \"$1/data\"; rm -rf \"$1\"";
         let mut watcher = self.command("/bin/sh");
         watcher.args(["-c", script]).arg(&self.bin).arg(&self.folder);
@@ -181,9 +186,7 @@ impl Cluster {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
-        let mut watcher = watcher.spawn().unwrap();
-        // Open as long as this process is.
-        std::mem::forget(watcher.stdin.take());
+        watcher.spawn().unwrap()
     }
 
     /// A URL of a database for a role.

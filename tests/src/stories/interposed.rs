@@ -1,6 +1,7 @@
 //! A storage with something in the middle of it: what is set goes before the next commit. That is
 //! how two callers meet on one row, without luck.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Messa
 pub(super) struct Interposed {
     inner: Arc<dyn Storage>,
     before_commit: Mutex<Option<BoxFuture<'static, ()>>>,
+    claims: AtomicBool,
 }
 
 impl Interposed {
@@ -23,7 +25,14 @@ impl Interposed {
         Self {
             inner,
             before_commit: Mutex::default(),
+            claims: AtomicBool::default(),
         }
+    }
+
+    /// Whether a claim was begun since this was asked last: what it took is not due any more, and may
+    /// execute.
+    pub(super) fn had_claims(&self) -> bool {
+        self.claims.swap(false, SeqCst)
     }
 
     /// What happens right before the next commit; none: nothing any more.
@@ -39,6 +48,18 @@ macro_rules! passed_on {
             $(async fn $name(&self, $($argument: $type),*) -> $answer {
                 self.inner.$name($($argument),*).await
             })*
+
+            async fn claim_due(
+                &self,
+                tenant: &Tenant,
+                owner: &Owner,
+                now: Instant,
+                lease_until: Instant,
+                limit: u32,
+            ) -> Result<Vec<Claim>, StorageError> {
+                self.claims.store(true, SeqCst);
+                self.inner.claim_due(tenant, owner, now, lease_until, limit).await
+            }
 
             async fn commit(
                 &self,
@@ -65,7 +86,6 @@ passed_on! {
     find_messages(tenant: &Tenant, filter: MessageFilter) -> Result<Vec<Message>, StorageError>;
     find_changes(tenant: &Tenant, job: String, limit: u32) -> Result<Vec<StatusChange>, StorageError>;
     search_jobs(tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
-    claim_due(tenant: &Tenant, owner: &Owner, now: Instant, lease_until: Instant, limit: u32) -> Result<Vec<Claim>, StorageError>;
     next_due(tenant: &Tenant) -> Result<Option<Instant>, StorageError>;
     due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;
     renew(tenant: &Tenant, owner: &Owner, leases: Vec<JobToken>, lease_until: Instant) -> Result<Vec<JobToken>, StorageError>;
