@@ -1,6 +1,8 @@
 //! What tests of several crates share.
 
 pub mod clients;
+pub mod cluster;
+pub mod differential;
 pub mod given;
 pub mod hostile;
 pub mod in_process;

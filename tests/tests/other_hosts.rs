@@ -59,6 +59,15 @@ macro_rules! stories {
             $(#[test] fn $name() { stories::run(stringify!($name), |now| Ours::begin(Store::sqlite(), now)); })*
         }
 
+        mod on_postgres {
+            use super::*;
+            $(
+                #[test]
+                #[ignore = "needs tests/setup/postgres"]
+                fn $name() { stories::run(stringify!($name), |now| Ours::begin(Store::postgres(), now)); }
+            )*
+        }
+
         mod on_node {
             use super::*;
 

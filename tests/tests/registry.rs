@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use meanwhile::storage::memory::MemoryRegistry;
+use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::tenants::{LimitOverrides, Registry, Scopes, TenantRecord, TenantState, TokenRecord, token};
+use meanwhile_tests::cluster::{Cluster, ROLE};
 use serde_json::json;
 
 fn acme() -> TenantRecord {
@@ -89,6 +91,15 @@ async fn a_registry_in_memory_keeps_what_it_is_given() {
 async fn a_registry_in_sqlite_keeps_what_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStorage::open(folder.path().join("store.db")).unwrap();
+    keeps_what_it_is_given(Arc::new(store)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn a_registry_in_postgres_keeps_what_it_is_given() {
+    let cluster = Cluster::of_process();
+    let url = cluster.url(ROLE, &cluster.database().await);
+    let store = PostgresStorage::open(&url, LeaseClock::Caller).await.unwrap();
     keeps_what_it_is_given(Arc::new(store)).await;
 }
 

@@ -10,12 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::outside;
 use crate::agent;
-use crate::config::{ServeArgs, ServeSettings, Store};
+use crate::config::{ClockSetting, ServeArgs, ServeSettings, Store};
 use crate::host::Host;
 use crate::http::Bounds;
 use crate::service::Session;
 use crate::storage::Storage;
 use crate::storage::memory::{MemoryRegistry, MemoryStorage};
+use crate::storage::postgres::{LeaseClock, PostgresStorage};
 use crate::storage::sqlite::SqliteStorage;
 use crate::tenants::Registry;
 
@@ -44,7 +45,7 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Option<ServeSettings>> {
     Ok(Some(settings))
 }
 
-fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Arc<dyn Registry>)> {
+async fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Arc<dyn Registry>)> {
     Ok(match &settings.store {
         Store::Memory => (
             Arc::new(MemoryStorage::default()),
@@ -52,6 +53,16 @@ fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Arc<dyn 
         ),
         Store::Sqlite(path) => {
             let store = Arc::new(SqliteStorage::open(path).context("`store` cannot be opened")?);
+            (Arc::clone(&store) as _, store)
+        }
+        Store::Postgres(url) => {
+            // A clock that is moved by hand rules leases too; else hosts may have different ones.
+            let clock = match settings.clock {
+                ClockSetting::System => LeaseClock::Database,
+                ClockSetting::Manual(_) => LeaseClock::Caller,
+            };
+            let store = PostgresStorage::open(url, clock).await;
+            let store = Arc::new(store.context("`store` cannot be opened")?);
             (Arc::clone(&store) as _, store)
         }
     })
@@ -116,7 +127,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("`listen`: {listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (storage, registry) = store(&settings)?;
+    let (storage, registry) = store(&settings).await?;
     let authenticator = outside::authenticator(&settings, Arc::clone(&registry), address)?;
     let host = host(&settings, storage, registry, Some(near(address))).await?;
     let authenticator = Arc::new(authenticator.runs(host.run_tokens()));
@@ -142,7 +153,7 @@ pub(super) async fn mcp(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     log();
     let mut terminate = signal(SignalKind::terminate())?;
-    let (storage, registry) = store(&settings)?;
+    let (storage, registry) = store(&settings).await?;
     let host = host(&settings, storage, registry, None).await?;
     let served = tokio::select! {
         served = crate::mcp::serve_stdio(Arc::new(host.clone()), session(&settings)) => served,
@@ -168,7 +179,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     tell(
         "store",
-        match store(&settings) {
+        match store(&settings).await {
             Ok((storage, _)) => storage.check().await.map_err(|error| format!("{error:?}")),
             Err(error) => Err(format!("{error:#}")),
         },

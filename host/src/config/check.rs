@@ -76,7 +76,13 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
     let store = match shown.store.split_once(':') {
         None if shown.store == "memory" => Store::Memory,
         Some(("sqlite", path)) if !path.is_empty() => Store::Sqlite(PathBuf::from(path)),
-        _ => return Err(given.wrong("store", "expected `sqlite:PATH` or `memory`")),
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+            Store::Postgres(shown.store.clone())
+        }
+        _ => {
+            let expected = "expected `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory`";
+            return Err(given.wrong("store", expected));
+        }
     };
     let clock = match shown.clock.strip_prefix("manual:") {
         None if shown.clock == "system" => ClockSetting::System,

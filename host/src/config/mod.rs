@@ -96,7 +96,7 @@ pub struct ServeArgs {
     /// The claim of its tokens that names the tenant [default: tenant]
     #[arg(long, value_name = "CLAIM")]
     pub oauth_tenant_claim: Option<String>,
-    /// `sqlite:PATH` or `memory` [default: sqlite:data/meanwhile.db]
+    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
     /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
@@ -130,6 +130,8 @@ pub struct ServeArgs {
 pub enum Store {
     Memory,
     Sqlite(PathBuf),
+    /// The database's URL, with its password.
+    Postgres(String),
 }
 
 /// Which clock rules.
@@ -247,9 +249,23 @@ impl ServeSettings {
         check::check(&values)
     }
 
-    /// The settings as a file would have them.
+    /// The settings as a file would have them, but for a password.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(&self.shown).unwrap_or_default()
+        let mut shown = self.shown.clone();
+        shown.store = without_password(&shown.store);
+        toml::to_string(&shown).unwrap_or_default()
     }
+}
+
+/// A store as it may be shown to anybody.
+fn without_password(store: &str) -> String {
+    let user_and_host = store.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    let password = user_and_host.and_then(|(user, _)| user.split_once(':'));
+    let in_query = store
+        .split(['?', '&'])
+        .find_map(|part| part.strip_prefix("password="));
+    let secrets = [password.map(|(_, password)| password), in_query];
+    let secrets = secrets.into_iter().flatten().filter(|secret| !secret.is_empty());
+    secrets.fold(store.to_owned(), |shown, secret| shown.replace(secret, "***"))
 }

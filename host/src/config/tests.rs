@@ -36,6 +36,7 @@ fn errors_name_the_setting() {
     assert!(message("MEANWHILE_LISTEN", "here").contains("ADDRESS:PORT"));
     assert!(message("MEANWHILE_CLOCK", "manual:today").contains("MEANWHILE_CLOCK"));
     assert!(message("MEANWHILE_STORE", "sqlite:").contains("sqlite:PATH"));
+    assert!(message("MEANWHILE_STORE", "postgres:db").contains("postgres://USER:PASSWORD@HOST/DATABASE"));
     assert!(message("MEANWHILE_AGENT", "nobody").contains("nobody"));
     assert!(message("MEANWHILE_TIMEZONE", "CST6").contains("IANA"));
     assert!(message("MEANWHILE_PARALLEL_RUNS", "0").contains("parallel_runs"));
@@ -115,4 +116,17 @@ fn access_tokens_need_authentication_and_travel_encrypted() {
         (oauth.issuer.as_str(), oauth.tenant_claim.as_str()),
         ("https://login.example.com/", "tenant")
     );
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    for url in [
+        "postgres://ada:s3cret@db/jobs",
+        "postgresql://ada@db/jobs?password=s3cret&sslmode=require",
+    ] {
+        let settings = with(&[("MEANWHILE_STORE", url)], &ServeArgs::default()).unwrap();
+        assert_eq!(settings.store, Store::Postgres(url.into()));
+        let shown = settings.to_toml();
+        assert!(shown.contains("@db/jobs") && !shown.contains("s3cret"), "{shown}");
+    }
 }

@@ -9,7 +9,7 @@ mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -103,6 +103,11 @@ impl Host {
             .lock()
             .await
             .get_or_insert_with(|| tokio::spawn(outbox.run()));
+        tokio::spawn(heed_nudges(
+            Arc::clone(&shared.storage),
+            Arc::downgrade(shared),
+            shared.closed.clone(),
+        ));
         Ok(())
     }
 
@@ -166,6 +171,26 @@ impl Host {
             &typed,
             result.map_err(|failure| failed(&runtime.context, failure))?,
         )
+    }
+}
+
+/// Looks at once where another host wrote something for a tenant.
+async fn heed_nudges(storage: Arc<dyn Storage>, host: Weak<Shared>, closed: CancellationToken) {
+    loop {
+        let tenant = tokio::select! {
+            () = closed.cancelled() => return,
+            tenant = storage.nudged() => tenant,
+        };
+        let Some(host) = host.upgrade().map(Host) else {
+            return;
+        };
+        let runtime = host
+            .served()
+            .get(&tenant)
+            .and_then(|served| served.runtime.clone());
+        if let Some(runtime) = runtime {
+            runtime.touched();
+        }
     }
 }
 

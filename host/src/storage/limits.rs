@@ -44,3 +44,40 @@ pub const LOCK_LOOK: Duration = Duration::from_millis(20);
 /// Files up to this many bytes are checked whole at every start; larger ones by `doctor`, since a
 /// start has to be quick.
 pub const QUICK_CHECK_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Connections of one host to Postgres. Each is a process there, whose own default is 100 for all; a
+/// commit holds one for three round trips.
+pub const POSTGRES_CONNECTIONS_MAX: usize = 12;
+
+/// How long a call waits for a connection: for a free one, and for a new one.
+pub const POSTGRES_CONNECT_WAIT: Duration = Duration::from_secs(5);
+
+/// How long Postgres works on one statement, waits for one lock, and lets a transaction be whose host
+/// says nothing (stopped, or cut off): its locks hold up other hosts.
+pub const POSTGRES_STATEMENT_WAIT: Duration = Duration::from_secs(30);
+pub const POSTGRES_LOCK_WAIT: Duration = Duration::from_secs(10);
+pub const POSTGRES_SILENCE_WAIT: Duration = Duration::from_secs(5);
+
+/// After this long without an answer a connection counts as lost, in place of the minutes that TCP
+/// would take. Longer than any statement may take.
+pub const POSTGRES_TCP_WAIT: Duration = Duration::from_secs(35);
+
+/// How often a transaction is tried that wrote nothing for certain, and the waits between: doubling,
+/// 1.3 s in all. A Postgres that is restarted is back by then; a longer outage is told.
+pub const POSTGRES_TRIES_MAX: u32 = 8;
+pub const POSTGRES_RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
+
+/// Hints of one tenant to other hosts are at least this far apart.
+pub const POSTGRES_NUDGE_EVERY: Duration = Duration::from_millis(10);
+
+/// How long the listener waits before it connects again.
+pub const POSTGRES_LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Hints that wait for the host; more are dropped, as polling finds what they tell.
+pub const POSTGRES_NUDGES_KEPT: usize = 1_024;
+
+/// A lease in Postgres lasts at most this long, whatever a host asks for.
+pub const POSTGRES_LEASE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Of so many of the newest jobs a search in Postgres looks at the words, before it asks the index: about 3 ms.
+pub const SEARCH_WALK_ROWS: u32 = 1_000;

@@ -4,6 +4,7 @@
 
 pub mod limits;
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 pub(crate) mod words;
 pub mod work;
@@ -234,6 +235,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// One line on what it is and whether it is sound; the error says what to do.
     async fn check(&self) -> Result<String, StorageError>;
+
+    /// Waits until another host may have written something that a tenant's poll should look at now, and
+    /// names the tenant. Only a hint: it may come too often, late or never. A storage that one host
+    /// alone can open never answers.
+    async fn nudged(&self) -> String {
+        std::future::pending().await
+    }
 
     /// Waits until all that was accepted is durable, then refuses further writes.
     async fn close(&self);

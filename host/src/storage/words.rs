@@ -103,3 +103,11 @@ pub(crate) const STOP_WORDS: [&str; 40] = [
     "is", "it", "me", "my", "not", "of", "on", "or", "our", "that", "the", "their", "them", "they", "this",
     "to", "was", "we", "what", "when", "which", "who", "with", "you",
 ];
+
+/// The words of a text, lower case: what a search finds.
+pub(crate) fn of_text(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect()
+}

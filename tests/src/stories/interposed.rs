@@ -1,6 +1,7 @@
 //! A storage with something in the middle of it: what is set goes before the next commit, or between
 //! a look at what is due and its answer. That is how two meet on one row, without luck.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ pub struct Interposed {
     inner: Arc<dyn Storage>,
     before_commit: Mutex<Option<BoxFuture<'static, ()>>>,
     after_look: Mutex<Option<Meanwhile>>,
+    claims: AtomicBool,
 }
 
 /// What happens meanwhile, every time.
@@ -29,12 +31,19 @@ impl Interposed {
             inner,
             before_commit: Mutex::default(),
             after_look: Mutex::default(),
+            claims: AtomicBool::default(),
         }
     }
 
     /// What happens after each look at what is due, before its answer arrives.
     pub fn set_after_look(&self, what: Meanwhile) {
         *self.after_look.lock().unwrap() = Some(what);
+    }
+
+    /// Whether a claim was begun since this was asked last: what it took is not due any more, and may
+    /// execute.
+    pub(super) fn had_claims(&self) -> bool {
+        self.claims.swap(false, SeqCst)
     }
 
     /// What happens right before the next commit; none: nothing any more.
@@ -50,6 +59,18 @@ macro_rules! passed_on {
             $(async fn $name(&self, $($argument: $type),*) -> $answer {
                 self.inner.$name($($argument),*).await
             })*
+
+            async fn claim_due(
+                &self,
+                tenant: &Tenant,
+                owner: &Owner,
+                now: Instant,
+                lease_until: Instant,
+                limit: u32,
+            ) -> Result<Vec<Claim>, StorageError> {
+                self.claims.store(true, SeqCst);
+                self.inner.claim_due(tenant, owner, now, lease_until, limit).await
+            }
 
             async fn commit(
                 &self,
@@ -85,7 +106,6 @@ passed_on! {
     find_messages(tenant: &Tenant, filter: MessageFilter) -> Result<Vec<Message>, StorageError>;
     find_changes(tenant: &Tenant, job: String, limit: u32) -> Result<Vec<StatusChange>, StorageError>;
     search_jobs(tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
-    claim_due(tenant: &Tenant, owner: &Owner, now: Instant, lease_until: Instant, limit: u32) -> Result<Vec<Claim>, StorageError>;
     due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;
     renew(tenant: &Tenant, owner: &Owner, leases: Vec<JobToken>, lease_until: Instant) -> Result<Vec<JobToken>, StorageError>;
     release_owner(owner: &Owner) -> Result<u64, StorageError>;

@@ -14,6 +14,7 @@ use meanwhile::imports::{Outlet, TenantContext};
 use meanwhile::service::{Service, Session};
 use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::tenants::Scopes;
 use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
@@ -25,6 +26,7 @@ use tokio::runtime::Runtime;
 
 use super::interposed::Interposed;
 use super::{Answer, Call, Told};
+use crate::cluster::{Cluster, ROLE};
 
 /// Rows of one answer of the inbox: more than any story makes.
 const INBOX_ROWS: u32 = 1_000;
@@ -36,6 +38,8 @@ const GONE: Duration = Duration::from_secs(30);
 pub enum Store {
     Memory(Arc<MemoryStorage>),
     Sqlite(TempDir),
+    /// A database of the process' cluster, once there is one.
+    Postgres(Option<String>),
 }
 
 impl Store {
@@ -51,10 +55,24 @@ impl Store {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    fn open(&self) -> Arc<dyn Storage> {
+    /// Needs `tests/setup/postgres`.
+    #[must_use]
+    pub fn postgres() -> Self {
+        Self::Postgres(None)
+    }
+
+    async fn open(&mut self) -> Arc<dyn Storage> {
         match self {
             Self::Memory(storage) => Arc::clone(storage) as Arc<dyn Storage>,
             Self::Sqlite(folder) => Arc::new(SqliteStorage::open(folder.path().join("jobs.db")).unwrap()),
+            Self::Postgres(database) => {
+                let cluster = Cluster::of_process();
+                if database.is_none() {
+                    *database = Some(cluster.database().await);
+                }
+                let url = cluster.url(ROLE, database.as_deref().unwrap());
+                Arc::new(PostgresStorage::open(&url, LeaseClock::Caller).await.unwrap())
+            }
         }
     }
 }
@@ -142,7 +160,8 @@ impl Door {
     /// Whatever is due at present is done.
     async fn rest(&self) {
         let due = self.storage.next_due(LOCAL_TENANT).await.unwrap();
-        if due.is_some_and(|due| due <= self.clock.now()) {
+        // The host's own loop may have taken it already.
+        if self.storage.had_claims() || due.is_some_and(|due| due <= self.clock.now()) {
             self.host.advance_clock(self.clock.now()).await;
         }
     }
@@ -196,6 +215,8 @@ impl Ours {
 impl super::Host for Ours {
     fn call(&mut self, call: &Call, meanwhile: Option<&Call>) -> Told {
         self.told(meanwhile, |door| async move {
+            // What was claimed before was waited for.
+            door.storage.had_claims();
             let answer = door.ask(call).await;
             door.rest().await;
             answer
@@ -230,7 +251,7 @@ impl super::Host for Ours {
             .build()
             .unwrap();
         let clock = Arc::new(ManualClock::new(instant));
-        let storage = Arc::new(Interposed::new(self.store.open()));
+        let storage = Arc::new(Interposed::new(reactor.block_on(self.store.open())));
         let building = Host::builder()
             .storage(storage.clone())
             .agent(Arc::new(Spoken))

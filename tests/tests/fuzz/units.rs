@@ -1,16 +1,20 @@
 //! Units of work with whatever a component may put into them, and reads with whatever filter:
-//! storage in memory and in SQLite give the same answers, and hold the same rows.
+//! storage in memory and in SQLite, or in Postgres, give the same answers, and hold the same rows.
 
 use std::fmt::Debug;
+use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 
 use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchMode, SearchQuery, StorageError, Unit, Write,
 };
+use meanwhile_tests::cluster::{Cluster, ROLE};
 use tempfile::TempDir;
 
 use crate::bytes::Bytes;
@@ -27,15 +31,27 @@ const LINES_SHOWN: usize = 12;
 /// A folder in which a file costs no fsync, where the system has one.
 const IN_MEMORY: &str = "/dev/shm";
 
-/// Both storages; an input gets a tenant of its own.
+/// Memory and another storage; an input gets a tenant of its own.
 struct Both {
     memory: MemoryStorage,
-    sqlite: SqliteStorage,
-    _folder: TempDir,
+    other: Arc<dyn Storage>,
+    name: &'static str,
+    _folder: Option<TempDir>,
 }
 
 impl Both {
-    fn new() -> Self {
+    async fn with_postgres() -> Self {
+        let cluster = Cluster::of_process();
+        let url = cluster.url(ROLE, &cluster.database().await);
+        Self {
+            memory: MemoryStorage::default(),
+            other: Arc::new(PostgresStorage::open(&url, LeaseClock::Caller).await.unwrap()),
+            name: "Postgres",
+            _folder: None,
+        }
+    }
+
+    fn with_sqlite() -> Self {
         let folder = match Path::new(IN_MEMORY).is_dir() {
             true => tempfile::tempdir_in(IN_MEMORY),
             false => tempfile::tempdir(),
@@ -43,8 +59,9 @@ impl Both {
         let folder = folder.unwrap();
         Self {
             memory: MemoryStorage::default(),
-            sqlite: SqliteStorage::open(folder.path().join("store.db")).unwrap(),
-            _folder: folder,
+            other: Arc::new(SqliteStorage::open(folder.path().join("store.db")).unwrap()),
+            name: "SQLite",
+            _folder: Some(folder),
         }
     }
 }
@@ -54,24 +71,24 @@ impl Both {
 macro_rules! both {
     ($both:expr, $tenant:expr, $what:expr, $shown:expr, $call:ident($($argument:tt),*)) => {{
         let memory = $both.memory.$call($tenant, $($argument.clone()),*).await;
-        let sqlite = $both.sqlite.$call($tenant, $($argument.clone()),*).await;
-        same(&$shown(memory), &$shown(sqlite), &($what, $(&$argument),*));
+        let other = $both.other.$call($tenant, $($argument.clone()),*).await;
+        same(&$shown(memory), $both.name, &$shown(other), &($what, $(&$argument),*));
     }};
 }
 
-fn same(memory: &impl Debug, sqlite: &impl Debug, asked: &impl Debug) {
-    let (memory, sqlite) = (format!("{memory:#?}"), format!("{sqlite:#?}"));
-    if memory == sqlite {
+fn same(memory: &impl Debug, name: &str, other: &impl Debug, asked: &impl Debug) {
+    let (memory, other) = (format!("{memory:#?}"), format!("{other:#?}"));
+    if memory == other {
         return;
     }
-    let (memory, sqlite): (Vec<&str>, Vec<&str>) = (memory.lines().collect(), sqlite.lines().collect());
-    let alike = memory.iter().zip(&sqlite).take_while(|(a, b)| a == b).count();
+    let (memory, other): (Vec<&str>, Vec<&str>) = (memory.lines().collect(), other.lines().collect());
+    let alike = memory.iter().zip(&other).take_while(|(a, b)| a == b).count();
     let from = alike.saturating_sub(LINES_SHOWN);
     let shown = |lines: &[&str]| lines[from..lines.len().min(alike + LINES_SHOWN)].join("\n");
     panic!(
-        "asked for {asked:?}\nmemory:\n{}\nSQLite:\n{}",
+        "asked for {asked:?}\nmemory:\n{}\n{name}:\n{}",
         shown(&memory),
-        shown(&sqlite)
+        shown(&other)
     );
 }
 
@@ -231,17 +248,28 @@ async fn steps(both: &Both, tenant: &str, bytes: &mut Bytes<'_>) {
     everything(both, tenant).await;
 }
 
-#[test]
-fn units() {
+/// Tries inputs on both, one after the other.
+fn try_inputs(random: usize, open: impl Future<Output = Both>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let both = Both::new();
+    let both = runtime.block_on(open);
     let inputs = std::cell::Cell::new(0_u64);
-    fuzz("units", 500, move |input| {
+    fuzz("units", random, move |input| {
         inputs.set(inputs.get() + 1);
         let tenant = format!("tenant {}", inputs.get());
         runtime.block_on(steps(&both, &tenant, &mut Bytes::new(input)));
     });
+}
+
+#[test]
+fn units() {
+    try_inputs(500, async { Both::with_sqlite() });
+}
+
+#[test]
+#[ignore = "needs Postgres"]
+fn units_on_postgres() {
+    try_inputs(500, Both::with_postgres());
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::{JobRow, Rows};
 use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
-use crate::storage::words::STOP_WORDS;
+use crate::storage::words::{STOP_WORDS, of_text as words};
 use crate::wit::storage::{Hit, HitPage, JobFilter, Page, SearchMode, SearchQuery};
 use crate::wit::types::{Job, JobStatus};
 
@@ -70,14 +70,6 @@ pub(super) fn cut<'a>(
         .filter(|_| shown.len() == limit)
         .map(|row| row.seq.to_string());
     (shown.into_iter().map(|row| &row.job).collect(), next, total)
-}
-
-/// The words of a text, lower case.
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect()
 }
 
 /// Whether the words of `term` stand in one of the fields, side by side.

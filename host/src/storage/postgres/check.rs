@@ -1,0 +1,56 @@
+//! Whether a database is fit to be a store.
+
+use super::PostgresStorage;
+use super::codec;
+use super::commit;
+use super::session::{Scope, Sql};
+use crate::clock::{Clock as _, SystemClock};
+use crate::limits::IDLE_LOOK;
+use crate::wit::storage::{StorageError, Unit};
+
+/// The oldest version whose manual was read for this.
+const VERSION_MIN: i64 = 15;
+
+const QUESTIONS: &str = "SELECT current_setting('server_version_num')::bigint / 10000, current_setting('server_version'), \
+     current_user::text, (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)::int::bigint, \
+     current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')";
+
+impl PostgresStorage {
+    pub(super) async fn is_sound(&self) -> Result<String, StorageError> {
+        let rows = self.rows(Scope::Host, Sql::Fixed(QUESTIONS), &[]).await?;
+        let Some(row) = rows.first() else {
+            return Err(StorageError::Unavailable("Postgres answered nothing".into()));
+        };
+        let (version, shown, role) = (codec::int(row, 0)?, codec::text(row, 1)?, codec::text(row, 2)?);
+        let name = self.connector.name();
+        if version < VERSION_MIN {
+            return Err(StorageError::Unavailable(format!(
+                "{name} is Postgres {shown}: use version {VERSION_MIN} or later"
+            )));
+        }
+        let mut warnings = Vec::new();
+        if codec::int(row, 3)? != 0 {
+            warnings.push(format!(
+                "the role {role} passes row-level security, the second wall between tenants: use a role without \
+                 SUPERUSER and BYPASSRLS"
+            ));
+        }
+        for (column, setting) in [(4, "fsync"), (5, "synchronous_commit"), (6, "full_page_writes")] {
+            if codec::text(row, column)? == "off" {
+                warnings.push(format!("{setting} is off: a crash loses what was answered"));
+            }
+        }
+        let mut text = format!("Postgres {shown} at {name}, as {role}");
+        for warning in warnings {
+            text = format!("{text}. WARNING: {warning}");
+        }
+        Ok(text)
+    }
+
+    /// Whether other hosts should look now at what units write: else it is due after they look anyway.
+    pub(super) fn nudge_worthy(&self, units: &[Unit]) -> bool {
+        let look = i64::try_from(IDLE_LOOK.as_millis()).unwrap_or(i64::MAX);
+        let soon = SystemClock.now().saturating_add(look);
+        units.iter().filter_map(commit::due).any(|due| due <= soon)
+    }
+}

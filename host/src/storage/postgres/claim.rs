@@ -1,0 +1,211 @@
+//! Leases: claiming, renewing, releasing. Between hosts whose clocks differ one clock has to say when a
+//! lease ends: Postgres' own ([`LeaseClock`]).
+
+use tokio_postgres::Row;
+
+use super::PostgresStorage;
+use super::codec::{self, JOB, JOB_COLUMNS};
+use super::failure::Failure;
+use super::session::{self, Scope, Sql};
+use super::value::Value;
+use crate::clock::{Clock as _, SystemClock};
+use crate::limits::CLAIM_BYTES_MAX;
+use crate::storage::limits::POSTGRES_LEASE_MAX;
+use crate::wit::storage::{Claim, JobToken};
+use crate::wit::types::{Instant, Run};
+
+/// Whose clock says when a lease ends and what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseClock {
+    /// Postgres': a host says how long a lease shall last. For hosts whose clock is the machine's.
+    Database,
+    /// The caller's, as it says: for clocks that are moved by hand. All hosts have to share it.
+    Caller,
+}
+
+/// Milliseconds since 1970 on Postgres' clock, the same within a statement.
+pub(super) const DATABASE_NOW: &str = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
+
+/// A lease's end: as the caller says, or so long from the database's present.
+struct LeaseEnd {
+    exactly: Option<Instant>,
+    milliseconds: i64,
+}
+
+impl LeaseClock {
+    fn present(self, now: Instant) -> Option<Instant> {
+        match self {
+            Self::Database => None,
+            Self::Caller => Some(now),
+        }
+    }
+
+    fn end(self, now: Instant, lease_until: Instant) -> LeaseEnd {
+        match self {
+            Self::Caller => LeaseEnd {
+                exactly: Some(lease_until),
+                milliseconds: 0,
+            },
+            Self::Database => {
+                let most = i64::try_from(POSTGRES_LEASE_MAX.as_millis()).unwrap_or(i64::MAX);
+                LeaseEnd {
+                    exactly: None,
+                    milliseconds: lease_until.saturating_sub(now).clamp(0, most),
+                }
+            }
+        }
+    }
+
+    /// How far the machine's clock is ahead of the database's, which showed `database` at some time
+    /// between two looks at the machine's; 0 where that may be the same, or does not matter.
+    fn ahead(self, before: Instant, database: Instant, after: Instant) -> i64 {
+        match self {
+            Self::Database if database < before => before.saturating_sub(database),
+            Self::Database if database > after => after.saturating_sub(database),
+            _ => 0,
+        }
+    }
+}
+
+impl PostgresStorage {
+    /// Takes what is due in one statement: rows that another host has in hand are passed over, not
+    /// waited for; those whose texts do not fit into one answer stay due.
+    pub(super) async fn claim(
+        &self,
+        tenant: &str,
+        owner: &str,
+        now: Instant,
+        lease_until: Instant,
+        limit: u32,
+    ) -> Result<Vec<Claim>, Failure> {
+        let sql = format!(
+            "WITH present AS (SELECT coalesce($3::bigint, {DATABASE_NOW}) AS now), \
+             due AS (SELECT seq, tenant, id, available_at, octet_length(spec) + octet_length(state) + coalesce((SELECT \
+                     octet_length(body) FROM runs WHERE runs.tenant = jobs.tenant AND runs.id = jobs.open_run), 0) AS size \
+                 FROM jobs WHERE tenant = $1 AND available_at <= (SELECT now FROM present) \
+                 ORDER BY available_at, seq LIMIT $6 FOR UPDATE OF jobs SKIP LOCKED), \
+             sized AS (SELECT tenant, id, sum(size) OVER byte AS so_far, row_number() OVER byte AS place \
+                 FROM due WINDOW byte AS (ORDER BY available_at, seq)), \
+             claimed AS (UPDATE jobs SET lease_owner = $2, lease_token = lease_token + 1, \
+                     lease_until = coalesce($4::bigint, (SELECT now FROM present) + $5), \
+                     available_at = greatest(due_at, coalesce($4::bigint, (SELECT now FROM present) + $5)) \
+                 FROM sized WHERE jobs.tenant = sized.tenant AND jobs.id = sized.id AND (sized.so_far <= $7 OR sized.place = 1) \
+                 RETURNING {JOB}, jobs.lease_token, jobs.due_at, jobs.seq, jobs.open_run) \
+             SELECT claimed.*, (SELECT body FROM runs WHERE runs.tenant = $1 AND runs.id = claimed.open_run) FROM claimed \
+             ORDER BY claimed.due_at, claimed.seq"
+        );
+        let end = self.clock.end(now, lease_until);
+        let values = [
+            Value::text(tenant),
+            Value::text(owner),
+            Value::MaybeInt(self.clock.present(now)),
+            Value::MaybeInt(end.exactly),
+            Value::Int(end.milliseconds),
+            Value::Int(limit.into()),
+            Value::Int(i64::try_from(CLAIM_BYTES_MAX).unwrap_or(i64::MAX)),
+        ];
+        let rows = session::change(&self.pool, Scope::Tenant(tenant), Sql::Fixed(&sql), &values).await?;
+        let claims = rows.iter().map(|row| claim_of(row, lease_until));
+        // What cannot be read keeps its lease: it is looked at again when that lapses.
+        let readable = claims
+            .zip(&rows)
+            .filter_map(|(claim, row)| codec::readable(claim, row));
+        Ok(readable.collect())
+    }
+
+    pub(super) async fn renew_leases(
+        &self,
+        tenant: &str,
+        owner: &str,
+        leases: Vec<JobToken>,
+        lease_until: Instant,
+    ) -> Result<Vec<JobToken>, Failure> {
+        // Locked in the order in which commits do it: nobody waits for somebody who waits for him.
+        const SQL: &str = "WITH held AS MATERIALIZED (SELECT job.tenant, job.id \
+                 FROM unnest($2::text[], $3::bigint[]) AS asked (id, token) CROSS JOIN LATERAL (SELECT tenant, id FROM jobs \
+                     WHERE tenant = $1 AND id = asked.id AND lease_token = asked.token AND lease_owner = $4 FOR UPDATE) AS job) \
+             UPDATE jobs SET lease_until = coalesce($5::bigint, NOW_HERE + $6), \
+                 available_at = CASE WHEN due_at IS NULL THEN NULL ELSE greatest(due_at, coalesce($5::bigint, NOW_HERE + $6)) END \
+             FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING jobs.id, jobs.lease_token";
+        let end = self.clock.end(SystemClock.now(), lease_until);
+        let mut known: Vec<(&str, i64)> = leases
+            .iter()
+            .filter_map(|lease| Some((lease.job.as_str(), i64::try_from(lease.token).ok()?)))
+            .collect();
+        known.sort_unstable();
+        let values = [
+            Value::text(tenant),
+            Value::texts(known.iter().map(|(job, _)| *job)),
+            Value::Ints(known.iter().map(|(_, token)| *token).collect()),
+            Value::text(owner),
+            Value::MaybeInt(end.exactly),
+            Value::Int(end.milliseconds),
+        ];
+        let sql = SQL.replace("NOW_HERE", DATABASE_NOW);
+        let rows =
+            session::change_again(&self.pool, Scope::Tenant(tenant), Sql::Fixed(&sql), &values).await?;
+        let renewed: Result<Vec<(String, u64)>, Failure> = rows
+            .iter()
+            .map(|row| Ok((codec::text(row, 0)?, codec::count(row, 1)?)))
+            .collect();
+        let renewed = renewed?;
+        let is_lost = |lease: &JobToken| {
+            !renewed
+                .iter()
+                .any(|(job, token)| *job == lease.job && *token == lease.token)
+        };
+        Ok(leases.into_iter().filter(is_lost).collect())
+    }
+
+    pub(super) async fn end_leases(&self, owner: &str) -> Result<u64, Failure> {
+        const SQL: &str = "WITH held AS (SELECT tenant, id FROM jobs WHERE lease_owner = $1 ORDER BY tenant, id FOR UPDATE), \
+             ended AS (UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
+                 FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING 1) \
+             SELECT count(*) FROM ended";
+        let rows =
+            session::change_again(&self.pool, Scope::Host, Sql::Fixed(SQL), &[Value::text(owner)]).await?;
+        rows.first().map_or(Ok(0), |row| codec::count(row, 0))
+    }
+
+    /// On the caller's clock, so that a host whose clock is ahead does not ask again and again, and one
+    /// whose clock is behind does not come late.
+    pub(super) async fn next_due_of(&self, tenant: &str) -> Result<Option<Instant>, Failure> {
+        let sql = format!(
+            "SELECT available_at, {DATABASE_NOW} FROM jobs WHERE tenant = $1 AND available_at IS NOT NULL \
+             ORDER BY available_at LIMIT 1"
+        );
+        let values = [Value::text(tenant)];
+        let before = SystemClock.now();
+        let rows = self
+            .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
+            .await?;
+        let after = SystemClock.now();
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let (due, database) = (codec::int(row, 0)?, codec::int(row, 1)?);
+        Ok(Some(
+            due.saturating_add(self.clock.ahead(before, database, after)),
+        ))
+    }
+
+    pub(super) fn present(&self, now: Instant) -> Option<Instant> {
+        self.clock.present(now)
+    }
+}
+
+/// A row of a claim: job, token, when due, its place, and the open run with its body.
+fn claim_of(row: &Row, lease_until: Instant) -> Result<Claim, Failure> {
+    const BODY: usize = JOB_COLUMNS + 4;
+    let body = codec::maybe_text(row, BODY)?;
+    let open_run: Option<Run> = match body {
+        Some(_) => Some(codec::run(row, BODY)?),
+        None => None,
+    };
+    Ok(Claim {
+        job: codec::job(row)?,
+        token: codec::count(row, JOB_COLUMNS)?,
+        lease_until,
+        open_run,
+    })
+}

@@ -1,0 +1,373 @@
+//! What becomes of units: guards first, then writes; whatever is refused undoes its unit alone. Decided
+//! on rows that are locked, so that it is still so when it is written.
+
+use std::sync::Arc;
+
+use super::prepared::{Changed, NewJob, Prepared, RunRow, Spec, State, Step};
+use super::table::Table;
+use crate::storage::words::{Word, may_move};
+use crate::storage::{Quota, Stored, is_live, revives};
+use crate::wit::storage::{Guard, Rejection};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, JobStatus, Message, StatusChange};
+
+/// Bytes that a row counts beside its texts, as in SQLite.
+pub(super) const JOB_BYTES: i64 = 300;
+pub(super) const RUN_BYTES: i64 = 100;
+pub(super) const MESSAGE_BYTES: i64 = 300;
+pub(super) const CHANGE_BYTES: i64 = 100;
+pub(super) const EDGE_BYTES: i64 = 150;
+
+/// A job's row as far as it decides anything, with what is to be written of it.
+#[derive(Clone)]
+pub(super) struct JobRow {
+    pub(super) seq: i64,
+    pub(super) agent: String,
+    pub(super) user: String,
+    pub(super) key: Option<String>,
+    pub(super) revision: i64,
+    pub(super) token: i64,
+    /// The word of a later version stands as it is.
+    pub(super) status: Result<JobStatus, String>,
+    pub(super) lease_until: Option<Instant>,
+    pub(super) due_at: Option<Instant>,
+    pub(super) spec_bytes: i64,
+    pub(super) state_bytes: i64,
+    /// To be inserted.
+    pub(super) new: Option<Arc<NewJob>>,
+    /// To be written.
+    pub(super) spec: Option<Arc<Spec>>,
+    pub(super) state: Option<Arc<State>>,
+    pub(super) updated_at: Instant,
+    /// Its lease is to be ended.
+    pub(super) released: bool,
+}
+
+impl JobRow {
+    /// When it is due again: at `due_at`, but not before a lease that is held ends.
+    pub(super) fn available_at(&self) -> Option<Instant> {
+        let due = self.due_at?;
+        Some(self.lease_until.map_or(due, |until| until.max(due)))
+    }
+
+    fn is_live(&self) -> bool {
+        self.status.as_ref().map_or(true, |status| is_live(*status))
+    }
+}
+
+/// A run's row: where it belongs and its size, with what is to be written of it.
+#[derive(Clone)]
+pub(super) struct RunAt {
+    pub(super) job: String,
+    pub(super) slot: Instant,
+    pub(super) bytes: i64,
+    pub(super) is_new: bool,
+    pub(super) row: Option<Arc<RunRow>>,
+}
+
+#[derive(Clone)]
+pub(super) struct MessageRow {
+    pub(super) delivery: DeliveryStatus,
+    /// To be inserted, as the how manieth.
+    pub(super) new: Option<(usize, Arc<Message>)>,
+}
+
+/// Agent, user and idempotency key.
+pub(super) type Key = (String, String, String);
+
+/// The rows that units are about.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) jobs: Table<String, JobRow>,
+    /// Who has an idempotency key.
+    pub(super) keys: Table<Key, String>,
+    pub(super) runs: Table<String, RunAt>,
+    /// Which run a slot has.
+    pub(super) slots: Table<(String, Instant), String>,
+    /// By dependent and prerequisite; none: as it was read.
+    pub(super) edges: Table<(String, String), Option<Edge>>,
+    pub(super) messages: Table<String, MessageRow>,
+    pub(super) once: Table<String, ()>,
+    pub(super) new_changes: Vec<Arc<StatusChange>>,
+    pub(super) new_messages: usize,
+    /// Numbers for new jobs.
+    pub(super) seqs: std::vec::IntoIter<i64>,
+    pub(super) live_jobs: i64,
+    pub(super) bytes: i64,
+}
+
+/// Text's size as it is stored.
+fn size(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+fn forbidden<T>(why: impl Into<String>) -> Result<T, Rejection> {
+    Err(Rejection::Forbidden(why.into()))
+}
+
+impl Rows {
+    pub(super) fn stored(&self) -> Stored {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        Stored {
+            live_jobs: count(self.live_jobs),
+            bytes: count(self.bytes),
+        }
+    }
+
+    fn holds(&self, guard: &Guard) -> bool {
+        let same = |number: i64, asked: u64| i64::try_from(asked).is_ok_and(|asked| asked == number);
+        match guard {
+            Guard::Revision(at) => self
+                .jobs
+                .get(&at.job)
+                .is_some_and(|row| same(row.revision, at.revision)),
+            Guard::Claim(at) => self
+                .jobs
+                .get(&at.job)
+                .is_some_and(|row| same(row.token, at.token)),
+        }
+    }
+
+    /// Applies a unit, or leaves the rows as they are.
+    pub(super) fn unit(&mut self, unit: &Prepared, quota: Quota) -> Result<(), Rejection> {
+        if !unit.guards.iter().all(|guard| self.holds(guard)) {
+            return Err(Rejection::Stale);
+        }
+        let before = (
+            self.live_jobs,
+            self.bytes,
+            self.new_changes.len(),
+            self.new_messages,
+        );
+        let (rows, mut jobs) = unit.inserts;
+        let mut applied = unit.steps.iter().try_for_each(|step| {
+            jobs |= self.step(step)?;
+            Ok(())
+        });
+        if rows || jobs {
+            applied = applied.and_then(|()| quota.check(self.stored(), jobs));
+        }
+        if applied.is_ok() {
+            self.jobs.keep();
+            self.keys.keep();
+            self.runs.keep();
+            self.slots.keep();
+            self.edges.keep();
+            self.messages.keep();
+            self.once.keep();
+        } else {
+            self.jobs.undo();
+            self.keys.undo();
+            self.runs.undo();
+            self.slots.undo();
+            self.edges.undo();
+            self.messages.undo();
+            self.once.undo();
+            (self.live_jobs, self.bytes) = (before.0, before.1);
+            self.new_changes.truncate(before.2);
+            self.new_messages = before.3;
+        }
+        applied
+    }
+
+    /// Answers whether an ended job is live again.
+    fn step(&mut self, step: &Step) -> Result<bool, Rejection> {
+        match step {
+            Step::InsertJob(job) => self.insert_job(job)?,
+            Step::UpdateJob(update) => return self.update_job(update),
+            Step::InsertRun(run) => self.insert_run(run)?,
+            Step::UpdateRun(run) => self.update_run(run)?,
+            Step::PutEdge(edge) => {
+                let key = (edge.dependent.clone(), edge.prerequisite.clone());
+                if self.edges.get(&key).is_none() {
+                    self.bytes += EDGE_BYTES;
+                }
+                self.edges.put(key, Some(edge.clone()));
+            }
+            Step::DeleteEdge(key) => {
+                if self
+                    .edges
+                    .remove(&(key.dependent.clone(), key.prerequisite.clone()))
+                {
+                    self.bytes -= EDGE_BYTES;
+                }
+            }
+            Step::InsertMessage(message) => self.insert_message(message)?,
+            Step::UpdateMessage(update) => {
+                let present = self.messages.get(&update.id);
+                if let Some(row) = present.filter(|row| row.delivery != DeliveryStatus::Read) {
+                    let mut row = row.clone();
+                    row.delivery = update.delivery;
+                    self.messages.put(update.id.clone(), row);
+                }
+            }
+            Step::InsertChange(change) => {
+                let told = change.reason.as_ref().map_or(0, |reason| size(&reason.message));
+                self.bytes += told + CHANGE_BYTES;
+                self.new_changes.push(Arc::clone(change));
+            }
+            Step::Release(at) => {
+                let is_latest = |row: &&JobRow| i64::try_from(at.token).is_ok_and(|token| token == row.token);
+                if let Some(row) = self.jobs.get(&at.job).filter(is_latest) {
+                    let mut row = row.clone();
+                    (row.released, row.lease_until) = (true, None);
+                    self.jobs.put(at.job.clone(), row);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn insert_job(&mut self, job: &Arc<NewJob>) -> Result<(), Rejection> {
+        let key = job
+            .spec
+            .key
+            .clone()
+            .map(|key| (job.agent.clone(), job.user.clone(), key));
+        if let Some(other) = key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Err(Rejection::DuplicateKey(other.clone()));
+        }
+        if self.jobs.get(&job.id).is_some() {
+            return forbidden(format!("there is a job {} already", job.id));
+        }
+        let Ok(revision) = i64::try_from(job.revision) else {
+            return forbidden(format!("{} is no revision", job.revision));
+        };
+        let Some(seq) = self.seqs.next() else {
+            return forbidden("there is no number left for a job");
+        };
+        let row = JobRow {
+            seq,
+            agent: job.agent.clone(),
+            user: job.user.clone(),
+            key: job.spec.key.clone(),
+            revision,
+            token: 0,
+            status: Ok(job.state.status),
+            lease_until: None,
+            due_at: job.state.due_at,
+            spec_bytes: size(&job.spec.json),
+            state_bytes: size(&job.state.json),
+            new: Some(Arc::clone(job)),
+            spec: Some(Arc::clone(&job.spec)),
+            state: Some(Arc::clone(&job.state)),
+            updated_at: job.updated_at,
+            released: false,
+        };
+        self.live_jobs += i64::from(row.is_live());
+        self.bytes += row.spec_bytes + row.state_bytes + JOB_BYTES;
+        if let Some(key) = key {
+            self.keys.put(key, job.id.clone());
+        }
+        self.jobs.put(job.id.clone(), row);
+        Ok(())
+    }
+
+    fn update_job(&mut self, update: &Changed) -> Result<bool, Rejection> {
+        let mut row = self.jobs.get(&update.id).cloned().ok_or(Rejection::Stale)?;
+        let to = update.state.status;
+        let from = row.status.as_ref().ok().copied();
+        if let Some(from) = from.filter(|from| !may_move(*from, to)) {
+            return forbidden(format!(
+                "job {} has ended as {}: it cannot become {}",
+                update.id,
+                from.word(),
+                to.word()
+            ));
+        }
+        let Some(revision) = row.revision.checked_add(1) else {
+            return forbidden(format!("job {} cannot be changed any more", update.id));
+        };
+        let (was_live, bytes_were) = (row.is_live(), row.spec_bytes + row.state_bytes);
+        row.revision = revision;
+        row.status = Ok(to);
+        row.updated_at = update.updated_at;
+        row.due_at = update.state.due_at;
+        row.state_bytes = size(&update.state.json);
+        row.state = Some(Arc::clone(&update.state));
+        if let Some(spec) = &update.spec {
+            if spec.key != row.key {
+                self.change_key(&update.id, &row, spec.key.as_ref())?;
+                row.key.clone_from(&spec.key);
+            }
+            row.spec_bytes = size(&spec.json);
+            row.spec = Some(Arc::clone(spec));
+        }
+        self.live_jobs += i64::from(row.is_live()) - i64::from(was_live);
+        self.bytes += row.spec_bytes + row.state_bytes - bytes_were;
+        self.jobs.put(update.id.clone(), row);
+        Ok(from.is_some_and(|from| revives(from, to)))
+    }
+
+    fn change_key(&mut self, id: &str, row: &JobRow, key: Option<&String>) -> Result<(), Rejection> {
+        let whole = |key: &String| (row.agent.clone(), row.user.clone(), key.clone());
+        let (old, new) = (row.key.as_ref().map(whole), key.map(whole));
+        if new
+            .as_ref()
+            .is_some_and(|key| self.keys.get(key).is_some_and(|holder| holder != id))
+        {
+            return forbidden("the idempotency key belongs to another job");
+        }
+        if let Some(old) = old {
+            self.keys.remove(&old);
+        }
+        if let Some(new) = new {
+            self.keys.put(new, id.to_owned());
+        }
+        Ok(())
+    }
+
+    fn insert_run(&mut self, run: &Arc<RunRow>) -> Result<(), Rejection> {
+        let at = (run.job.clone(), run.slot);
+        if self.slots.get(&at).is_some() {
+            return Err(Rejection::DuplicateSlot);
+        }
+        if self.runs.get(&run.id).is_some() {
+            return forbidden(format!("there is a run {} already", run.id));
+        }
+        let bytes = size(&run.json);
+        self.bytes += bytes + RUN_BYTES;
+        self.slots.put(at, run.id.clone());
+        let row = RunAt {
+            job: run.job.clone(),
+            slot: run.slot,
+            bytes,
+            is_new: true,
+            row: Some(Arc::clone(run)),
+        };
+        self.runs.put(run.id.clone(), row);
+        Ok(())
+    }
+
+    fn update_run(&mut self, run: &Arc<RunRow>) -> Result<(), Rejection> {
+        let present = self.runs.get(&run.id);
+        let Some(mut row) = present
+            .filter(|row| row.job == run.job && row.slot == run.slot)
+            .cloned()
+        else {
+            return Err(Rejection::Stale);
+        };
+        self.bytes += size(&run.json) - row.bytes;
+        row.bytes = size(&run.json);
+        row.row = Some(Arc::clone(run));
+        self.runs.put(run.id.clone(), row);
+        Ok(())
+    }
+
+    fn insert_message(&mut self, message: &Arc<Message>) -> Result<(), Rejection> {
+        if self.once.get(&message.once_key).is_some() {
+            return Ok(());
+        }
+        if self.messages.get(&message.id).is_some() {
+            return forbidden(format!("there is a message {} already", message.id));
+        }
+        self.bytes += size(&message.title) + size(&message.text) + MESSAGE_BYTES;
+        self.once.put(message.once_key.clone(), ());
+        let row = MessageRow {
+            delivery: message.delivery,
+            new: Some((self.new_messages, Arc::clone(message))),
+        };
+        self.new_messages += 1;
+        self.messages.put(message.id.clone(), row);
+        Ok(())
+    }
+}

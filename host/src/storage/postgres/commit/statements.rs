@@ -1,0 +1,47 @@
+//! What a commit writes: one statement a table, its rows as one array a column. Those that change
+//! rows have the tenant in each row of the arrays, not as one value: so the only way that the planner knows is to
+//! look the rows up one by one, whatever it believes to be in the table.
+
+pub(super) const INSERT_JOBS: &str = "INSERT INTO jobs (tenant, seq, id, agent, \"user\", created_by, created_at, updated_at, revision, \
+     status, job_type, title, idempotency_key, due_at, available_at, open_run, spec, state) \
+     SELECT $1, new.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
+     $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], \
+     $17::text[], $18::text[]) AS new";
+pub(super) const UPDATE_JOBS: &str = "UPDATE jobs SET revision = new.revision, due_at = new.due_at, available_at = new.available_at, \
+     lease_owner = CASE WHEN new.released THEN NULL ELSE jobs.lease_owner END, \
+     lease_until = CASE WHEN new.released THEN NULL ELSE jobs.lease_until END, \
+     status = coalesce(new.status, jobs.status), updated_at = coalesce(new.updated_at, jobs.updated_at), \
+     open_run = CASE WHEN new.state IS NULL THEN jobs.open_run ELSE new.open_run END, \
+     state = coalesce(new.state, jobs.state), \
+     title = coalesce(new.title, jobs.title), job_type = coalesce(new.job_type, jobs.job_type), \
+     idempotency_key = CASE WHEN new.spec IS NULL THEN jobs.idempotency_key ELSE new.key END, \
+     spec = coalesce(new.spec, jobs.spec) \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::text[], $8::bigint[], \
+     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) AS new (tenant, id, revision, due_at, available_at, released, \
+     status, updated_at, open_run, state, title, job_type, key, spec) WHERE jobs.tenant = new.tenant AND jobs.id = new.id";
+pub(super) const PUT_TEXTS: &str = "INSERT INTO job_text (tenant, seq, agent, \"user\", title, words) \
+     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) \
+     ON CONFLICT (tenant, seq) DO UPDATE SET title = excluded.title, words = excluded.words";
+pub(super) const PUT_WORDS: &str = "INSERT INTO job_words (seq, words, stems, title_stems) \
+     SELECT seq, words::bigint[], stems::bigint[], title_stems::bigint[] \
+     FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS new (seq, words, stems, title_stems) \
+     ON CONFLICT (seq) DO UPDATE SET words = excluded.words, stems = excluded.stems, title_stems = excluded.title_stems";
+pub(super) const INSERT_RUNS: &str = "INSERT INTO runs (tenant, id, job, slot, status, body) \
+     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])";
+pub(super) const UPDATE_RUNS: &str = "UPDATE runs SET status = new.status, body = new.body \
+     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS new (tenant, id, status, body) WHERE runs.tenant = new.tenant AND runs.id = new.id";
+pub(super) const PUT_EDGES: &str = "INSERT INTO edges (tenant, dependent, prerequisite, condition, delay_seconds, status, settled_at) \
+     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[]) \
+     ON CONFLICT (tenant, dependent, prerequisite) DO UPDATE SET condition = excluded.condition, \
+     delay_seconds = excluded.delay_seconds, status = excluded.status, settled_at = excluded.settled_at";
+pub(super) const DELETE_EDGES: &str = "DELETE FROM edges USING unnest($1::text[], $2::text[], $3::text[]) AS old (tenant, dependent, prerequisite) \
+     WHERE edges.tenant = old.tenant AND edges.dependent = old.dependent AND edges.prerequisite = old.prerequisite";
+pub(super) const INSERT_MESSAGES: &str = "INSERT INTO messages (tenant, id, once_key, kind, job, run, agent, \"user\", conversation, \
+     related_entity_id, narrative_id, title, text, delivery, created_at) \
+     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], \
+     $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[])";
+pub(super) const UPDATE_MESSAGES: &str = "UPDATE messages SET delivery = new.delivery FROM unnest($1::text[], $2::text[], $3::text[]) AS new (tenant, id, delivery) \
+     WHERE messages.tenant = new.tenant AND messages.id = new.id AND messages.delivery <> 'read'";
+pub(super) const INSERT_CHANGES: &str = "INSERT INTO changes (tenant, job, at, from_status, to_status, by, code, message) \
+     SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])";
+pub(super) const STORED: &str = "UPDATE stored SET live_jobs = $2, bytes = $3 WHERE tenant = $1";

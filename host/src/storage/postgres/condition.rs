@@ -1,0 +1,86 @@
+//! Conditions under construction.
+
+use super::value::Value;
+use crate::storage::words::Word;
+use crate::wit::storage::JobFilter;
+use crate::wit::types::JobStatus;
+
+/// What a job is found by stands beside it.
+pub(super) const JOIN_TEXT: &str =
+    " JOIN job_text ON job_text.tenant = jobs.tenant AND job_text.seq = jobs.seq";
+
+/// Text with its parameters.
+#[derive(Clone, Default)]
+pub(super) struct Condition {
+    pub(super) text: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Condition {
+    /// Rows of a tenant.
+    pub(super) fn of_tenant(column: &str, tenant: &str) -> Self {
+        let mut condition = Self::default();
+        let mark = condition.value(Value::text(tenant));
+        condition.text = format!("{column} = {mark}");
+        condition
+    }
+
+    /// Takes a parameter; answers what stands for it in the text.
+    pub(super) fn value(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    /// Narrows.
+    pub(super) fn and(&mut self, text: &str) {
+        self.text.push_str(" AND ");
+        self.text.push_str(text);
+    }
+
+    /// Narrows: the column has to be one of these words, where there are any.
+    pub(super) fn and_words<T: Word>(&mut self, column: &str, words: &[T]) {
+        if !words.is_empty() {
+            let mark = self.value(Value::texts(words.iter().map(|word| word.word())));
+            self.and(&format!("{column} = ANY ({mark})"));
+        }
+    }
+
+    pub(super) fn and_equal(&mut self, column: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            let mark = self.value(Value::text(value));
+            self.and(&format!("{column} = {mark}"));
+        }
+    }
+
+    /// Jobs of a tenant that a filter lets pass.
+    pub(super) fn of_jobs(tenant: &str, filter: &JobFilter) -> Self {
+        let mut condition = Self::of_tenant("jobs.tenant", tenant);
+        condition.and_equal("job_text.agent", filter.agent.as_ref());
+        condition.and_equal("job_text.\"user\"", filter.user.as_ref());
+        condition.and_equal("job_text.title", filter.title.as_ref());
+        condition.and_equal("jobs.idempotency_key", filter.idempotency_key.as_ref());
+        if filter.idempotency_key.is_some() {
+            // Its index begins with these.
+            condition.and_equal("jobs.agent", filter.agent.as_ref());
+            condition.and_equal("jobs.\"user\"", filter.user.as_ref());
+        }
+        condition.and_words("jobs.status", &filter.statuses);
+        condition.and_words("jobs.job_type", &filter.job_types);
+        if !filter.include_archived && !filter.statuses.contains(&JobStatus::Archived) {
+            condition.and("jobs.status <> 'ARCHIVED'");
+        }
+        condition
+    }
+
+    /// The tables that the condition is about.
+    pub(super) fn tables(&self) -> String {
+        let mut from = String::from("jobs");
+        if self.text.contains("job_text.") {
+            from += JOIN_TEXT;
+        }
+        if self.text.contains("job_words.") {
+            from += " JOIN job_words ON job_words.seq = jobs.seq";
+        }
+        from
+    }
+}

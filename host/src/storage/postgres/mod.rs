@@ -1,0 +1,279 @@
+//! Postgres storage, version 15 or later: any number of hosts on one database. Reads and claims are one
+//! statement each; commits of a tenant take turns and share transactions. A commit that was answered is as
+//! durable as Postgres makes it (`synchronous_commit`).
+//!
+//! Nothing is used that CockroachDB and YugabyteDB lack, but for: advisory locks (migrations of hosts that
+//! start at once), LISTEN and NOTIFY (hints only), and policies of row-level security.
+
+mod check;
+mod claim;
+mod codec;
+mod commit;
+mod condition;
+mod connect;
+mod failure;
+mod nudge;
+mod purge;
+mod read;
+mod registry;
+mod schema;
+mod search;
+mod session;
+mod terms;
+mod text;
+mod value;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_postgres::Pool;
+use futures_util::StreamExt as _;
+
+pub use self::claim::LeaseClock;
+use self::commit::Lanes;
+use self::connect::{Connector, SharedConnector};
+use self::failure::{Failure, with_causes};
+use self::nudge::Nudges;
+use self::session::{Scope, Sql};
+use self::value::Value;
+use super::words::Word as _;
+use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
+use crate::wit::storage::{
+    Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
+    SearchQuery, StorageError, Unit,
+};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the URL of the store: {}. It looks like postgres://user:password@host/database", with_causes(.0))]
+    Url(tokio_postgres::Error),
+    #[error("this machine's certificates cannot be read, which encrypted connections need: {0}")]
+    Tls(rustls::Error),
+    #[error("no connections can be kept: {0}")]
+    Pool(String),
+    #[error("Postgres: {}", with_causes(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error(
+        "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error("the database's encoding is {0}: make one with ENCODING 'UTF8' TEMPLATE template0")]
+    Encoding(String),
+}
+
+/// A store in a Postgres database.
+pub struct PostgresStorage {
+    pool: Pool,
+    connector: SharedConnector,
+    clock: LeaseClock,
+    lanes: Arc<Lanes>,
+    nudges: Nudges,
+}
+
+impl PostgresStorage {
+    /// Opens the store in the database of a URL, such as `postgres://user:password@host/database`, and
+    /// brings its tables to the present version. Hosts that share it have to agree on the clock.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its tables are of a later version.
+    pub async fn open(url: &str, clock: LeaseClock) -> Result<Self, OpenError> {
+        let connector = Arc::new(Connector::new(url)?);
+        let (mut client, messages) = connector.connect().await?;
+        let driven = tokio::spawn(messages.for_each(|_| std::future::ready(())));
+        let migrated = schema::migrate(&mut client).await;
+        driven.abort();
+        migrated?;
+        let pool = connector.pool()?;
+        Ok(Self {
+            nudges: Nudges::start(pool.clone(), Arc::clone(&connector)),
+            pool,
+            connector,
+            clock,
+            lanes: Arc::default(),
+        })
+    }
+
+    fn writable(&self) -> Result<(), StorageError> {
+        if self.lanes.is_closed() {
+            return Err(Failure::Closed.into());
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Storage for PostgresStorage {
+    async fn get_jobs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Job>>, StorageError> {
+        Ok(self.read_jobs(tenant, &ids).await?)
+    }
+
+    async fn get_runs(&self, tenant: &Tenant, ids: Vec<String>) -> Result<Vec<Option<Run>>, StorageError> {
+        Ok(self.read_runs(tenant, &ids).await?)
+    }
+
+    async fn find_jobs(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        page: Page,
+    ) -> Result<JobPage, StorageError> {
+        let before = super::before(&page)?;
+        Ok(self.read_page(tenant, &filter, &page, before).await?)
+    }
+
+    async fn find_runs(&self, tenant: &Tenant, filter: RunFilter) -> Result<Vec<Run>, StorageError> {
+        Ok(self.runs_of_job(tenant, &filter).await?)
+    }
+
+    async fn find_edges(&self, tenant: &Tenant, filter: EdgeFilter) -> Result<Vec<Edge>, StorageError> {
+        Ok(self.edges(tenant, &filter).await?)
+    }
+
+    async fn find_messages(
+        &self,
+        tenant: &Tenant,
+        filter: MessageFilter,
+    ) -> Result<Vec<Message>, StorageError> {
+        let found = self.messages(tenant, &filter).await?;
+        Ok(found.into_iter().map(|entry| entry.message).collect())
+    }
+
+    async fn find_changes(
+        &self,
+        tenant: &Tenant,
+        job: String,
+        limit: u32,
+    ) -> Result<Vec<StatusChange>, StorageError> {
+        Ok(self.changes(tenant, &job, limit).await?)
+    }
+
+    async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
+        let before = super::before(&query.page)?;
+        Ok(self.search(tenant, &query, before).await?)
+    }
+
+    async fn claim_due(
+        &self,
+        tenant: &Tenant,
+        owner: &Owner,
+        now: Instant,
+        lease_until: Instant,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StorageError> {
+        self.writable()?;
+        Ok(self.claim(tenant, owner, now, lease_until, limit).await?)
+    }
+
+    async fn commit(
+        &self,
+        tenant: &Tenant,
+        quota: Quota,
+        units: Vec<Unit>,
+    ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
+        let due = self.nudge_worthy(&units);
+        let answers = self.lanes.commit(&self.pool, tenant, quota, units).await?;
+        if due {
+            self.nudges.tell(tenant);
+        }
+        Ok(answers)
+    }
+
+    async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError> {
+        Ok(self.next_due_of(tenant).await?)
+    }
+
+    async fn due_tenants(&self, now: Instant) -> Result<Vec<String>, StorageError> {
+        Ok(self.tenants_due(self.present(now)).await?)
+    }
+
+    async fn renew(
+        &self,
+        tenant: &Tenant,
+        owner: &Owner,
+        leases: Vec<JobToken>,
+        lease_until: Instant,
+    ) -> Result<Vec<JobToken>, StorageError> {
+        self.writable()?;
+        Ok(self.renew_leases(tenant, owner, leases, lease_until).await?)
+    }
+
+    async fn release_owner(&self, owner: &Owner) -> Result<u64, StorageError> {
+        self.writable()?;
+        Ok(self.end_leases(owner).await?)
+    }
+
+    /// Other hosts may live: their leases lapse by themselves.
+    async fn take_over(&self, _owner: &Owner) -> Result<u64, StorageError> {
+        self.writable()?;
+        Ok(0)
+    }
+
+    async fn inbox(
+        &self,
+        tenant: &Tenant,
+        user: Option<String>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError> {
+        Ok(self.inbox_after(tenant, user.as_ref(), after, limit).await?)
+    }
+
+    async fn set_delivery(
+        &self,
+        tenant: &Tenant,
+        ids: Vec<String>,
+        delivery: DeliveryStatus,
+    ) -> Result<u64, StorageError> {
+        // Rows are locked in one order, whoever else does the same.
+        const SQL: &str = "WITH held AS MATERIALIZED (SELECT found.position FROM unnest($2::text[]) AS asked (id) \
+                 CROSS JOIN LATERAL (SELECT position FROM messages WHERE tenant = $1 AND id = asked.id \
+                     AND delivery <> 'read' AND delivery <> $3 FOR UPDATE) AS found) \
+             UPDATE messages SET delivery = $3 FROM held WHERE messages.position = held.position RETURNING 1";
+        self.writable()?;
+        let ids: BTreeSet<String> = ids.into_iter().collect();
+        let values = [
+            Value::text(tenant),
+            Value::texts(ids.iter().map(String::as_str)),
+            Value::text(delivery.word()),
+        ];
+        let rows = session::change_again(&self.pool, Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
+        Ok(rows.len() as u64)
+    }
+
+    async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError> {
+        Ok(self.queued(tenant, limit).await?)
+    }
+
+    async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError> {
+        Ok(self.recipients().await?)
+    }
+
+    async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {
+        Ok(self.jobs_by_status(tenant).await?)
+    }
+
+    async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError> {
+        Ok(self.stored_of(tenant).await?)
+    }
+
+    async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {
+        self.writable()?;
+        Ok(self.purge_some(tenant, limit).await?)
+    }
+
+    async fn check(&self) -> Result<String, StorageError> {
+        self.is_sound().await
+    }
+
+    async fn nudged(&self) -> String {
+        self.nudges.heard().await
+    }
+
+    async fn close(&self) {
+        self.lanes.close().await;
+        self.nudges.stop();
+    }
+}

@@ -1,0 +1,266 @@
+//! The schema: migrations, forward only. The table `schema_version` counts those applied. Tables and
+//! columns have the names that they have in SQLite (`../sqlite/schema.rs`).
+
+use tokio_postgres::Client;
+
+use super::OpenError;
+
+/// Each brings a database from the version before to its own.
+const MIGRATIONS: &[&str] = &[FIRST, WALLS];
+
+/// Any number that other programs in the same database are unlikely to choose.
+const LOCK: i64 = 0x6d65_616e_7768_696c;
+
+/// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
+///   contract as JSON in a text (`jsonb` takes no NUL, and would be parsed at every write). `seq` is
+///   the order of creation: taken from its sequence under the lock of the tenant's row in `stored`, so
+///   that what a reader sees has no gap that is filled later. The same holds for `position`.
+/// * available_at: as in SQLite, what `claim-due` looks for.
+/// * runs: unique by (tenant, job, slot): the promise that a slot runs once stands here.
+/// * job_text: what a job is found by and no run changes. Its own table, since a row of `jobs` is rewritten
+///   with every run, in every index there. `words` are those of the job's texts in their order, parted
+///   by single spaces: a phrase is a part of it.
+/// * job_words: the words of a job, and the stems of those of title and description, as numbers (a hash
+///   of tenant and word: other tenants' words are other numbers, and no search reads their rows).
+/// * stored: what each tenant's rows come to, kept with every write under a lock of its row, which is
+///   what makes the writers of a tenant take turns, and quotas hold between hosts.
+/// * tenants, tokens, components: as in SQLite.
+///
+/// Texts that are compared by order are compared by their bytes (`COLLATE "C"`), as everywhere else.
+const FIRST: &str = r#"
+CREATE SEQUENCE jobs_seq;
+CREATE TABLE jobs (
+    seq             BIGINT NOT NULL,
+    tenant          TEXT COLLATE "C" NOT NULL,
+    id              TEXT COLLATE "C" NOT NULL,
+    agent           TEXT NOT NULL,
+    "user"          TEXT NOT NULL,
+    created_by      TEXT NOT NULL,
+    created_at      BIGINT NOT NULL,
+    updated_at      BIGINT NOT NULL,
+    revision        BIGINT NOT NULL,
+    status          TEXT NOT NULL,
+    job_type        TEXT NOT NULL,
+    title           TEXT NOT NULL,
+    idempotency_key TEXT,
+    due_at          BIGINT,
+    lease_owner     TEXT,
+    lease_token     BIGINT NOT NULL DEFAULT 0,
+    lease_until     BIGINT,
+    available_at    BIGINT,
+    open_run        TEXT COLLATE "C",
+    spec            TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    -- Guards, reads by id, and the join of a search's hits.
+    PRIMARY KEY (tenant, id)
+);
+-- Lists of all jobs of a tenant, newest first; the job of a text.
+CREATE UNIQUE INDEX jobs_newest ON jobs (tenant, seq);
+-- An idempotency key is one owner's.
+CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, agent, "user", idempotency_key) WHERE idempotency_key IS NOT NULL;
+-- Lists by status, newest first, and the counts of each.
+CREATE INDEX jobs_by_status ON jobs (tenant, status, seq);
+-- Claims and the next due instant: only jobs that will be due by themselves are in it.
+CREATE INDEX jobs_available ON jobs (tenant, available_at, seq) WHERE available_at IS NOT NULL;
+-- What a host that shuts down gives back.
+CREATE INDEX jobs_leased ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
+
+CREATE TABLE runs (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id     TEXT COLLATE "C" NOT NULL,
+    job    TEXT COLLATE "C" NOT NULL,
+    slot   BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    -- Runs by id, and the open run of a claimed job.
+    PRIMARY KEY (tenant, id)
+);
+-- A slot runs once; the runs of a job, newest slot first.
+CREATE UNIQUE INDEX runs_by_slot ON runs (tenant, job, slot);
+
+CREATE TABLE edges (
+    tenant        TEXT COLLATE "C" NOT NULL,
+    dependent     TEXT COLLATE "C" NOT NULL,
+    prerequisite  TEXT COLLATE "C" NOT NULL,
+    condition     TEXT NOT NULL,
+    delay_seconds BIGINT NOT NULL,
+    status        TEXT NOT NULL,
+    settled_at    BIGINT,
+    -- What a job waits for.
+    PRIMARY KEY (tenant, dependent, prerequisite)
+);
+-- What waits for a job, in order of the dependent.
+CREATE INDEX edges_by_prerequisite ON edges (tenant, prerequisite, dependent);
+
+CREATE TABLE messages (
+    -- The order of all messages.
+    position          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant            TEXT COLLATE "C" NOT NULL,
+    id                TEXT COLLATE "C" NOT NULL,
+    once_key          TEXT COLLATE "C" NOT NULL,
+    kind              TEXT NOT NULL,
+    job               TEXT COLLATE "C" NOT NULL,
+    run               TEXT,
+    agent             TEXT NOT NULL,
+    "user"            TEXT COLLATE "C" NOT NULL,
+    conversation      TEXT,
+    related_entity_id TEXT,
+    narrative_id      TEXT,
+    title             TEXT NOT NULL,
+    text              TEXT NOT NULL,
+    delivery          TEXT NOT NULL,
+    created_at        BIGINT NOT NULL
+);
+-- A message by its id.
+CREATE UNIQUE INDEX messages_by_id ON messages (tenant, id);
+-- A message is sent once per key.
+CREATE UNIQUE INDEX messages_once ON messages (tenant, once_key);
+-- Replies that wait for a job's next run.
+CREATE INDEX messages_by_job ON messages (tenant, job, position);
+-- The inbox of everybody, and of one person.
+CREATE INDEX messages_in_order ON messages (tenant, position);
+CREATE INDEX messages_by_user ON messages (tenant, "user", position);
+-- What has to be delivered, tenant by tenant.
+CREATE INDEX messages_queued ON messages (tenant, position) WHERE delivery = 'queued' AND kind <> 'reply';
+
+CREATE TABLE changes (
+    -- The order of all changes; the number of a tenant's rows is bounded by purging in any order.
+    position    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant      TEXT COLLATE "C" NOT NULL,
+    job         TEXT COLLATE "C" NOT NULL,
+    at          BIGINT NOT NULL,
+    from_status TEXT NOT NULL,
+    to_status   TEXT NOT NULL,
+    by          TEXT NOT NULL,
+    code        TEXT,
+    message     TEXT
+);
+-- A job's history, newest first.
+CREATE INDEX changes_by_job ON changes (tenant, job, position);
+
+CREATE TABLE job_text (
+    tenant TEXT COLLATE "C" NOT NULL,
+    seq    BIGINT NOT NULL,
+    agent  TEXT NOT NULL,
+    "user" TEXT NOT NULL,
+    title  TEXT NOT NULL,
+    words  TEXT NOT NULL,
+    -- The text of a job.
+    PRIMARY KEY (tenant, seq)
+);
+-- Lists of one person's jobs, newest first.
+CREATE INDEX job_text_by_owner ON job_text (tenant, agent, "user", seq);
+-- A job by its title: prerequisites, and similar jobs.
+CREATE INDEX job_text_by_title ON job_text (tenant, agent, "user", title);
+CREATE TABLE job_words (
+    -- The words of a job whose text changes or goes.
+    seq         BIGINT PRIMARY KEY,
+    words       BIGINT[] NOT NULL,
+    stems       BIGINT[] NOT NULL,
+    title_stems BIGINT[] NOT NULL
+);
+-- Jobs by words, and by stems.
+CREATE INDEX job_words_in ON job_words USING gin (words, stems);
+
+CREATE TABLE stored (
+    -- One row a tenant.
+    tenant    TEXT COLLATE "C" PRIMARY KEY,
+    live_jobs BIGINT NOT NULL,
+    bytes     BIGINT NOT NULL
+);
+
+CREATE TABLE tenants (
+    name       TEXT COLLATE "C" PRIMARY KEY,
+    state      TEXT NOT NULL,
+    limits     TEXT NOT NULL,
+    component  TEXT,
+    created_at BIGINT NOT NULL
+);
+CREATE TABLE tokens (
+    -- Every request with a token.
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    tenant     TEXT COLLATE "C" NOT NULL,
+    hash       BYTEA NOT NULL,
+    agent      TEXT NOT NULL,
+    "user"     TEXT NOT NULL,
+    scopes     TEXT NOT NULL,
+    timezone   TEXT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT
+);
+-- The tokens of a tenant.
+CREATE INDEX tokens_by_tenant ON tokens (tenant);
+CREATE TABLE components (
+    -- A component by what it is.
+    digest     TEXT COLLATE "C" PRIMARY KEY,
+    bytes      BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+"#;
+
+/// The second wall between tenants: whatever a statement asks for, it sees rows of the tenant that its
+/// transaction names (`session.rs`), or none. Work of the host for all tenants says so. The owner of
+/// the tables is bound by it too (`FORCE`); superusers and roles with BYPASSRLS are not, which `doctor`
+/// tells. `job_words` has no wall: the operators of its index may not pass one (they are not
+/// "leakproof"), and there are neither texts nor names in it. Its hits are joined with `jobs`.
+const WALLS: &str = r"
+DO $walls$
+DECLARE
+    name TEXT;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['jobs', 'runs', 'edges', 'messages', 'changes', 'job_text', 'stored'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY of_one_tenant ON %I USING (tenant = (SELECT current_setting(''app.tenant'', true))
+            OR (SELECT current_setting(''app.scope'', true)) = ''host'')', name);
+    END LOOP;
+    FOREACH name IN ARRAY ARRAY['tenants', 'tokens', 'components'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY of_the_host ON %I USING ((SELECT current_setting(''app.scope'', true)) = ''host'')',
+            name);
+    END LOOP;
+END
+$walls$;
+";
+
+/// Brings a database to the present version. Hosts that start at once take turns.
+pub(super) async fn migrate(client: &mut Client) -> Result<(), OpenError> {
+    let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding(encoding));
+    }
+    let transaction = client.transaction().await?;
+    // A migration of a large store may take longer than any call does.
+    let patient = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL client_min_messages = warning";
+    transaction.batch_execute(patient).await?;
+    // A parameter of a function is never prepared for longer than the call.
+    transaction
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    transaction
+        .batch_execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
+        .await?;
+    let rows = transaction
+        .query("SELECT version FROM schema_version", &[])
+        .await?;
+    let found = rows.first().map_or(0, |row| row.get::<_, i64>(0));
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(OpenError::Newer { found, known });
+    }
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.batch_execute(migration).await?;
+    }
+    if rows.is_empty() {
+        transaction
+            .execute("INSERT INTO schema_version VALUES ($1)", &[&known])
+            .await?;
+    } else if found < known {
+        transaction
+            .execute("UPDATE schema_version SET version = $1", &[&known])
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}

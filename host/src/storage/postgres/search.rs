@@ -1,0 +1,230 @@
+//! Jobs by their text.
+
+use super::PostgresStorage;
+use super::codec::{self, JOB, JOB_COLUMNS};
+use super::condition::{Condition, JOIN_TEXT};
+use super::failure::Failure;
+use super::read::{Newest, limit};
+use super::session::{Scope, Sql};
+use super::terms;
+use super::value::Value;
+use crate::storage::limits::SEARCH_WALK_ROWS;
+use crate::storage::words::{STOP_WORDS, of_text};
+use crate::wit::storage::{Hit, HitPage, Page, SearchMode, SearchQuery};
+
+const NOTHING: HitPage = HitPage {
+    hits: Vec::new(),
+    next_cursor: None,
+    total: 0,
+};
+
+/// What is searched for: jobs that a filter lets pass, whose words may do (`words`, by the index alone),
+/// and do (`terms`, with phrases).
+struct Asked {
+    filter: Condition,
+    words: String,
+    terms: String,
+}
+
+impl Asked {
+    fn add(&mut self, tenant: &str, terms: &[Vec<String>], operator: &str) {
+        let (mut by_word, mut by_text) = (Vec::new(), Vec::new());
+        for term in terms {
+            let words = terms::numbers(tenant, term.iter().map(String::as_str));
+            let words = self.filter.value(Value::Ints(words));
+            let words = format!("job_words.words @> {words}");
+            by_text.push(match term.len() {
+                1 => words.clone(),
+                _ => {
+                    let phrase = self.filter.value(Value::Text(terms::phrase(term)));
+                    format!("({words} AND position({phrase} IN job_text.words) > 0)")
+                }
+            });
+            by_word.push(words);
+        }
+        self.words = format!("({})", by_word.join(operator));
+        self.terms = format!("({})", by_text.join(operator));
+    }
+
+    /// The text of a hit, where a phrase has to be looked for in it.
+    fn text(&self) -> &'static str {
+        if self.terms.contains("job_text.") {
+            JOIN_TEXT
+        } else {
+            ""
+        }
+    }
+
+    /// The same where the filter looks at the text's row too.
+    fn text_or_owner(&self) -> &'static str {
+        if self.filter.text.contains("job_text.") {
+            JOIN_TEXT
+        } else {
+            self.text()
+        }
+    }
+
+    fn among_newest(&self, rows: u32) -> String {
+        format!(
+            "WITH newest AS MATERIALIZED (SELECT jobs.tenant, jobs.seq FROM {} WHERE {} \
+                 ORDER BY jobs.seq DESC LIMIT {SEARCH_WALK_ROWS}) \
+             SELECT {JOB}, jobs.seq, (SELECT count(*) FROM newest) FROM newest \
+             JOIN job_words ON job_words.seq = newest.seq \
+             JOIN jobs ON jobs.tenant = newest.tenant AND jobs.seq = newest.seq{} \
+             WHERE {} ORDER BY newest.seq DESC LIMIT {rows}",
+            self.filter.tables(),
+            self.filter.text,
+            self.text(),
+            self.terms
+        )
+    }
+
+    /// The jobs that the index gives, as tables and a condition.
+    fn indexed(&self, filter: &str) -> String {
+        let text = self.text_or_owner();
+        format!(
+            "(SELECT seq, words FROM job_words WHERE {} OFFSET 0) AS job_words \
+             JOIN jobs ON jobs.tenant = $1 AND jobs.seq = job_words.seq{text} WHERE {filter} AND {}",
+            self.words, self.terms
+        )
+    }
+
+    fn by_index(&self, filter: &str, rows: u32) -> String {
+        let from = self.indexed(filter);
+        format!("SELECT {JOB}, jobs.seq FROM {from} ORDER BY jobs.seq DESC LIMIT {rows}")
+    }
+
+    fn all_by_index(&self, filter: &str) -> String {
+        self.indexed(filter)
+    }
+
+    /// All jobs that match, where many do: looked for among all.
+    fn all_often(&self, filter: &str) -> String {
+        let text = self.text_or_owner();
+        format!(
+            "jobs JOIN job_words ON job_words.seq = jobs.seq{text} WHERE {filter} AND {}",
+            self.terms
+        )
+    }
+}
+
+impl PostgresStorage {
+    pub(super) async fn search(
+        &self,
+        tenant: &str,
+        query: &SearchQuery,
+        before: Option<i64>,
+    ) -> Result<HitPage, Failure> {
+        if query.mode == SearchMode::Meaning {
+            return self.by_meaning(tenant, query).await;
+        }
+        let all = query.mode == SearchMode::AllTerms;
+        let mut terms: Vec<Vec<String>> = query.terms.iter().map(|term| of_text(term)).collect();
+        // A term that cannot occur makes "all" impossible.
+        if all && terms.iter().any(Vec::is_empty) {
+            return Ok(NOTHING);
+        }
+        terms.retain(|term| !term.is_empty());
+        if terms.is_empty() {
+            return Ok(NOTHING);
+        }
+        let mut asked = Asked {
+            filter: Condition::of_jobs(tenant, &query.filter),
+            words: String::new(),
+            terms: String::new(),
+        };
+        asked.add(tenant, &terms, if all { " AND " } else { " OR " });
+        let (jobs, next_cursor, total) = self.hits(tenant, asked, &query.page, before).await?;
+        Ok(HitPage {
+            hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
+            next_cursor,
+            total,
+        })
+    }
+
+    /// A page of hits, newest first. A word that many jobs have is found quickly among the newest ones, one that
+    /// few have by the index. Nobody knows beforehand which it is, the planner least of all: so some of the
+    /// newest are looked at, and where they do not fill the page the index is asked.
+    async fn hits(
+        &self,
+        tenant: &str,
+        mut asked: Asked,
+        page: &Page,
+        before: Option<i64>,
+    ) -> Result<Newest, Failure> {
+        let all = asked.filter.text.clone();
+        if let Some(before) = before {
+            let mark = asked.filter.value(Value::Int(before));
+            asked.filter.and(&format!("jobs.seq < {mark}"));
+        }
+        let rows = limit(page.limit);
+        let mut found = self.cut(tenant, &asked.among_newest(rows), &asked.filter).await?;
+        let walked: u64 = match found.rows.first() {
+            Some(row) => codec::count(row, JOB_COLUMNS + 1)?,
+            None => SEARCH_WALK_ROWS.into(),
+        };
+        let often = found.cut || found.rows.len() == rows as usize;
+        if !often && walked == u64::from(SEARCH_WALK_ROWS) {
+            found = self
+                .cut(tenant, &asked.by_index(&asked.filter.text, rows), &asked.filter)
+                .await?;
+        }
+        let counted = if often {
+            asked.all_often(&all)
+        } else {
+            asked.all_by_index(&all)
+        };
+        self.page_of(tenant, found, page, rows, &counted, &asked.filter)
+            .await
+    }
+
+    /// Without an embedder: the share of the question's stems that title and description have; one in the
+    /// title counts twice.
+    async fn by_meaning(&self, tenant: &str, query: &SearchQuery) -> Result<HitPage, Failure> {
+        let mut words: Vec<String> = query.terms.iter().flat_map(|term| of_text(term)).collect();
+        words.retain(|word| !STOP_WORDS.contains(&word.as_str()));
+        let stems = terms::stems(&words);
+        let stems = terms::numbers(tenant, stems.iter().map(String::as_str));
+        if stems.is_empty() {
+            return Ok(NOTHING);
+        }
+        let asked = stems.len() as f64;
+        let mut condition = Condition::of_jobs(tenant, &query.filter);
+        let mark = condition.value(Value::Ints(stems));
+        condition.and(&format!("job_words.stems && {mark}"));
+        let total = if query.page.count {
+            self.count(
+                tenant,
+                &format!("{} WHERE {}", condition.tables(), condition.text),
+                &condition,
+            )
+            .await?
+        } else {
+            0
+        };
+        let sql = format!(
+            "SELECT {JOB}, (SELECT count(*) FILTER (WHERE stem = ANY (job_words.stems)) \
+                 + count(*) FILTER (WHERE stem = ANY (job_words.title_stems)) FROM unnest({mark}) AS stem) AS weight \
+             FROM {} WHERE {} ORDER BY weight DESC, jobs.seq DESC LIMIT {}",
+            condition.tables(),
+            condition.text,
+            limit(query.page.limit)
+        );
+        let rows = self
+            .rows(Scope::Tenant(tenant), Sql::Made(&sql), &condition.values)
+            .await?;
+        let mut hits = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let weight: u32 = codec::count(row, JOB_COLUMNS)?;
+            if let Some(job) = codec::readable(codec::job(row), row) {
+                let score = (f64::from(weight) / (2.0 * asked)).clamp(0.0, 1.0);
+                hits.push(Hit { job, score });
+            }
+        }
+        Ok(HitPage {
+            hits,
+            next_cursor: None,
+            total,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! Words as the index has them: numbers of (tenant, word).
+
+use std::collections::BTreeSet;
+
+use rust_stemmers::{Algorithm, Stemmer};
+use sha2::{Digest as _, Sha256};
+
+use crate::storage::words;
+use crate::wit::types::JobSpec;
+
+/// What is indexed of a job's texts.
+pub(super) struct Terms {
+    /// Words in order, each between spaces; texts are parted by a line's end. See [`phrase`].
+    pub(super) text: String,
+    pub(super) words: Vec<i64>,
+    pub(super) stems: Vec<i64>,
+    pub(super) title_stems: Vec<i64>,
+}
+
+/// A word's number. Whoever wants two words with one number has to try about 2^32 of them, and wins
+/// that his own search finds too much.
+pub(super) fn number(tenant: &str, word: &str) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(tenant.as_bytes());
+    hash.update([0]);
+    hash.update(word.as_bytes());
+    let digest = hash.finalize();
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | i64::from(*byte))
+}
+
+/// Numbers of words, each once.
+pub(super) fn numbers<'a>(tenant: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<i64> {
+    let distinct: BTreeSet<&str> = words.into_iter().collect();
+    distinct.into_iter().map(|word| number(tenant, word)).collect()
+}
+
+/// The stems of words, as English has them.
+pub(super) fn stems(words: &[String]) -> Vec<String> {
+    let stemmer = Stemmer::create(Algorithm::English);
+    words.iter().map(|word| stemmer.stem(word).into_owned()).collect()
+}
+
+/// Words side by side, as they stand in [`Terms::text`].
+pub(super) fn phrase(words: &[String]) -> String {
+    format!(" {} ", words.join(" "))
+}
+
+impl Terms {
+    pub(super) fn of(tenant: &str, spec: &JobSpec) -> Self {
+        let [title, description, payload] =
+            [&spec.title, &spec.description, &spec.payload].map(|text| words::of_text(text));
+        let of_words = [&title, &description, &payload];
+        let all = of_words.iter().flat_map(|words| words.iter().map(String::as_str));
+        let (title_stems, other_stems) = (stems(&title), stems(&description));
+        let stems = title_stems.iter().chain(&other_stems).map(String::as_str);
+        Self {
+            text: of_words.map(|words| phrase(words)).join("\n"),
+            words: numbers(tenant, all),
+            stems: numbers(tenant, stems),
+            title_stems: numbers(tenant, title_stems.iter().map(String::as_str)),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Several hosts on one database.
+
+use futures_util::future::join_all;
+use meanwhile::clock::{Clock as _, SystemClock};
+use meanwhile::storage::postgres::{LeaseClock, OpenError, PostgresStorage};
+use meanwhile::storage::{Quota, Storage as _};
+use meanwhile::wit::storage::{Guard, Rejection, Write};
+use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
+use meanwhile_tests::storage_suite::{TENANT, at_token, job, unit, update};
+
+use crate::{host_of, one, store};
+
+const HOUR_MS: i64 = 3_600_000;
+const LEASE_MS: i64 = 30_000;
+
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn hosts_may_start_at_once() {
+    let database = Cluster::of_process().database().await;
+    let hosts = join_all((0..6).map(|_| host_of(&database, LeaseClock::Caller))).await;
+    for (n, host) in hosts.iter().enumerate() {
+        let insert = vec![Write::InsertJob(job(&format!("j{n}"), Some(10)))];
+        assert_eq!(one(host, vec![], insert).await, Ok(()));
+    }
+    assert_eq!(hosts[0].stored(TENANT).await.unwrap().live_jobs, 6);
+}
+
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn a_database_of_a_later_version_is_refused() {
+    let (_store, database) = store(LeaseClock::Caller).await;
+    let client = Cluster::of_process().connect(SUPERUSER, &database).await;
+    client
+        .batch_execute("UPDATE schema_version SET version = 1000")
+        .await
+        .unwrap();
+    let url = Cluster::of_process().url(ROLE, &database);
+    let refused = PostgresStorage::open(&url, LeaseClock::Caller).await;
+    assert!(matches!(refused, Err(OpenError::Newer { found: 1000, .. })));
+}
+
+/// A host whose clock is hours off takes a lease as long as another does, of jobs that are due by the
+/// database's clock.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn leases_end_by_the_databases_clock() {
+    let (ahead, database) = store(LeaseClock::Database).await;
+    let behind = host_of(&database, LeaseClock::Database).await;
+    let now = SystemClock.now();
+    let (later, earlier) = (now + HOUR_MS, now - HOUR_MS);
+    one(
+        &ahead,
+        vec![],
+        vec![
+            Write::InsertJob(job("due", Some(now - 1))),
+            Write::InsertJob(job("not yet", Some(now + HOUR_MS / 2))),
+        ],
+    )
+    .await
+    .unwrap();
+    let claims = behind
+        .claim_due(TENANT, "behind", earlier, earlier + LEASE_MS, 9)
+        .await
+        .unwrap();
+    assert_eq!(claims.len(), 1);
+    assert_eq!((claims[0].job.id.as_str(), claims[0].token), ("due", 1));
+    // It is told the end on its own clock; the row has the database's.
+    assert_eq!(claims[0].lease_until, earlier + LEASE_MS);
+    let claimed = ahead
+        .claim_due(TENANT, "ahead", later, later + LEASE_MS, 9)
+        .await
+        .unwrap();
+    assert!(claimed.is_empty());
+    let client = Cluster::of_process().connect(SUPERUSER, &database).await;
+    let left = "SELECT lease_until - (extract(epoch FROM now()) * 1000)::bigint FROM jobs WHERE id = 'due'";
+    let left: i64 = client.query_one(left, &[]).await.unwrap().get(0);
+    assert!(left <= LEASE_MS && left > LEASE_MS - HOUR_MS / 2, "{left}");
+    // The lease's end comes.
+    let lapse = "UPDATE jobs SET lease_until = 1, available_at = due_at WHERE id = 'due'";
+    client.batch_execute(lapse).await.unwrap();
+    assert_eq!(ahead.due_tenants(earlier).await.unwrap(), [TENANT]);
+    let claims = ahead
+        .claim_due(TENANT, "ahead", earlier, earlier + LEASE_MS, 9)
+        .await
+        .unwrap();
+    assert_eq!(claims[0].token, 2);
+    // Whoever lost it neither writes nor renews.
+    let write = vec![update(&claims[0].job, |state| state.run_count = 1)];
+    assert_eq!(
+        one(&behind, vec![Guard::Claim(at_token("due", 1))], write).await,
+        Err(Rejection::Stale)
+    );
+    let lost = behind
+        .renew(TENANT, "behind", vec![at_token("due", 1)], now + LEASE_MS)
+        .await
+        .unwrap();
+    assert_eq!(lost, [at_token("due", 1)]);
+    assert!(
+        ahead
+            .renew(TENANT, "ahead", vec![at_token("due", 2)], now + LEASE_MS)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// None twice, none left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs Postgres"]
+async fn hosts_share_out_what_is_due() {
+    let (first, database) = store(LeaseClock::Caller).await;
+    let second = host_of(&database, LeaseClock::Caller).await;
+    let ids: Vec<String> = (0..200).map(|n| format!("j{n:03}")).collect();
+    one(
+        &first,
+        vec![],
+        ids.iter().map(|id| Write::InsertJob(job(id, Some(1)))).collect(),
+    )
+    .await
+    .unwrap();
+    let tasks = [(&first, "a"), (&second, "b"), (&first, "c"), (&second, "d")].map(|(store, owner)| {
+        let store = std::sync::Arc::clone(store);
+        tokio::spawn(async move {
+            let mut claimed = Vec::new();
+            loop {
+                let claims = store.claim_due(TENANT, owner, 10, 1_000, 7).await.unwrap();
+                if claims.is_empty() && store.next_due(TENANT).await.unwrap() > Some(10) {
+                    return claimed;
+                }
+                claimed.extend(claims.into_iter().map(|claim| claim.job.id));
+            }
+        })
+    });
+    let mut claimed: Vec<String> = join_all(tasks)
+        .await
+        .into_iter()
+        .flat_map(Result::unwrap)
+        .collect();
+    claimed.sort();
+    assert_eq!(claimed, ids);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs Postgres"]
+async fn a_quota_holds_between_hosts() {
+    const ROOM: usize = 10;
+    let (first, database) = store(LeaseClock::Caller).await;
+    let second = host_of(&database, LeaseClock::Caller).await;
+    let quota = Quota {
+        live_jobs: ROOM as u64,
+        ..Quota::UNLIMITED
+    };
+    let tasks = (0..40).map(|n| {
+        let store = std::sync::Arc::clone(if n % 2 == 0 { &first } else { &second });
+        tokio::spawn(async move {
+            let insert = unit(vec![], vec![Write::InsertJob(job(&format!("j{n}"), None))]);
+            store.commit(TENANT, quota, vec![insert]).await.unwrap().remove(0)
+        })
+    });
+    let answers: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), ROOM);
+    assert_eq!(first.stored(TENANT).await.unwrap().live_jobs, ROOM as u64);
+}
+
+/// A hint may get lost: it is given until it is heard.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn a_host_hears_what_another_one_wrote() {
+    let (teller, database) = store(LeaseClock::Caller).await;
+    let listener = host_of(&database, LeaseClock::Caller).await;
+    let mut number = 0;
+    let heard = loop {
+        number += 1;
+        one(
+            &teller,
+            vec![],
+            vec![Write::InsertJob(job(&format!("j{number}"), Some(1)))],
+        )
+        .await
+        .unwrap();
+        tokio::select! {
+            tenant = listener.nudged() => break tenant,
+            () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
+        }
+    };
+    assert_eq!(heard, TENANT);
+}
