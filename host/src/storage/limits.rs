@@ -52,19 +52,25 @@ pub const POSTGRES_CONNECTIONS_MAX: usize = 12;
 /// How long a call waits for a connection: for a free one, and for a new one.
 pub const POSTGRES_CONNECT_WAIT: Duration = Duration::from_secs(5);
 
-/// How long Postgres works on one statement, waits for one lock, and lets a transaction be whose host
-/// says nothing (stopped, or cut off): its locks hold up other hosts.
+/// How long Postgres works on one statement.
 pub const POSTGRES_STATEMENT_WAIT: Duration = Duration::from_secs(30);
+
+/// How long Postgres waits for one lock.
 pub const POSTGRES_LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How long Postgres lets a transaction be whose host says nothing (stopped, or cut off): its locks hold
+/// up other hosts.
 pub const POSTGRES_SILENCE_WAIT: Duration = Duration::from_secs(5);
 
 /// After this long without an answer a connection counts as lost, in place of the minutes that TCP
 /// would take. Longer than any statement may take.
 pub const POSTGRES_TCP_WAIT: Duration = Duration::from_secs(35);
 
-/// How often a transaction is tried that wrote nothing for certain, and the waits between: doubling,
-/// 1.3 s in all. A Postgres that is restarted is back by then; a longer outage is told.
+/// How often a transaction is tried that wrote nothing for certain.
 pub const POSTGRES_TRIES_MAX: u32 = 8;
+
+/// The first of the waits between such tries: doubling, 1.3 s in all. A Postgres that is restarted is
+/// back by then; a longer outage is told.
 pub const POSTGRES_RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
 
 /// Hints of one tenant to other hosts are at least this far apart.

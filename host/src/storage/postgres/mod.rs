@@ -48,18 +48,29 @@ use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// The URL is none of a Postgres.
     #[error("the URL of the store: {}. It looks like postgres://user:password@host/database", with_causes(.0))]
     Url(tokio_postgres::Error),
+    /// No certificates to trust.
     #[error("this machine's certificates cannot be read, which encrypted connections need: {0}")]
     Tls(rustls::Error),
+    /// The pool of connections could not be made.
     #[error("no connections can be kept: {0}")]
     Pool(String),
+    /// What Postgres said, or why it could not be asked.
     #[error("Postgres: {}", with_causes(.0))]
     Postgres(#[from] tokio_postgres::Error),
+    /// A later version of this program has been here.
     #[error(
         "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
     )]
-    Newer { found: i64, known: i64 },
+    Newer {
+        /// The version of the schema that is there.
+        found: i64,
+        /// The latest that this program knows.
+        known: i64,
+    },
+    /// Not every text could be stored.
     #[error("the database's encoding is {0}: make one with ENCODING 'UTF8' TEMPLATE template0")]
     Encoding(String),
 }

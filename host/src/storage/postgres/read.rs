@@ -291,7 +291,9 @@ impl PostgresStorage {
              ORDER BY position LIMIT $2"
         );
         let values = [Value::text(tenant), Value::Int(limit(rows).into())];
-        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values).await?;
+        let rows = self
+            .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
+            .await?;
         rows.iter().map(codec::message).collect()
     }
 
