@@ -12,8 +12,9 @@ use futures_util::join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::decide::{JobRow, MessageRow, Rows, RunAt};
+use super::decide::Rows;
 use super::prepared::{Prepared, Step};
+use super::rows::{JobRow, MessageRow, RunAt};
 use crate::storage::postgres::codec;
 use crate::storage::postgres::failure::Failure;
 use crate::storage::postgres::session::{SET_SCOPE, Scope};

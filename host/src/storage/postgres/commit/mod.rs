@@ -5,6 +5,7 @@
 mod decide;
 mod load;
 mod prepared;
+mod rows;
 mod statements;
 mod table;
 mod write;

@@ -7,8 +7,9 @@ use futures_util::join;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
-use super::decide::{JobRow, Rows};
+use super::decide::Rows;
 use super::prepared::{NewJob, Spec, State};
+use super::rows::JobRow;
 use super::statements::{
     DELETE_EDGES, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES, PUT_TEXTS, PUT_WORDS,
     STORED, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
