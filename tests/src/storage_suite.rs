@@ -540,6 +540,16 @@ suite! {
         assert!(with_result > bytes && with_result < full.bytes_hard);
     }
 
+    /// A row that takes the place of another takes its room.
+    rows_put_again_take_no_more_room(store) {
+        let put = vec![Write::PutEdge(edge("b", "a"))];
+        one(&store, vec![], put).await.unwrap();
+        let before = store.stored(TENANT).await.unwrap();
+        let settled = Edge { status: EdgeStatus::Satisfied, settled_at: Some(7), ..edge("b", "a") };
+        one(&store, vec![], vec![Write::PutEdge(settled)]).await.unwrap();
+        assert_eq!(store.stored(TENANT).await.unwrap(), before);
+    }
+
     /// Purging takes all rows of one tenant, a few at a time, and none of another's.
     a_purge_takes_one_tenants_rows(store) {
         for tenant in [TENANT, "u"] {

@@ -209,11 +209,14 @@ fn update_run(connection: &Connection, tenant: &str, run: &Run) -> Result<(), Fa
     }
 }
 
+/// No `OR REPLACE`: it deletes the old row without its trigger, whose room would stay taken.
 fn put_edge(connection: &Connection, tenant: &str, edge: &Edge) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO edges (tenant, dependent, prerequisite, condition, delay_seconds, status, \
-             settled_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO edges (tenant, dependent, prerequisite, condition, delay_seconds, status, settled_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, dependent, prerequisite) DO UPDATE SET \
+             condition = excluded.condition, delay_seconds = excluded.delay_seconds, status = excluded.status, \
+             settled_at = excluded.settled_at",
         )?
         .execute(params![
             tenant,
