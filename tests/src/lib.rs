@@ -6,6 +6,7 @@ pub mod differential;
 pub mod given;
 pub mod hostile;
 pub mod in_process;
+pub mod interposed;
 pub mod issuer;
 pub mod scripted;
 pub mod served;

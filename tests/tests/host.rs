@@ -21,7 +21,7 @@ use meanwhile::storage::{InboxEntry, Storage};
 use meanwhile::tenants::Scopes;
 use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::{Caller, JobStatus};
-use meanwhile_tests::stories::interposed::Interposed;
+use meanwhile_tests::interposed::Interposed;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant as RealInstant;
 use wasmtime::Store;
@@ -84,7 +86,7 @@ impl Call {
 
     /// Calls a function whose types are known. The call comes back with what became of it.
     pub(super) async fn typed<P, R>(
-        mut self,
+        self,
         pre: &InstancePre<CallState>,
         function: &ComponentExportIndex,
         arguments: P,
@@ -94,45 +96,50 @@ impl Call {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let (pre, function) = (pre.clone(), *function);
-        let demotion = Arc::clone(self.store.data().demotion());
-        let work = async move {
-            let spent = Arc::clone(self.store.data().spent());
-            let store = &mut *self.store;
-            let work = async {
+        self.carry_out(move |store| {
+            async move {
                 let instance: Instance = pre.instantiate_async(&mut *store).await?;
                 let function = instance.get_typed_func::<P, R>(&mut *store, function)?;
-                function.call_async(&mut *store, arguments).await
-            };
-            let result = bounded(spent, work).await;
-            let result = result.map_err(|error| self.failure(error));
-            (self, result)
-        };
-        demotion.follow(work).await
+                function.call_async(store, arguments).await
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Calls a function by values. The call comes back with what became of it.
     pub(super) async fn untyped(
-        mut self,
+        self,
         pre: &InstancePre<CallState>,
         function: &ComponentExportIndex,
         arguments: Vec<Val>,
     ) -> (Self, Result<Val, CallFailure>) {
         let (pre, function) = (pre.clone(), *function);
-        let demotion = Arc::clone(self.store.data().demotion());
-        let work = async move {
-            let spent = Arc::clone(self.store.data().spent());
-            let store = &mut *self.store;
-            let work = async {
+        self.carry_out(move |store| {
+            async move {
                 let instance: Instance = pre.instantiate_async(&mut *store).await?;
                 let Some(function) = instance.get_func(&mut *store, function) else {
                     wasmtime::bail!("the export is no function");
                 };
                 let mut results = [Val::Bool(false)];
-                function.call_async(&mut *store, &arguments, &mut results).await?;
+                function.call_async(store, &arguments, &mut results).await?;
                 let [result] = results;
                 Ok(result)
-            };
-            let result = bounded(spent, work).await;
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Works within the bounds of a call, and wherever it belongs.
+    async fn carry_out<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce(&mut Store<CallState>) -> BoxFuture<'_, wasmtime::Result<T>> + Send + 'static,
+    ) -> (Self, Result<T, CallFailure>) {
+        let demotion = Arc::clone(self.store.data().demotion());
+        let work = async move {
+            let spent = Arc::clone(self.store.data().spent());
+            let result = bounded(spent, work(&mut self.store)).await;
             let result = result.map_err(|error| self.failure(error));
             (self, result)
         };

@@ -68,6 +68,9 @@ impl Outbox {
                 Some(ended) = round.under_way.next() => round.ended(ended),
                 () = tokio::time::sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {}
             }
+            if round.is_full() {
+                continue;
+            }
             match self.storage.undelivered_tenants().await {
                 Ok(tenants) => {
                     round.unread = None;
@@ -173,10 +176,10 @@ impl Round {
 
     /// Begins with as many of those who wait as may be under way at the same time, in turns.
     fn begin(&mut self, outbox: &Outbox, mut tenants: Vec<String>) {
+        tenants.sort_unstable();
         // Who has nothing more to be delivered is forgotten.
         self.recipients
-            .retain(|tenant, recipient| recipient.under_way || tenants.contains(tenant));
-        tenants.sort_unstable();
+            .retain(|tenant, recipient| recipient.under_way || tenants.binary_search(tenant).is_ok());
         let next = tenants.partition_point(|tenant| *tenant <= self.last);
         tenants.rotate_left(next);
         let now = Instant::now();

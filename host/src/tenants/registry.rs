@@ -69,6 +69,29 @@ impl TenantRecord {
             created_at,
         }
     }
+
+    /// One whose state and limits are stored as words and as JSON. None, with a line in the log: a later
+    /// version wrote them, and this one does not know them.
+    pub(crate) fn stored(
+        name: String,
+        state: &str,
+        limits: &str,
+        component: Option<String>,
+        created_at: Instant,
+    ) -> Option<Self> {
+        let known = TenantState::parse(state).zip(serde_json::from_str(limits).ok());
+        let Some((state, limits)) = known else {
+            tracing::warn!(name, state, limits, "a tenant cannot be read, and is not served");
+            return None;
+        };
+        Some(Self {
+            name,
+            state,
+            limits,
+            component,
+            created_at,
+        })
+    }
 }
 
 /// Whether a text can be a tenant's name: it stands in paths, logs and metrics.

@@ -11,7 +11,6 @@
 pub mod alone;
 pub mod layout;
 pub mod neighbours;
-pub mod parking;
 pub mod pressure;
 pub mod process;
 pub mod soak;

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::component;
 use super::neighbours::{Neighbour, Noting};
-use super::parking::Parking;
 use super::yard::session;
+use crate::interposed::Interposed;
 
 /// A way to press.
 pub struct Press {
@@ -94,7 +94,7 @@ impl Crowd {
         let storage = Arc::new(SqliteStorage::open(folder.path().join("crowd.db")).unwrap());
         let agent = Arc::new(Noting::new());
         let host = Host::builder()
-            .storage(Arc::new(Parking(Arc::clone(&storage) as _)))
+            .storage(Arc::new(Interposed::parking(Arc::clone(&storage) as _)))
             .registry(storage)
             .agent(Arc::clone(&agent) as _)
             .build()

@@ -6,7 +6,6 @@
 
 mod differences;
 mod foreign;
-pub mod interposed;
 mod ours;
 mod story;
 mod words;

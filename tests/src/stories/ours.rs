@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::interposed::Interposed;
 use super::{Answer, Call, Told};
 use crate::cluster::{Cluster, ROLE};
+use crate::interposed::Interposed;
 
 /// Rows of one answer of the inbox: more than any story makes.
 const INBOX_ROWS: u32 = 1_000;

@@ -9,13 +9,13 @@ use meanwhile::component::CallFailure;
 use meanwhile::limits::{CALL_WALL_CLOCK, PARALLEL_CALLS_MAX, POOL_WAIT, TENANT_PARALLEL_CALLS_MAX};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile_tests::hostile::alone::Alone;
-use meanwhile_tests::hostile::parking::Parking;
+use meanwhile_tests::interposed::Interposed;
 use tokio::time::{Instant, sleep};
 
 /// A component that waits for storage. Tenants whose names begin with `parked` wait in vain.
 fn waiting() -> Alone {
     let storage = Arc::new(MemoryStorage::default());
-    Alone::new("waits-in-import", Arc::new(Parking(storage)))
+    Alone::new("waits-in-import", Arc::new(Interposed::parking(storage)))
 }
 
 #[tokio::test]

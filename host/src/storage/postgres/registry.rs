@@ -8,7 +8,7 @@ use super::codec;
 use super::failure::Failure;
 use super::session::{self, Scope, Sql};
 use super::value::Value;
-use crate::tenants::{ComponentRecord, Registry, Scopes, TenantRecord, TenantState, TokenHash, TokenRecord};
+use crate::tenants::{ComponentRecord, Registry, Scopes, TenantRecord, TokenHash, TokenRecord};
 use crate::wit::storage::StorageError;
 use crate::wit::types::Instant;
 
@@ -17,19 +17,13 @@ const TOKEN: &str = "id, hash, tenant, agent, \"user\", scopes, timezone, create
 
 /// None: written by a later version, with words that this one does not know.
 fn tenant(row: &Row) -> Result<Option<TenantRecord>, Failure> {
-    let (name, state, limits) = (codec::text(row, 0)?, codec::text(row, 1)?, codec::text(row, 2)?);
-    let known = TenantState::parse(&state).zip(serde_json::from_str(&limits).ok());
-    let Some((state, limits)) = known else {
-        tracing::warn!(name, state, limits, "a tenant cannot be read, and is not served");
-        return Ok(None);
-    };
-    Ok(Some(TenantRecord {
-        name,
-        state,
-        limits,
-        component: codec::maybe_text(row, 3)?,
-        created_at: codec::int(row, 4)?,
-    }))
+    Ok(TenantRecord::stored(
+        codec::text(row, 0)?,
+        &codec::text(row, 1)?,
+        &codec::text(row, 2)?,
+        codec::maybe_text(row, 3)?,
+        codec::int(row, 4)?,
+    ))
 }
 
 fn token(row: &Row) -> Result<TokenRecord, Failure> {

@@ -195,13 +195,7 @@ pub(super) async fn read(
     values: &[Value],
     bound: Bound,
 ) -> Result<Found, Failure> {
-    let mut retries = Retries::default();
-    loop {
-        match once(pool, READ, scope, sql, values, bound).await {
-            Err(failure) if failure.is_transient() && retries.again().await => {}
-            result => return result,
-        }
-    }
+    tried(Failure::is_transient, pool, READ, scope, sql, values, bound).await
 }
 
 /// Changes rows by one statement, in a transaction of its own; again where nothing was written for
@@ -212,15 +206,11 @@ pub(super) async fn change(
     sql: Sql<'_>,
     values: &[Value],
 ) -> Result<Vec<Row>, Failure> {
-    let mut retries = Retries::default();
-    loop {
-        match once(pool, WRITE, scope, sql, values, Bound::Refuse).await {
-            Err(failure)
-                if (failure.is_undone() || matches!(failure, Failure::Pool(_)) && failure.is_transient())
-                    && retries.again().await => {}
-            result => return result.map(|found| found.rows),
-        }
-    }
+    let wrote_nothing = |failure: &Failure| {
+        failure.is_undone() || matches!(failure, Failure::Pool(_)) && failure.is_transient()
+    };
+    let found = tried(wrote_nothing, pool, WRITE, scope, sql, values, Bound::Refuse).await?;
+    Ok(found.rows)
 }
 
 /// The same for a change that, made twice, is as if it were made once.
@@ -230,13 +220,26 @@ pub(super) async fn change_again(
     sql: Sql<'_>,
     values: &[Value],
 ) -> Result<Vec<Row>, Failure> {
+    let may_pass = |failure: &Failure| failure.is_transient() || matches!(failure, Failure::Unknown);
+    let found = tried(may_pass, pool, WRITE, scope, sql, values, Bound::Refuse).await?;
+    Ok(found.rows)
+}
+
+/// Runs one statement in a transaction of its own, again, a few times, after failures of a kind.
+async fn tried(
+    again_after: fn(&Failure) -> bool,
+    pool: &Pool,
+    begin: &str,
+    scope: Scope<'_>,
+    sql: Sql<'_>,
+    values: &[Value],
+    bound: Bound,
+) -> Result<Found, Failure> {
     let mut retries = Retries::default();
     loop {
-        match once(pool, WRITE, scope, sql, values, Bound::Refuse).await {
-            Err(failure)
-                if (failure.is_transient() || matches!(failure, Failure::Unknown))
-                    && retries.again().await => {}
-            result => return result.map(|found| found.rows),
+        match once(pool, begin, scope, sql, values, bound).await {
+            Err(failure) if again_after(&failure) && retries.again().await => {}
+            result => return result,
         }
     }
 }

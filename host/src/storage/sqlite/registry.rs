@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{HOST, SqliteStorage};
-use crate::tenants::{ComponentRecord, Registry, Scopes, TenantRecord, TenantState, TokenHash, TokenRecord};
+use crate::tenants::{ComponentRecord, Registry, Scopes, TenantRecord, TokenHash, TokenRecord};
 use crate::wit::storage::StorageError;
 use crate::wit::types::Instant;
 
@@ -13,19 +13,13 @@ const TOKEN: &str = "id, hash, tenant, agent, user, scopes, timezone, created_at
 /// None: written by a later version, with words that this one does not know.
 fn tenant(row: &Row<'_>) -> rusqlite::Result<Option<TenantRecord>> {
     let (state, limits): (String, String) = (row.get(1)?, row.get(2)?);
-    let name: String = row.get(0)?;
-    let known = TenantState::parse(&state).zip(serde_json::from_str(&limits).ok());
-    let Some((state, limits)) = known else {
-        tracing::warn!(name, state, limits, "a tenant cannot be read, and is not served");
-        return Ok(None);
-    };
-    Ok(Some(TenantRecord {
-        name,
-        state,
-        limits,
-        component: row.get(3)?,
-        created_at: row.get(4)?,
-    }))
+    Ok(TenantRecord::stored(
+        row.get(0)?,
+        &state,
+        &limits,
+        row.get(3)?,
+        row.get(4)?,
+    ))
 }
 
 fn token(row: &Row<'_>) -> rusqlite::Result<TokenRecord> {
