@@ -6,6 +6,7 @@ pub mod limits;
 pub mod memory;
 pub mod postgres;
 pub mod sqlite;
+mod units;
 pub(crate) mod words;
 pub mod work;
 

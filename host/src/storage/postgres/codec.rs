@@ -7,6 +7,7 @@ use tokio_postgres::types::FromSql;
 use super::failure::Failure;
 use super::text;
 use crate::storage::InboxEntry;
+use crate::storage::units::{StatusCounts, Sums};
 use crate::storage::words::Word;
 use crate::wit::types::{Edge, Job, Message, Run, StatusChange, StatusReason};
 
@@ -144,5 +145,13 @@ pub(super) fn message(row: &Row) -> Result<InboxEntry, Failure> {
             delivery: word(row, 13)?,
             created_at: int(row, 14)?,
         },
+    })
+}
+
+/// A row of `stored`: bytes, then the counts.
+pub(super) fn sums(row: &Row) -> Result<Sums, Failure> {
+    Ok(Sums {
+        bytes: int(row, 0)?,
+        jobs: StatusCounts::read(|place| int(row, place + 1))?,
     })
 }

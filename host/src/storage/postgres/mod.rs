@@ -263,11 +263,11 @@ impl Storage for PostgresStorage {
     }
 
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {
-        Ok(self.jobs_by_status(tenant).await?)
+        Ok(self.sums(tenant).await?.jobs.some())
     }
 
     async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError> {
-        Ok(self.stored_of(tenant).await?)
+        Ok(self.sums(tenant).await?.stored())
     }
 
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {

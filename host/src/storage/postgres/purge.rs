@@ -2,38 +2,38 @@
 
 use super::PostgresStorage;
 use super::codec;
+use super::commit;
 use super::failure::Failure;
 use super::session::{Borrowed, Retries, SET_SCOPE, Scope, ended_how};
 use super::text::stored;
 use super::value::Value;
+use crate::storage::words::Word as _;
+use crate::wit::types::JobStatus;
 use tokio_postgres::types::ToSql;
 
 /// The tables of a tenant's rows, those that name jobs before the jobs themselves. Each answers how many
-/// rows it deleted, the bytes they counted, and the live jobs among them.
+/// rows it deleted, the bytes they counted, and which status those of them had that are jobs.
 const DELETE: [&str; 5] = [
     "WITH old AS (DELETE FROM messages WHERE position IN (SELECT position FROM messages WHERE tenant = $1 LIMIT $2) \
          RETURNING octet_length(title) + octet_length(text) + 300 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
+     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
     "WITH old AS (DELETE FROM changes WHERE position IN (SELECT position FROM changes WHERE tenant = $1 LIMIT $2) \
          RETURNING coalesce(octet_length(message), 0) + 100 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
+     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
     "WITH old AS (DELETE FROM runs WHERE (tenant, id) IN (SELECT tenant, id FROM runs WHERE tenant = $1 LIMIT $2) \
          RETURNING octet_length(body) + 100 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
+     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
     "WITH few AS MATERIALIZED (SELECT tenant, dependent, prerequisite FROM edges WHERE tenant = $1 LIMIT $2), \
          old AS (DELETE FROM edges USING few WHERE edges.tenant = few.tenant AND edges.dependent = few.dependent \
              AND edges.prerequisite = few.prerequisite RETURNING 150 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, 0::bigint FROM old",
+     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
     // Words and text of a job go with its row.
     "WITH old AS (DELETE FROM jobs WHERE (tenant, id) IN (SELECT tenant, id FROM jobs WHERE tenant = $1 ORDER BY id LIMIT $2) \
-         RETURNING seq, octet_length(spec) + octet_length(state) + 300 AS bytes, \
-             (status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED', 'ARCHIVED'))::int AS live), \
+         RETURNING seq, octet_length(spec) + octet_length(state) + 300 AS bytes, status), \
          words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
          texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, coalesce(sum(live), 0)::bigint FROM old",
+     SELECT count(*), sum(bytes)::bigint, status FROM old GROUP BY status",
 ];
-const LOCK: &str = "SELECT bytes FROM stored WHERE tenant = $1 FOR UPDATE";
-const FREE: &str = "UPDATE stored SET bytes = bytes - $2, live_jobs = live_jobs - $3 WHERE tenant = $1";
 const FORGET: &str = "DELETE FROM stored WHERE tenant = $1";
 
 impl PostgresStorage {
@@ -60,27 +60,31 @@ impl PostgresStorage {
         client
             .execute_raw(&set_scope, settings.iter().map(Value::parameter))
             .await?;
-        client.query(&client.prepare_cached(LOCK).await?, &[of]).await?;
-        let (mut left, mut bytes, mut live) = (limit, 0, 0);
+        let locked = client
+            .query_opt(&client.prepare_cached(&commit::lock_of_tenant()).await?, &[of])
+            .await?;
+        let mut sums = locked.as_ref().map(codec::sums).transpose()?.unwrap_or_default();
+        let mut left = limit;
         for statement in DELETE {
             if left == 0 {
                 break;
             }
-            let row = client
-                .query_one(&client.prepare_cached(statement).await?, &[of, &left])
+            let deleted = client
+                .query(&client.prepare_cached(statement).await?, &[of, &left])
                 .await?;
-            left -= codec::int(&row, 0)?;
-            bytes += codec::int(&row, 1)?;
-            live += codec::int(&row, 2)?;
+            for row in &deleted {
+                let (rows, bytes) = (codec::int(row, 0)?, codec::int(row, 1)?);
+                left -= rows;
+                let status = codec::maybe_text(row, 2)?;
+                sums.take(status.as_deref().and_then(JobStatus::parse), rows, bytes);
+            }
         }
         if left == limit {
             client
                 .execute(&client.prepare_cached(FORGET).await?, &[of])
                 .await?;
         } else {
-            client
-                .execute(&client.prepare_cached(FREE).await?, &[of, &bytes, &live])
-                .await?;
+            commit::put_sums(client, tenant, &sums).await?;
         }
         client.batch_execute("COMMIT").await.map_err(ended_how)?;
         borrowed.give_back();

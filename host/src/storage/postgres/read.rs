@@ -12,9 +12,10 @@ use super::failure::Failure;
 use super::session::{self, Bound, Found, Scope, Sql};
 use super::value::Value;
 use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
-use crate::storage::{InboxEntry, Stored};
+use crate::storage::InboxEntry;
+use crate::storage::units::{STATUS_COLUMNS, Sums};
 use crate::wit::storage::{EdgeFilter, JobFilter, JobPage, MessageFilter, Page, RunFilter};
-use crate::wit::types::{Edge, Instant, Job, JobStatus, Run, StatusChange};
+use crate::wit::types::{Edge, Instant, Job, Run, StatusChange};
 
 pub(super) fn limit(rows: u32) -> u32 {
     rows.clamp(1, PAGE_ROWS_MAX)
@@ -309,9 +310,19 @@ impl PostgresStorage {
         rows.iter().map(|row| codec::text(row, 0)).collect()
     }
 
+    /// Leaps from tenant to tenant as well.
     pub(super) async fn tenants_due(&self, now: Option<Instant>) -> Result<Vec<String>, Failure> {
+        const NEXT: &str = "(SELECT least.tenant FROM (SELECT tenant FROM jobs WHERE available_at IS NOT NULL AFTER_IT \
+            ORDER BY tenant, available_at, seq LIMIT 1) AS least)";
+        let (first, next) = (
+            NEXT.replace("AFTER_IT", ""),
+            NEXT.replace("AFTER_IT", "AND jobs.tenant > known.tenant"),
+        );
         let sql = format!(
-            "SELECT DISTINCT tenant FROM jobs WHERE available_at <= coalesce($1::bigint, {DATABASE_NOW}) ORDER BY tenant"
+            "WITH RECURSIVE known (tenant) AS (SELECT {first} UNION ALL SELECT {next} FROM known WHERE known.tenant IS NOT NULL) \
+             SELECT tenant FROM known WHERE tenant IS NOT NULL AND coalesce($1::bigint, {DATABASE_NOW}) >= \
+                 (SELECT available_at FROM jobs WHERE jobs.tenant = known.tenant AND available_at IS NOT NULL \
+                  ORDER BY available_at, seq LIMIT 1)"
         );
         let rows = self
             .rows(Scope::Host, Sql::Fixed(&sql), &[Value::MaybeInt(now)])
@@ -319,25 +330,12 @@ impl PostgresStorage {
         rows.iter().map(|row| codec::text(row, 0)).collect()
     }
 
-    pub(super) async fn jobs_by_status(&self, tenant: &str) -> Result<Vec<(JobStatus, u64)>, Failure> {
-        const SQL: &str = "SELECT status, count(*) FROM jobs WHERE tenant = $1 GROUP BY status ORDER BY status COLLATE \"C\"";
+    pub(super) async fn sums(&self, tenant: &str) -> Result<Sums, Failure> {
+        let sql = format!("SELECT bytes, {STATUS_COLUMNS} FROM stored WHERE tenant = $1");
         let values = [Value::text(tenant)];
-        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
-        rows.iter()
-            .map(|row| Ok((codec::word(row, 0)?, codec::count(row, 1)?)))
-            .collect()
-    }
-
-    pub(super) async fn stored_of(&self, tenant: &str) -> Result<Stored, Failure> {
-        const SQL: &str = "SELECT live_jobs, bytes FROM stored WHERE tenant = $1";
-        let values = [Value::text(tenant)];
-        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
-        match rows.first() {
-            Some(row) => Ok(Stored {
-                live_jobs: codec::count(row, 0)?,
-                bytes: codec::count(row, 1)?,
-            }),
-            None => Ok(Stored::default()),
-        }
+        let rows = self
+            .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
+            .await?;
+        rows.first().map_or_else(|| Ok(Sums::default()), codec::sums)
     }
 }

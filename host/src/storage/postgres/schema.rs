@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::OpenError;
 
 /// Each brings a database from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, WALLS];
+const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS];
 
 /// Any number that other programs in the same database are unlikely to choose.
 const LOCK: i64 = 0x6d65_616e_7768_696c;
@@ -222,6 +222,30 @@ BEGIN
     END LOOP;
 END
 $walls$;
+";
+
+/// * stored: how many jobs have each status, so that no figure needs a count; those that live are a sum of these.
+const COUNTS: &str = r"
+SELECT set_config('app.scope', 'host', true);
+ALTER TABLE stored
+    ADD pending BIGINT NOT NULL DEFAULT 0, ADD active BIGINT NOT NULL DEFAULT 0,
+    ADD in_progress BIGINT NOT NULL DEFAULT 0, ADD completed BIGINT NOT NULL DEFAULT 0,
+    ADD failed BIGINT NOT NULL DEFAULT 0, ADD blocked BIGINT NOT NULL DEFAULT 0,
+    ADD cancelled BIGINT NOT NULL DEFAULT 0, ADD archived BIGINT NOT NULL DEFAULT 0,
+    ADD paused BIGINT NOT NULL DEFAULT 0, DROP live_jobs, ALTER bytes SET DEFAULT 0;
+UPDATE stored SET pending = counted.pending, active = counted.active, in_progress = counted.in_progress,
+    completed = counted.completed, failed = counted.failed, blocked = counted.blocked,
+    cancelled = counted.cancelled, archived = counted.archived, paused = counted.paused
+FROM (SELECT tenant, count(*) FILTER (WHERE status = 'PENDING') AS pending,
+        count(*) FILTER (WHERE status = 'ACTIVE') AS active,
+        count(*) FILTER (WHERE status = 'IN_PROGRESS') AS in_progress,
+        count(*) FILTER (WHERE status = 'COMPLETED') AS completed,
+        count(*) FILTER (WHERE status = 'FAILED') AS failed,
+        count(*) FILTER (WHERE status = 'BLOCKED') AS blocked,
+        count(*) FILTER (WHERE status = 'CANCELLED') AS cancelled,
+        count(*) FILTER (WHERE status = 'ARCHIVED') AS archived,
+        count(*) FILTER (WHERE status = 'PAUSED') AS paused FROM jobs GROUP BY tenant) AS counted
+WHERE stored.tenant = counted.tenant;
 ";
 
 /// Brings a database to the present version. Hosts that start at once take turns.

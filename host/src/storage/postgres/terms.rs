@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use rust_stemmers::{Algorithm, Stemmer};
 use sha2::{Digest as _, Sha256};
 
+use crate::storage::units::Indexed;
 use crate::storage::words;
 use crate::wit::types::JobSpec;
 
 /// What is indexed of a job's texts.
+#[derive(Clone)]
 pub(super) struct Terms {
     /// Words in order, each between spaces; texts are parted by a line's end. See [`phrase`].
     pub(super) text: String,
@@ -48,8 +50,8 @@ pub(super) fn phrase(words: &[String]) -> String {
     format!(" {} ", words.join(" "))
 }
 
-impl Terms {
-    pub(super) fn of(tenant: &str, spec: &JobSpec) -> Self {
+impl Indexed for Terms {
+    fn of(tenant: &str, spec: &JobSpec) -> Self {
         let [title, description, payload] =
             [&spec.title, &spec.description, &spec.payload].map(|text| words::of_text(text));
         let of_words = [&title, &description, &payload];

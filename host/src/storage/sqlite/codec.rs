@@ -2,12 +2,11 @@
 
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::storage::InboxEntry;
 use crate::storage::words::Word;
-use crate::wit::types::{Edge, Job, Message, Run, StatusChange, StatusReason};
+use crate::wit::types::{Edge, Instant, Job, Message, Run, StatusChange, StatusReason};
 
 /// The columns of `job`, in its order.
 pub(super) const JOB: &str = "jobs.id, jobs.revision, jobs.agent, jobs.user, jobs.created_by, jobs.created_at, jobs.updated_at, jobs.spec, jobs.state";
@@ -43,9 +42,60 @@ pub(super) fn word<T: Word>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
     T::parse(text).ok_or_else(|| bad(column, FromSqlError::InvalidType))
 }
 
-/// A record as it is stored.
-pub(super) fn json(record: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+/// A job whose records are not read yet.
+pub(super) struct JobTexts {
+    pub(super) id: String,
+    revision: u64,
+    agent: String,
+    user: String,
+    created_by: String,
+    created_at: Instant,
+    updated_at: Instant,
+    spec: String,
+    state: String,
+}
+
+pub(super) fn job_texts(row: &Row<'_>) -> rusqlite::Result<JobTexts> {
+    Ok(JobTexts {
+        id: row.get(0)?,
+        revision: row.get(1)?,
+        agent: row.get(2)?,
+        user: row.get(3)?,
+        created_by: row.get(4)?,
+        created_at: row.get(5)?,
+        updated_at: row.get(6)?,
+        spec: row.get(7)?,
+        state: row.get(8)?,
+    })
+}
+
+impl JobTexts {
+    /// The job, or none where it cannot be read.
+    pub(super) fn read(self) -> Option<Job> {
+        let name = || format!("job {}", self.id);
+        Some(Job {
+            spec: readable_text(&self.spec, name)?,
+            state: readable_text(&self.state, name)?,
+            id: self.id,
+            revision: self.revision,
+            agent: self.agent,
+            user: self.user,
+            created_by: self.created_by,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// A record from its text, or none where that cannot be read: a bad row stops nothing but itself.
+pub(super) fn readable_text<T: DeserializeOwned>(text: &str, name: impl FnOnce() -> String) -> Option<T> {
+    serde_json::from_str(text)
+        .inspect_err(|error| passed_over(&name(), error))
+        .ok()
+}
+
+fn passed_over(row: &str, error: &dyn std::error::Error) {
+    tracing::warn!(row, %error, "a row cannot be read: it is passed over");
 }
 
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
@@ -80,7 +130,7 @@ fn readable<T>(record: rusqlite::Result<T>, name: impl FnOnce() -> String) -> ru
             | rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)),
         ) => {
-            tracing::warn!(row = name(), %error, "a row cannot be read: it is passed over");
+            passed_over(&name(), &error);
             Ok(None)
         }
         Err(error) => Err(error),

@@ -1,23 +1,32 @@
-//! Applying units of work: guards first, then writes; whatever fails undoes its unit alone.
+//! Applying units of work: what they name is read, decided in memory (`../units/`), and what changed is
+//! written, each row once.
 
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode};
 
 use super::stored;
-use super::write::{Failure, apply, counter};
+use super::texts::Texts;
+use super::writer::in_savepoint;
+use super::{load, write};
 use crate::storage::limits::TURN_WORK;
-use crate::storage::work;
-use crate::storage::{Quota, inserts};
-use crate::wit::storage::{Guard, Rejection, Unit};
+use crate::storage::{Quota, units};
+use crate::wit::storage::Rejection;
+
+pub(super) type Prepared = units::Prepared<Texts>;
+/// A unit, or why there is none: a record that JSON cannot hold.
+pub(super) type Unit = Result<Prepared, Rejection>;
+pub(super) type Rows = units::Rows<Texts>;
+pub(super) type JobRow = units::JobRow<Texts>;
+type Results = Vec<Result<(), Rejection>>;
 
 /// Pieces of a commit that are each one turn's work, or one unit; with their work.
-pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
+pub(super) fn slices<T>(units: Vec<T>, work: impl Fn(&T) -> usize) -> Vec<(usize, Vec<T>)> {
     if units.is_empty() {
         // Asked all the same: a closed store refuses.
         return vec![(0, units)];
     }
-    let mut slices: Vec<(usize, Vec<Unit>)> = Vec::new();
+    let mut slices: Vec<(usize, Vec<T>)> = Vec::new();
     for unit in units {
-        let work = work::of_unit(&unit);
+        let work = work(&unit);
         match slices.last_mut() {
             Some((so_far, slice)) if *so_far + work <= TURN_WORK => {
                 *so_far += work;
@@ -29,65 +38,51 @@ pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
     slices
 }
 
+/// Applies units in order, one answer each. Where a value among them cannot be stored, the halves are
+/// applied one after the other, until only the unit that has it is refused.
 pub(super) fn units(
     connection: &Connection,
     tenant: &str,
     quota: Quota,
-    units: Vec<Unit>,
-) -> rusqlite::Result<Vec<Result<(), Rejection>>> {
-    units
-        .into_iter()
-        .map(|unit| one(connection, tenant, quota, unit))
-        .collect()
+    units: &[Unit],
+) -> rusqlite::Result<Results> {
+    let mut results = Vec::with_capacity(units.len());
+    let mut pieces = vec![units];
+    while let Some(piece) = pieces.pop() {
+        if piece.is_empty() {
+            continue;
+        }
+        match in_savepoint(connection, |connection| decided(connection, tenant, quota, piece)) {
+            Ok(answers) => results.extend(answers),
+            Err(error) if is_of_data(&error) && piece.len() == 1 => {
+                results.push(Err(Rejection::Forbidden(error.to_string())));
+            }
+            Err(error) if is_of_data(&error) => {
+                let (first, second) = piece.split_at(piece.len() / 2);
+                pieces.extend([second, first]);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(results)
 }
 
-fn one(
-    connection: &Connection,
-    tenant: &str,
-    quota: Quota,
-    unit: Unit,
-) -> rusqlite::Result<Result<(), Rejection>> {
-    for guard in &unit.guards {
-        if !holds(connection, tenant, guard)? {
-            return Ok(Err(Rejection::Stale));
-        }
-    }
-    connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
-    let (rows, mut jobs) = inserts(&unit);
-    let mut applied = unit
-        .writes
-        .into_iter()
-        .try_for_each(|write| apply(connection, tenant, write).map(|revives| jobs |= revives));
-    if applied.is_ok() && (rows || jobs) {
-        let stored = stored::of(connection, tenant)?;
-        applied = quota.check(stored, jobs).map_err(Failure::Refused);
-    }
-    if applied.is_err() {
-        connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE unit")?.execute([])?;
-    match applied {
-        Ok(()) => Ok(Ok(())),
-        Err(Failure::Refused(rejection)) => Ok(Err(rejection)),
-        // A row that breaks a constraint is its unit's fault, not its neighbours'.
-        Err(Failure::Sqlite(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Ok(Err(Rejection::Forbidden(error.to_string())))
-        }
-        // So is a number or text that no column can hold.
-        Err(Failure::Sqlite(error @ rusqlite::Error::ToSqlConversionFailure(_))) => {
-            Ok(Err(Rejection::Forbidden(error.to_string())))
-        }
-        Err(Failure::Sqlite(error)) => Err(error),
-    }
+/// A row that breaks a constraint, or a value that no column can hold, is its unit's fault.
+fn is_of_data(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+        || matches!(error, rusqlite::Error::ToSqlConversionFailure(_))
 }
 
-fn holds(connection: &Connection, tenant: &str, guard: &Guard) -> rusqlite::Result<bool> {
-    match guard {
-        Guard::Revision(at) => connection
-            .prepare_cached("SELECT 1 FROM jobs WHERE tenant = ?1 AND id = ?2 AND revision = ?3")?
-            .exists(params![tenant, at.job, counter(at.revision)]),
-        Guard::Claim(at) => connection
-            .prepare_cached("SELECT 1 FROM jobs WHERE tenant = ?1 AND id = ?2 AND lease_token = ?3")?
-            .exists(params![tenant, at.job, counter(at.token)]),
+fn decided(connection: &Connection, tenant: &str, quota: Quota, units: &[Unit]) -> rusqlite::Result<Results> {
+    let mut rows = load::rows(connection, tenant, units)?;
+    let before = rows.sums;
+    let answers: Results = units
+        .iter()
+        .map(|unit| rows.unit(unit.as_ref().map_err(Rejection::clone)?, quota))
+        .collect();
+    write::all(connection, tenant, &rows)?;
+    if rows.sums != before {
+        stored::put(connection, tenant, &rows.sums)?;
     }
+    Ok(answers)
 }

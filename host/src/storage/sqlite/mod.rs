@@ -5,6 +5,7 @@ mod claim;
 mod codec;
 mod commit;
 mod condition;
+mod load;
 mod messages;
 mod open;
 mod read;
@@ -15,6 +16,7 @@ mod schema;
 mod search;
 mod snapshot;
 mod stored;
+mod texts;
 mod turns;
 mod write;
 mod writer;
@@ -143,11 +145,14 @@ impl Storage for SqliteStorage {
     ) -> Result<Vec<Claim>, StorageError> {
         let (tenant, owner) = (tenant.to_owned(), owner.to_owned());
         let lane = tenant.clone();
-        self.writer
+        let taken = self
+            .writer
             .run(&lane, work::CLAIM * limit as usize, move |connection| {
                 claim::due(connection, &tenant, &owner, now, lease_until, limit)
             })
-            .await
+            .await?;
+        // Read by the caller's thread, not by the one that writes.
+        Ok(claim::read(taken, lease_until))
     }
 
     async fn commit(
@@ -156,13 +161,18 @@ impl Storage for SqliteStorage {
         quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
+        let prepare = |unit| {
+            commit::Prepared::of(tenant, unit).map_err(|error| Rejection::Forbidden(error.to_string()))
+        };
+        let units = units.into_iter().map(prepare).collect();
+        let work = |unit: &commit::Unit| unit.as_ref().map_or(0, |unit| unit.work);
         // Cut between units, so that others' writes pass between the pieces. All are put into the
         // lane at once: where nobody else waits they share a transaction all the same.
-        let slices = commit::slices(units).into_iter().map(|(work, slice)| {
+        let slices = commit::slices(units, work).into_iter().map(|(work, slice)| {
             let tenant_of_units = tenant.to_owned();
             let count = slice.len();
             let applied = self.writer.run(tenant, work, move |connection| {
-                commit::units(connection, &tenant_of_units, quota, slice)
+                commit::units(connection, &tenant_of_units, quota, &slice)
             });
             async move { (applied.await, count) }
         });
@@ -260,13 +270,18 @@ impl Storage for SqliteStorage {
 
     async fn count_jobs(&self, tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| read::count_jobs(connection, &tenant))
-            .await
+        let sums = self
+            .read(move |connection| stored::of(connection, &tenant))
+            .await?;
+        Ok(sums.jobs.some())
     }
 
     async fn stored(&self, tenant: &Tenant) -> Result<Stored, StorageError> {
         let tenant = tenant.to_owned();
-        self.read(move |connection| stored::of(connection, &tenant)).await
+        let sums = self
+            .read(move |connection| stored::of(connection, &tenant))
+            .await?;
+        Ok(sums.stored())
     }
 
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {

@@ -113,7 +113,7 @@ fn commit(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Undoes the work when it fails, and only this work.
-fn in_savepoint<T>(
+pub(super) fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {

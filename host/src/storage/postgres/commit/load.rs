@@ -5,28 +5,22 @@
 //! Each looks rows up one by one (`LATERAL … OFFSET 0` leaves the planner no other way): a plan that is made
 //! while a table is small, and kept, must not read all of it when it has grown.
 
-use std::collections::BTreeSet;
-
 use deadpool_postgres::Object;
 use futures_util::join;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::decide::Rows;
-use super::prepared::{Prepared, Step};
-use super::rows::{JobRow, MessageRow, RunAt};
+use super::{Prepared, Rows};
 use crate::storage::postgres::codec;
 use crate::storage::postgres::failure::Failure;
 use crate::storage::postgres::session::{SET_SCOPE, Scope};
 use crate::storage::postgres::text::stored;
 use crate::storage::postgres::value::Value;
+use crate::storage::units::{JobRow, MessageRow, Named, RunAt, STATUS_COLUMNS, Step};
 use crate::storage::words::Word as _;
-use crate::wit::storage::Guard;
 use crate::wit::types::JobStatus;
 
-const LOCK: &str = "SELECT live_jobs, bytes FROM stored WHERE tenant = $1 FOR UPDATE";
-const FIRST: &str =
-    "INSERT INTO stored (tenant, live_jobs, bytes) VALUES ($1, 0, 0) ON CONFLICT (tenant) DO NOTHING";
+const FIRST: &str = "INSERT INTO stored (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
 const JOBS: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT id, seq, agent, \"user\", \
          idempotency_key, revision, lease_token, status, lease_until, due_at, octet_length(spec)::bigint, \
          octet_length(state)::bigint, updated_at FROM jobs WHERE tenant = $1 AND id = asked.id FOR UPDATE) AS found";
@@ -46,72 +40,6 @@ const MESSAGES: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CRO
      UNION ALL SELECT found.* FROM unnest($3::text[]) AS asked (key) CROSS JOIN LATERAL \
          (SELECT id, once_key, delivery FROM messages WHERE tenant = $1 AND once_key = asked.key OFFSET 0) AS found";
 const SEQS: &str = "SELECT nextval('jobs_seq') FROM generate_series(1::bigint, $1)";
-
-/// What units name.
-#[derive(Default)]
-struct Named<'a> {
-    jobs: BTreeSet<&'a str>,
-    keys: BTreeSet<(&'a str, &'a str, &'a str)>,
-    runs: BTreeSet<&'a str>,
-    slots: BTreeSet<(&'a str, i64)>,
-    edges: BTreeSet<(&'a str, &'a str)>,
-    messages: BTreeSet<&'a str>,
-    once: BTreeSet<&'a str>,
-    new_jobs: i64,
-}
-
-impl<'a> Named<'a> {
-    fn by(units: &[&'a Prepared]) -> Self {
-        let mut named = Self::default();
-        for unit in units {
-            named.jobs.extend(unit.guards.iter().map(|guard| match guard {
-                Guard::Revision(at) => at.job.as_str(),
-                Guard::Claim(at) => at.job.as_str(),
-            }));
-            unit.steps.iter().for_each(|step| named.add(step));
-        }
-        named
-    }
-
-    fn add(&mut self, step: &'a Step) {
-        match step {
-            Step::InsertJob(job) => {
-                self.new_jobs += 1;
-                self.jobs.insert(&job.id);
-                if let Some(key) = &job.spec.key {
-                    self.keys.insert((&job.agent, &job.user, key));
-                }
-            }
-            Step::UpdateJob(update) => {
-                self.jobs.insert(&update.id);
-            }
-            Step::InsertRun(run) => {
-                self.runs.insert(&run.id);
-                self.slots.insert((&run.job, run.slot));
-            }
-            Step::UpdateRun(run) => {
-                self.runs.insert(&run.id);
-            }
-            Step::PutEdge(edge) => {
-                self.edges.insert((&edge.dependent, &edge.prerequisite));
-            }
-            Step::DeleteEdge(key) => {
-                self.edges.insert((&key.dependent, &key.prerequisite));
-            }
-            Step::InsertMessage(message) => {
-                self.messages.insert(&message.id);
-                self.once.insert(&message.once_key);
-            }
-            Step::UpdateMessage(update) => {
-                self.messages.insert(&update.id);
-            }
-            Step::InsertChange(_) => {}
-            Step::Release(at) => {
-                self.jobs.insert(&at.job);
-            }
-        }
-    }
-}
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Value {
     Value::texts(texts)
@@ -135,14 +63,14 @@ async fn ask(
 pub(super) async fn begin(client: &Object, tenant: &str, units: &[&Prepared]) -> Result<Rows, Failure> {
     // All are prepared before the first is sent: they have to arrive in this order.
     let set_scope = client.prepare_cached(SET_SCOPE).await?;
-    let lock = client.prepare_cached(LOCK).await?;
+    let lock = client.prepare_cached(&lock_of_tenant()).await?;
     let jobs = client.prepare_cached(JOBS).await?;
     let keys = client.prepare_cached(KEYS).await?;
     let runs = client.prepare_cached(RUNS).await?;
     let edges = client.prepare_cached(EDGES).await?;
     let messages = client.prepare_cached(MESSAGES).await?;
     let seqs = client.prepare_cached(SEQS).await?;
-    let named = Named::by(units);
+    let named = Named::by(units.iter().copied());
     let scope = Scope::Tenant(tenant).settings();
     let of = || Value::text(tenant);
     let (one, of_jobs) = ([of()], [of(), texts(named.jobs.iter().copied())]);
@@ -207,8 +135,7 @@ pub(super) async fn begin(client: &Object, tenant: &str, units: &[&Prepared]) ->
             continue;
         };
         let mut rows = Rows {
-            live_jobs: codec::int(of_tenant, 0)?,
-            bytes: codec::int(of_tenant, 1)?,
+            sums: codec::sums(of_tenant)?,
             ..Rows::default()
         };
         let seqs: Result<Vec<i64>, Failure> = seqs.iter().map(|row| codec::int(row, 0)).collect();
@@ -243,6 +170,10 @@ pub(super) async fn begin(client: &Object, tenant: &str, units: &[&Prepared]) ->
         keys_of_updates(client, tenant, units, &mut rows).await?;
         return Ok(rows);
     }
+}
+
+pub(in crate::storage::postgres) fn lock_of_tenant() -> String {
+    format!("SELECT bytes, {STATUS_COLUMNS} FROM stored WHERE tenant = $1 FOR UPDATE")
 }
 
 fn load_jobs(rows: &mut Rows, found: &[Row]) -> Result<(), Failure> {

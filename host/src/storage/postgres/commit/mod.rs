@@ -2,28 +2,28 @@
 //! so those of one host queue here instead, and all that wait share the next transaction. Tenants do not
 //! wait for each other.
 
-mod decide;
 mod load;
-mod prepared;
-mod rows;
 mod statements;
-mod table;
 mod write;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Object, Pool};
 use tokio::sync::{Notify, oneshot};
 
-use self::prepared::Prepared;
+pub(super) use self::load::lock_of_tenant;
 use super::failure::Failure;
 use super::session::{Borrowed, Retries, ended_how};
+use super::terms::Terms;
 use crate::storage::Quota;
 use crate::storage::limits::{GROUP_TASKS_MAX, GROUP_WORK_MAX};
+use crate::storage::units::{self, Sums};
 use crate::wit::storage::{Rejection, StorageError, Unit};
 use crate::wit::types::Instant;
 
+type Prepared = units::Prepared<Terms>;
+type Rows = units::Rows<Terms>;
 type Answers = Vec<Result<(), Rejection>>;
 
 /// Units of one call.
@@ -243,4 +243,10 @@ pub(super) fn due(unit: &Unit) -> Option<Instant> {
         _ => None,
     };
     unit.writes.iter().filter_map(due).min()
+}
+
+/// Writes what the rows of a tenant come to, whose row in `stored` is locked.
+pub(super) async fn put_sums(client: &Object, tenant: &str, sums: &Sums) -> Result<(), Failure> {
+    let statement = client.prepare_cached(statements::STORED).await?;
+    write::write(client, &statement, Some(tenant), Some(write::sums(sums))).await
 }

@@ -44,4 +44,5 @@ pub(super) const UPDATE_MESSAGES: &str = "UPDATE messages SET delivery = new.del
      WHERE messages.tenant = new.tenant AND messages.id = new.id AND messages.delivery <> 'read'";
 pub(super) const INSERT_CHANGES: &str = "INSERT INTO changes (tenant, job, at, from_status, to_status, by, code, message) \
      SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])";
-pub(super) const STORED: &str = "UPDATE stored SET live_jobs = $2, bytes = $3 WHERE tenant = $1";
+pub(super) const STORED: &str = "UPDATE stored SET bytes = $2, pending = $3, active = $4, in_progress = $5, completed = $6, \
+     failed = $7, blocked = $8, cancelled = $9, archived = $10, paused = $11 WHERE tenant = $1";

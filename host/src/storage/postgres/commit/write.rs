@@ -7,15 +7,18 @@ use futures_util::join;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
-use super::decide::Rows;
-use super::prepared::{NewJob, Spec, State};
-use super::rows::JobRow;
+use super::Rows;
 use super::statements::{
     DELETE_EDGES, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES, PUT_TEXTS, PUT_WORDS,
     STORED, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
 };
+type JobRow = crate::storage::units::JobRow<Terms>;
+type NewJob = crate::storage::units::NewJob<Terms>;
+type Spec = crate::storage::units::Spec<Terms>;
 use crate::storage::postgres::failure::Failure;
+use crate::storage::postgres::terms::Terms;
 use crate::storage::postgres::text::stored;
+use crate::storage::units::{State, Sums};
 use crate::storage::words::Word as _;
 
 type Parameters<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
@@ -39,7 +42,7 @@ fn array(numbers: &[i64]) -> String {
 }
 
 /// A write of a pipeline: none is sent where there is nothing to write.
-async fn write(
+pub(super) async fn write(
     client: &Object,
     statement: &Statement,
     tenant: Option<&str>,
@@ -72,7 +75,7 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
     let insert_changes = client.prepare_cached(INSERT_CHANGES).await?;
     let update_stored = client.prepare_cached(STORED).await?;
     let of = Some(tenant);
-    let stored: Option<Parameters<'_>> = Some(vec![Box::new(rows.live_jobs), Box::new(rows.bytes)]);
+    let stored: Option<Parameters<'_>> = Some(sums(&rows.sums));
     let (texts, words) = terms(rows);
     let written = join!(
         write(client, &insert_jobs, of, new_jobs(rows)),
@@ -90,6 +93,13 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
     );
     let (a, b, c, d, e, f, g, h, i, j, k, l) = written;
     [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().collect()
+}
+
+/// A row of `stored`: bytes, then the counts.
+pub(super) fn sums(sums: &Sums) -> Parameters<'static> {
+    let counts = sums.jobs.columns().into_iter();
+    let columns = std::iter::once(sums.bytes).chain(counts);
+    columns.map(|value| Box::new(value) as _).collect()
 }
 
 /// None where there are no rows.
@@ -186,13 +196,13 @@ fn terms(rows: &Rows) -> (Option<Parameters<'_>>, Option<Parameters<'_>>) {
         column(&jobs, |(row, _)| stored(&row.agent)),
         column(&jobs, |(row, _)| stored(&row.user)),
         column(&jobs, |(_, spec)| stored(&spec.title)),
-        column(&jobs, |(_, spec)| spec.terms.text.as_str()),
+        column(&jobs, |(_, spec)| spec.indexed.text.as_str()),
     ];
     let words: Parameters<'_> = vec![
         column(&jobs, |(row, _)| row.seq),
-        column(&jobs, |(_, spec)| array(&spec.terms.words)),
-        column(&jobs, |(_, spec)| array(&spec.terms.stems)),
-        column(&jobs, |(_, spec)| array(&spec.terms.title_stems)),
+        column(&jobs, |(_, spec)| array(&spec.indexed.words)),
+        column(&jobs, |(_, spec)| array(&spec.indexed.stems)),
+        column(&jobs, |(_, spec)| array(&spec.indexed.title_stems)),
     ];
     (Some(texts), Some(words))
 }

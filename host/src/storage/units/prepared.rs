@@ -3,26 +3,30 @@
 
 use std::sync::Arc;
 
-use crate::storage::postgres::terms::Terms;
 use crate::storage::{inserts, work};
 use crate::wit::storage::{EdgeKey, Guard, JobToken, MessageUpdate, Unit, Write};
 use crate::wit::types::{
     Edge, Instant, Job, JobSpec, JobState, JobStatus, JobType, Message, Run, RunStatus, StatusChange,
 };
 
-/// A unit of work.
-pub(super) struct Prepared {
-    pub(super) guards: Vec<Guard>,
-    pub(super) steps: Vec<Step>,
-    /// Whether it brings new rows, and whether a job is among them.
-    pub(super) inserts: (bool, bool),
-    /// In the units of [`work`].
-    pub(super) work: usize,
+/// What a storage's text index takes of a job.
+pub(in crate::storage) trait Indexed: Clone {
+    fn of(tenant: &str, spec: &JobSpec) -> Self;
 }
 
-pub(super) enum Step {
-    InsertJob(Arc<NewJob>),
-    UpdateJob(Changed),
+/// A unit of work.
+pub(in crate::storage) struct Prepared<I> {
+    pub(in crate::storage) guards: Vec<Guard>,
+    pub(in crate::storage) steps: Vec<Step<I>>,
+    /// Whether it brings new rows, and whether a job is among them.
+    pub(in crate::storage) inserts: (bool, bool),
+    /// In the units of [`work`].
+    pub(in crate::storage) work: usize,
+}
+
+pub(in crate::storage) enum Step<I> {
+    InsertJob(Arc<NewJob<I>>),
+    UpdateJob(Changed<I>),
     InsertRun(Arc<RunRow>),
     UpdateRun(Arc<RunRow>),
     PutEdge(Edge),
@@ -33,56 +37,56 @@ pub(super) enum Step {
     Release(JobToken),
 }
 
-pub(super) struct NewJob {
-    pub(super) id: String,
-    pub(super) agent: String,
-    pub(super) user: String,
-    pub(super) created_by: String,
-    pub(super) created_at: Instant,
-    pub(super) updated_at: Instant,
-    pub(super) revision: u64,
-    pub(super) spec: Arc<Spec>,
-    pub(super) state: Arc<State>,
+pub(in crate::storage) struct NewJob<I> {
+    pub(in crate::storage) id: String,
+    pub(in crate::storage) agent: String,
+    pub(in crate::storage) user: String,
+    pub(in crate::storage) created_by: String,
+    pub(in crate::storage) created_at: Instant,
+    pub(in crate::storage) updated_at: Instant,
+    pub(in crate::storage) revision: u64,
+    pub(in crate::storage) spec: Arc<Spec<I>>,
+    pub(in crate::storage) state: Arc<State>,
 }
 
-pub(super) struct Changed {
-    pub(super) id: String,
-    pub(super) updated_at: Instant,
-    pub(super) spec: Option<Arc<Spec>>,
-    pub(super) state: Arc<State>,
+pub(in crate::storage) struct Changed<I> {
+    pub(in crate::storage) id: String,
+    pub(in crate::storage) updated_at: Instant,
+    pub(in crate::storage) spec: Option<Arc<Spec<I>>>,
+    pub(in crate::storage) state: Arc<State>,
 }
 
-pub(super) struct Spec {
-    pub(super) title: String,
-    pub(super) job_type: JobType,
-    pub(super) key: Option<String>,
-    pub(super) json: String,
-    pub(super) terms: Terms,
+pub(in crate::storage) struct Spec<I> {
+    pub(in crate::storage) title: String,
+    pub(in crate::storage) job_type: JobType,
+    pub(in crate::storage) key: Option<String>,
+    pub(in crate::storage) json: String,
+    pub(in crate::storage) indexed: I,
 }
 
-pub(super) struct State {
-    pub(super) status: JobStatus,
-    pub(super) due_at: Option<Instant>,
-    pub(super) open_run: Option<String>,
-    pub(super) json: String,
+pub(in crate::storage) struct State {
+    pub(in crate::storage) status: JobStatus,
+    pub(in crate::storage) due_at: Option<Instant>,
+    pub(in crate::storage) open_run: Option<String>,
+    pub(in crate::storage) json: String,
 }
 
-pub(super) struct RunRow {
-    pub(super) id: String,
-    pub(super) job: String,
-    pub(super) slot: Instant,
-    pub(super) status: RunStatus,
-    pub(super) json: String,
+pub(in crate::storage) struct RunRow {
+    pub(in crate::storage) id: String,
+    pub(in crate::storage) job: String,
+    pub(in crate::storage) slot: Instant,
+    pub(in crate::storage) status: RunStatus,
+    pub(in crate::storage) json: String,
 }
 
-impl Spec {
+impl<I: Indexed> Spec<I> {
     fn of(tenant: &str, spec: &JobSpec) -> serde_json::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             title: spec.title.clone(),
             job_type: spec.job_type,
             key: spec.idempotency_key.clone(),
             json: serde_json::to_string(spec)?,
-            terms: Terms::of(tenant, spec),
+            indexed: I::of(tenant, spec),
         }))
     }
 }
@@ -98,7 +102,7 @@ impl State {
     }
 }
 
-impl NewJob {
+impl<I: Indexed> NewJob<I> {
     fn of(tenant: &str, job: Job) -> serde_json::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             spec: Spec::of(tenant, &job.spec)?,
@@ -126,7 +130,7 @@ impl RunRow {
     }
 }
 
-impl Step {
+impl<I: Indexed> Step<I> {
     fn of(tenant: &str, write: Write) -> serde_json::Result<Self> {
         Ok(match write {
             Write::InsertJob(job) => Self::InsertJob(NewJob::of(tenant, job)?),
@@ -155,11 +159,11 @@ impl Step {
     }
 }
 
-impl Prepared {
+impl<I: Indexed> Prepared<I> {
     /// The error is a record that JSON cannot hold.
-    pub(super) fn of(tenant: &str, unit: Unit) -> serde_json::Result<Self> {
+    pub(in crate::storage) fn of(tenant: &str, unit: Unit) -> serde_json::Result<Self> {
         let (inserts, work) = (inserts(&unit), work::of_unit(&unit));
-        let steps: serde_json::Result<Vec<Step>> = unit
+        let steps: serde_json::Result<Vec<Step<I>>> = unit
             .writes
             .into_iter()
             .map(|write| Step::of(tenant, write))

@@ -3,35 +3,52 @@
 
 use std::sync::Arc;
 
-use super::prepared::{Changed, NewJob, Prepared, RunRow, Step};
+use super::prepared::{Changed, Indexed, NewJob, Prepared, RunRow, Step};
 use super::rows::{
     CHANGE_BYTES, EDGE_BYTES, JOB_BYTES, JobRow, Key, MESSAGE_BYTES, MessageRow, RUN_BYTES, RunAt,
 };
+use super::sums::Sums;
 use super::table::Table;
 use crate::storage::words::{Word, may_move};
-use crate::storage::{Quota, Stored, revives};
+use crate::storage::{Quota, revives};
 use crate::wit::storage::{Guard, Rejection};
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Message, StatusChange};
 
 /// The rows that units are about.
-#[derive(Default)]
-pub(super) struct Rows {
-    pub(super) jobs: Table<String, JobRow>,
+pub(in crate::storage) struct Rows<I> {
+    pub(in crate::storage) jobs: Table<String, JobRow<I>>,
     /// Who has an idempotency key.
-    pub(super) keys: Table<Key, String>,
-    pub(super) runs: Table<String, RunAt>,
+    pub(in crate::storage) keys: Table<Key, String>,
+    pub(in crate::storage) runs: Table<String, RunAt>,
     /// Which run a slot has.
-    pub(super) slots: Table<(String, Instant), String>,
+    pub(in crate::storage) slots: Table<(String, Instant), String>,
     /// By dependent and prerequisite; none: as it was read.
-    pub(super) edges: Table<(String, String), Option<Edge>>,
-    pub(super) messages: Table<String, MessageRow>,
-    pub(super) once: Table<String, ()>,
-    pub(super) new_changes: Vec<Arc<StatusChange>>,
-    pub(super) new_messages: usize,
+    pub(in crate::storage) edges: Table<(String, String), Option<Edge>>,
+    pub(in crate::storage) messages: Table<String, MessageRow>,
+    pub(in crate::storage) once: Table<String, ()>,
+    pub(in crate::storage) new_changes: Vec<Arc<StatusChange>>,
+    pub(in crate::storage) new_messages: usize,
     /// Numbers for new jobs.
-    pub(super) seqs: std::vec::IntoIter<i64>,
-    pub(super) live_jobs: i64,
-    pub(super) bytes: i64,
+    pub(in crate::storage) seqs: std::vec::IntoIter<i64>,
+    pub(in crate::storage) sums: Sums,
+}
+
+impl<I> Default for Rows<I> {
+    fn default() -> Self {
+        Self {
+            jobs: Table::default(),
+            keys: Table::default(),
+            runs: Table::default(),
+            slots: Table::default(),
+            edges: Table::default(),
+            messages: Table::default(),
+            once: Table::default(),
+            new_changes: Vec::new(),
+            new_messages: 0,
+            seqs: Vec::new().into_iter(),
+            sums: Sums::default(),
+        }
+    }
 }
 
 /// Text's size as it is stored.
@@ -43,15 +60,7 @@ fn forbidden<T>(why: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection::Forbidden(why.into()))
 }
 
-impl Rows {
-    pub(super) fn stored(&self) -> Stored {
-        let count = |number: i64| u64::try_from(number).unwrap_or(0);
-        Stored {
-            live_jobs: count(self.live_jobs),
-            bytes: count(self.bytes),
-        }
-    }
-
+impl<I: Indexed> Rows<I> {
     fn holds(&self, guard: &Guard) -> bool {
         let same = |number: i64, asked: u64| i64::try_from(asked).is_ok_and(|asked| asked == number);
         match guard {
@@ -67,23 +76,18 @@ impl Rows {
     }
 
     /// Applies a unit, or leaves the rows as they are.
-    pub(super) fn unit(&mut self, unit: &Prepared, quota: Quota) -> Result<(), Rejection> {
+    pub(in crate::storage) fn unit(&mut self, unit: &Prepared<I>, quota: Quota) -> Result<(), Rejection> {
         if !unit.guards.iter().all(|guard| self.holds(guard)) {
             return Err(Rejection::Stale);
         }
-        let before = (
-            self.live_jobs,
-            self.bytes,
-            self.new_changes.len(),
-            self.new_messages,
-        );
+        let before = (self.sums, self.new_changes.len(), self.new_messages);
         let (rows, mut jobs) = unit.inserts;
         let mut applied = unit.steps.iter().try_for_each(|step| {
             jobs |= self.step(step)?;
             Ok(())
         });
         if rows || jobs {
-            applied = applied.and_then(|()| quota.check(self.stored(), jobs));
+            applied = applied.and_then(|()| quota.check(self.sums.stored(), jobs));
         }
         if applied.is_ok() {
             self.jobs.keep();
@@ -101,15 +105,15 @@ impl Rows {
             self.edges.undo();
             self.messages.undo();
             self.once.undo();
-            (self.live_jobs, self.bytes) = (before.0, before.1);
-            self.new_changes.truncate(before.2);
-            self.new_messages = before.3;
+            self.sums = before.0;
+            self.new_changes.truncate(before.1);
+            self.new_messages = before.2;
         }
         applied
     }
 
     /// Answers whether an ended job is live again.
-    fn step(&mut self, step: &Step) -> Result<bool, Rejection> {
+    fn step(&mut self, step: &Step<I>) -> Result<bool, Rejection> {
         match step {
             Step::InsertJob(job) => self.insert_job(job)?,
             Step::UpdateJob(update) => return self.update_job(update),
@@ -118,7 +122,7 @@ impl Rows {
             Step::PutEdge(edge) => {
                 let key = (edge.dependent.clone(), edge.prerequisite.clone());
                 if self.edges.get(&key).is_none() {
-                    self.bytes += EDGE_BYTES;
+                    self.sums.bytes += EDGE_BYTES;
                 }
                 self.edges.put(key, Some(edge.clone()));
             }
@@ -127,7 +131,7 @@ impl Rows {
                     .edges
                     .remove(&(key.dependent.clone(), key.prerequisite.clone()))
                 {
-                    self.bytes -= EDGE_BYTES;
+                    self.sums.bytes -= EDGE_BYTES;
                 }
             }
             Step::InsertMessage(message) => self.insert_message(message)?,
@@ -141,11 +145,12 @@ impl Rows {
             }
             Step::InsertChange(change) => {
                 let told = change.reason.as_ref().map_or(0, |reason| size(&reason.message));
-                self.bytes += told + CHANGE_BYTES;
+                self.sums.bytes += told + CHANGE_BYTES;
                 self.new_changes.push(Arc::clone(change));
             }
             Step::Release(at) => {
-                let is_latest = |row: &&JobRow| i64::try_from(at.token).is_ok_and(|token| token == row.token);
+                let is_latest =
+                    |row: &&JobRow<I>| i64::try_from(at.token).is_ok_and(|token| token == row.token);
                 if let Some(row) = self.jobs.get(&at.job).filter(is_latest) {
                     let mut row = row.clone();
                     (row.released, row.lease_until) = (true, None);
@@ -156,7 +161,7 @@ impl Rows {
         Ok(false)
     }
 
-    fn insert_job(&mut self, job: &Arc<NewJob>) -> Result<(), Rejection> {
+    fn insert_job(&mut self, job: &Arc<NewJob<I>>) -> Result<(), Rejection> {
         let key = job
             .spec
             .key
@@ -192,8 +197,8 @@ impl Rows {
             updated_at: job.updated_at,
             released: false,
         };
-        self.live_jobs += i64::from(row.is_live());
-        self.bytes += row.spec_bytes + row.state_bytes + JOB_BYTES;
+        self.sums.jobs.add(job.state.status, 1);
+        self.sums.bytes += row.spec_bytes + row.state_bytes + JOB_BYTES;
         if let Some(key) = key {
             self.keys.put(key, job.id.clone());
         }
@@ -201,7 +206,7 @@ impl Rows {
         Ok(())
     }
 
-    fn update_job(&mut self, update: &Changed) -> Result<bool, Rejection> {
+    fn update_job(&mut self, update: &Changed<I>) -> Result<bool, Rejection> {
         let mut row = self.jobs.get(&update.id).cloned().ok_or(Rejection::Stale)?;
         let to = update.state.status;
         let from = row.status.as_ref().ok().copied();
@@ -216,7 +221,7 @@ impl Rows {
         let Some(revision) = row.revision.checked_add(1) else {
             return forbidden(format!("job {} cannot be changed any more", update.id));
         };
-        let (was_live, bytes_were) = (row.is_live(), row.spec_bytes + row.state_bytes);
+        let bytes_were = row.spec_bytes + row.state_bytes;
         row.revision = revision;
         row.status = Ok(to);
         row.updated_at = update.updated_at;
@@ -231,13 +236,16 @@ impl Rows {
             row.spec_bytes = size(&spec.json);
             row.spec = Some(Arc::clone(spec));
         }
-        self.live_jobs += i64::from(row.is_live()) - i64::from(was_live);
-        self.bytes += row.spec_bytes + row.state_bytes - bytes_were;
+        if let Some(from) = from {
+            self.sums.jobs.add(from, -1);
+        }
+        self.sums.jobs.add(to, 1);
+        self.sums.bytes += row.spec_bytes + row.state_bytes - bytes_were;
         self.jobs.put(update.id.clone(), row);
         Ok(from.is_some_and(|from| revives(from, to)))
     }
 
-    fn change_key(&mut self, id: &str, row: &JobRow, key: Option<&String>) -> Result<(), Rejection> {
+    fn change_key(&mut self, id: &str, row: &JobRow<I>, key: Option<&String>) -> Result<(), Rejection> {
         let whole = |key: &String| (row.agent.clone(), row.user.clone(), key.clone());
         let (old, new) = (row.key.as_ref().map(whole), key.map(whole));
         if new
@@ -264,7 +272,7 @@ impl Rows {
             return forbidden(format!("there is a run {} already", run.id));
         }
         let bytes = size(&run.json);
-        self.bytes += bytes + RUN_BYTES;
+        self.sums.bytes += bytes + RUN_BYTES;
         self.slots.put(at, run.id.clone());
         let row = RunAt {
             job: run.job.clone(),
@@ -285,7 +293,7 @@ impl Rows {
         else {
             return Err(Rejection::Stale);
         };
-        self.bytes += size(&run.json) - row.bytes;
+        self.sums.bytes += size(&run.json) - row.bytes;
         row.bytes = size(&run.json);
         row.row = Some(Arc::clone(run));
         self.runs.put(run.id.clone(), row);
@@ -299,7 +307,7 @@ impl Rows {
         if self.messages.get(&message.id).is_some() {
             return forbidden(format!("there is a message {} already", message.id));
         }
-        self.bytes += size(&message.title) + size(&message.text) + MESSAGE_BYTES;
+        self.sums.bytes += size(&message.title) + size(&message.text) + MESSAGE_BYTES;
         self.once.put(message.once_key.clone(), ());
         let row = MessageRow {
             delivery: message.delivery,

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-pub(super) struct Table<K, V> {
+pub(in crate::storage) struct Table<K, V> {
     rows: HashMap<K, V>,
     /// What the present unit replaced.
     undo: Vec<(K, Option<V>)>,
@@ -23,23 +23,23 @@ impl<K, V> Default for Table<K, V> {
 
 impl<K: Eq + Hash + Clone, V> Table<K, V> {
     /// A row that was read.
-    pub(super) fn load(&mut self, key: K, row: V) {
+    pub(in crate::storage) fn load(&mut self, key: K, row: V) {
         self.rows.insert(key, row);
     }
 
-    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub(in crate::storage) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,
     {
         self.rows.get(key)
     }
 
-    pub(super) fn put(&mut self, key: K, row: V) {
+    pub(in crate::storage) fn put(&mut self, key: K, row: V) {
         let before = self.rows.insert(key.clone(), row);
         self.undo.push((key, before));
     }
 
-    pub(super) fn remove(&mut self, key: &K) -> bool {
+    pub(in crate::storage) fn remove(&mut self, key: &K) -> bool {
         let before = self.rows.remove(key);
         let removed = before.is_some();
         if removed {
@@ -49,12 +49,12 @@ impl<K: Eq + Hash + Clone, V> Table<K, V> {
     }
 
     /// The unit is applied.
-    pub(super) fn keep(&mut self) {
+    pub(in crate::storage) fn keep(&mut self) {
         self.changed.extend(self.undo.drain(..).map(|(key, _)| key));
     }
 
     /// The unit is refused.
-    pub(super) fn undo(&mut self) {
+    pub(in crate::storage) fn undo(&mut self) {
         while let Some((key, before)) = self.undo.pop() {
             match before {
                 Some(row) => self.rows.insert(key, row),
@@ -64,7 +64,7 @@ impl<K: Eq + Hash + Clone, V> Table<K, V> {
     }
 
     /// What was changed by units that were applied: the rows as they are now; none: removed.
-    pub(super) fn changes(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
+    pub(in crate::storage) fn changes(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
         self.changed.iter().map(|key| (key, self.rows.get(key)))
     }
 }
