@@ -70,6 +70,20 @@ impl Cluster {
     /// As [`of_process`](Self::of_process).
     #[must_use]
     pub fn start() -> Self {
+        // What a crash of the machine would do to it is nobody's concern here.
+        Self::with("fsync = off\n")
+    }
+
+    /// The same that loses nothing when the machine fails: to measure with.
+    ///
+    /// # Panics
+    /// As [`of_process`](Self::of_process).
+    #[must_use]
+    pub fn durable() -> Self {
+        Self::with("")
+    }
+
+    fn with(settings: &str) -> Self {
         let bin = installed().expect("Postgres is not installed: tests/setup/postgres");
         let user = unprivileged();
         // A socket's path is short by law: not under a deep target folder.
@@ -103,10 +117,8 @@ impl Cluster {
             "-D",
         ];
         cluster.run("initdb", initdb.iter().map(Path::new).chain([data.as_path()]));
-        // What a crash of the machine would do to it is nobody's concern here.
-        let settings = "listen_addresses = ''\nfsync = off\nmax_connections = 300\n";
         let settings = format!(
-            "{settings}unix_socket_directories = '{}'\n",
+            "listen_addresses = ''\nmax_connections = 300\nunix_socket_directories = '{}'\n{settings}",
             cluster.folder.display()
         );
         let file = data.join("postgresql.auto.conf");

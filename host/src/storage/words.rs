@@ -1,5 +1,6 @@
 //! The words of the contract as they stand in rows, and the words a search passes over.
 
+use crate::wit::storage::JobFilter;
 use crate::wit::types::{
     DeliveryStatus, DependencyCondition, EdgeStatus, JobStatus, JobType, MessageKind, RunStatus,
 };
@@ -76,6 +77,34 @@ words!(DeliveryStatus {
     Failed = "failed",
     Read = "read",
 });
+
+/// The statuses that a filter lets pass: without any, all but the archive's.
+pub(crate) fn statuses_of(filter: &JobFilter) -> Vec<JobStatus> {
+    if !filter.statuses.is_empty() {
+        return distinct(&filter.statuses);
+    }
+    let all = JobStatus::ALL.iter().map(|(status, _)| *status);
+    all.filter(|status| filter.include_archived || *status != JobStatus::Archived)
+        .collect()
+}
+
+/// The types that a filter lets pass: without any, all.
+pub(crate) fn types_of(filter: &JobFilter) -> Vec<JobType> {
+    if filter.job_types.is_empty() {
+        return JobType::ALL.iter().map(|(job_type, _)| *job_type).collect();
+    }
+    distinct(&filter.job_types)
+}
+
+fn distinct<T: Copy + PartialEq>(values: &[T]) -> Vec<T> {
+    let mut distinct = Vec::with_capacity(values.len());
+    for value in values {
+        if !distinct.contains(value) {
+            distinct.push(*value);
+        }
+    }
+    distinct
+}
 
 /// Whether an ended job may be moved on: only to the archive, and FAILED by an explicit retry.
 pub(crate) fn may_move(from: JobStatus, to: JobStatus) -> bool {

@@ -1,9 +1,8 @@
 //! Conditions under construction.
 
 use super::value::Value;
-use crate::storage::words::Word;
+use crate::storage::words::{Word, statuses_of};
 use crate::wit::storage::JobFilter;
-use crate::wit::types::JobStatus;
 
 /// What a job is found by stands beside it.
 pub(super) const JOIN_TEXT: &str =
@@ -52,23 +51,16 @@ impl Condition {
         }
     }
 
-    /// Jobs of a tenant that a filter lets pass.
-    pub(super) fn of_jobs(tenant: &str, filter: &JobFilter) -> Self {
+    /// Jobs of a tenant that a filter lets pass. `owner` is the table that is asked whose they are: the one
+    /// whose index is wanted.
+    pub(super) fn of_jobs(tenant: &str, filter: &JobFilter, owner: &str) -> Self {
         let mut condition = Self::of_tenant("jobs.tenant", tenant);
-        condition.and_equal("job_text.agent", filter.agent.as_ref());
-        condition.and_equal("job_text.\"user\"", filter.user.as_ref());
+        condition.and_equal(&format!("{owner}.agent"), filter.agent.as_ref());
+        condition.and_equal(&format!("{owner}.\"user\""), filter.user.as_ref());
         condition.and_equal("job_text.title", filter.title.as_ref());
         condition.and_equal("jobs.idempotency_key", filter.idempotency_key.as_ref());
-        if filter.idempotency_key.is_some() {
-            // Its index begins with these.
-            condition.and_equal("jobs.agent", filter.agent.as_ref());
-            condition.and_equal("jobs.\"user\"", filter.user.as_ref());
-        }
-        condition.and_words("jobs.status", &filter.statuses);
+        condition.and_words("jobs.status", &statuses_of(filter));
         condition.and_words("jobs.job_type", &filter.job_types);
-        if !filter.include_archived && !filter.statuses.contains(&JobStatus::Archived) {
-            condition.and("jobs.status <> 'ARCHIVED'");
-        }
         condition
     }
 

@@ -12,6 +12,7 @@ mod commit;
 mod condition;
 mod connect;
 mod failure;
+mod list;
 mod nudge;
 mod purge;
 mod read;

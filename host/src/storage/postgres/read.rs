@@ -6,23 +6,20 @@ use tokio_postgres::Row;
 
 use super::PostgresStorage;
 use super::claim::DATABASE_NOW;
-use super::codec::{self, CHANGE, EDGE, JOB, JOB_COLUMNS, MESSAGE};
+use super::codec::{self, CHANGE, EDGE, JOB, MESSAGE};
 use super::condition::Condition;
 use super::failure::Failure;
-use super::session::{self, Bound, Found, Scope, Sql};
+use super::session::{self, Bound, Scope, Sql};
 use super::value::Value;
-use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
+use crate::limits::PAGE_ROWS_MAX;
 use crate::storage::InboxEntry;
 use crate::storage::units::{STATUS_COLUMNS, Sums};
-use crate::wit::storage::{EdgeFilter, JobFilter, JobPage, MessageFilter, Page, RunFilter};
+use crate::wit::storage::{EdgeFilter, MessageFilter, RunFilter};
 use crate::wit::types::{Edge, Instant, Job, Run, StatusChange};
 
 pub(super) fn limit(rows: u32) -> u32 {
     rows.clamp(1, PAGE_ROWS_MAX)
 }
-
-/// A page of jobs, newest first: the jobs, where the next page begins, how many match.
-pub(super) type Newest = (Vec<Job>, Option<String>, u64);
 
 impl PostgresStorage {
     pub(super) async fn rows(
@@ -35,7 +32,12 @@ impl PostgresStorage {
         Ok(found.rows)
     }
 
-    async fn made(&self, tenant: &str, sql: &str, condition: &Condition) -> Result<Vec<Row>, Failure> {
+    pub(super) async fn made(
+        &self,
+        tenant: &str,
+        sql: &str,
+        condition: &Condition,
+    ) -> Result<Vec<Row>, Failure> {
         self.rows(Scope::Tenant(tenant), Sql::Made(sql), &condition.values)
             .await
     }
@@ -66,90 +68,6 @@ impl PostgresStorage {
             .filter_map(|row| codec::readable(codec::run(row, 1), row));
         let found: HashMap<String, Run> = runs.map(|run| (run.id.clone(), run)).collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
-    }
-
-    /// How many rows there are, up to a bound.
-    pub(super) async fn count(
-        &self,
-        tenant: &str,
-        rows: &str,
-        condition: &Condition,
-    ) -> Result<u64, Failure> {
-        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT {TOTAL_COUNT_MAX}) AS found");
-        match self.made(tenant, &sql, condition).await?.first() {
-            Some(row) => codec::count(row, 0),
-            None => Ok(0),
-        }
-    }
-
-    /// Jobs with their `seq`, as many as a page may hold.
-    pub(super) async fn cut(&self, tenant: &str, sql: &str, condition: &Condition) -> Result<Found, Failure> {
-        let bound = Bound::Cut(PAGE_BYTES_MAX);
-        session::read(
-            &self.pool,
-            Scope::Tenant(tenant),
-            Sql::Made(sql),
-            &condition.values,
-            bound,
-        )
-        .await
-    }
-
-    /// A page of what was found, newest first; `counted` are all rows that match.
-    pub(super) async fn page_of(
-        &self,
-        tenant: &str,
-        Found { rows, cut }: Found,
-        page: &Page,
-        limit: u32,
-        counted: &str,
-        condition: &Condition,
-    ) -> Result<Newest, Failure> {
-        let full = cut || rows.len() == limit as usize;
-        let next = match rows.last() {
-            Some(row) if full => Some(codec::int(row, JOB_COLUMNS)?.to_string()),
-            _ => None,
-        };
-        let total = if !page.count {
-            0
-        } else if page.cursor.is_none() && !full {
-            // A first page that is not full has counted itself.
-            rows.len() as u64
-        } else {
-            self.count(tenant, counted, condition).await?
-        };
-        let jobs = rows
-            .iter()
-            .filter_map(|row| codec::readable(codec::job(row), row));
-        Ok((jobs.collect(), next, total))
-    }
-
-    pub(super) async fn read_page(
-        &self,
-        tenant: &str,
-        filter: &JobFilter,
-        page: &Page,
-        before: Option<i64>,
-    ) -> Result<JobPage, Failure> {
-        let mut condition = Condition::of_jobs(tenant, filter);
-        let all = format!("{} WHERE {}", condition.tables(), condition.text);
-        if let Some(before) = before {
-            let mark = condition.value(Value::Int(before));
-            condition.and(&format!("jobs.seq < {mark}"));
-        }
-        let rows = limit(page.limit);
-        let sql = format!(
-            "SELECT {JOB}, jobs.seq FROM {} WHERE {} ORDER BY jobs.seq DESC LIMIT {rows}",
-            condition.tables(),
-            condition.text
-        );
-        let found = self.cut(tenant, &sql, &condition).await?;
-        let (jobs, next_cursor, total) = self.page_of(tenant, found, page, rows, &all, &condition).await?;
-        Ok(JobPage {
-            jobs,
-            next_cursor,
-            total,
-        })
     }
 
     pub(super) async fn runs_of_job(&self, tenant: &str, filter: &RunFilter) -> Result<Vec<Run>, Failure> {

@@ -225,7 +225,7 @@ $walls$;
 ";
 
 /// * stored: how many jobs have each status, so that no figure needs a count; those that live are a sum of these.
-const COUNTS: &str = r"
+const COUNTS: &str = r#"
 SELECT set_config('app.scope', 'host', true);
 ALTER TABLE stored
     ADD pending BIGINT NOT NULL DEFAULT 0, ADD active BIGINT NOT NULL DEFAULT 0,
@@ -246,7 +246,10 @@ FROM (SELECT tenant, count(*) FILTER (WHERE status = 'PENDING') AS pending,
         count(*) FILTER (WHERE status = 'ARCHIVED') AS archived,
         count(*) FILTER (WHERE status = 'PAUSED') AS paused FROM jobs GROUP BY tenant) AS counted
 WHERE stored.tenant = counted.tenant;
-";
+
+-- Lists of one person's jobs: a look into it for each status and type, newest first.
+CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", status, job_type, seq);
+"#;
 
 /// Brings a database to the present version. Hosts that start at once take turns.
 pub(super) async fn migrate(client: &mut Client) -> Result<(), OpenError> {

@@ -4,7 +4,8 @@ use super::PostgresStorage;
 use super::codec::{self, JOB, JOB_COLUMNS};
 use super::condition::{Condition, JOIN_TEXT};
 use super::failure::Failure;
-use super::read::{Newest, limit};
+use super::list::Newest;
+use super::read::limit;
 use super::session::{Scope, Sql};
 use super::terms;
 use super::value::Value;
@@ -129,7 +130,7 @@ impl PostgresStorage {
             return Ok(NOTHING);
         }
         let mut asked = Asked {
-            filter: Condition::of_jobs(tenant, &query.filter),
+            filter: Condition::of_jobs(tenant, &query.filter, "job_text"),
             words: String::new(),
             terms: String::new(),
         };
@@ -189,7 +190,7 @@ impl PostgresStorage {
             return Ok(NOTHING);
         }
         let asked = stems.len() as f64;
-        let mut condition = Condition::of_jobs(tenant, &query.filter);
+        let mut condition = Condition::of_jobs(tenant, &query.filter, "job_text");
         let mark = condition.value(Value::Ints(stems));
         condition.and(&format!("job_words.stems && {mark}"));
         let total = if query.page.count {

@@ -2,9 +2,8 @@
 
 use rusqlite::types::Value;
 
-use crate::storage::words::Word;
+use crate::storage::words::{Word, statuses_of};
 use crate::wit::storage::JobFilter;
-use crate::wit::types::JobStatus;
 
 /// A condition under construction: text with its parameters.
 pub(super) struct Condition {
@@ -55,10 +54,7 @@ pub(super) fn owned_by(tenant: &str, filter: &JobFilter) -> Condition {
     condition.and_equal("jobs.user", filter.user.as_ref());
     condition.and_equal("jobs.idempotency_key", filter.idempotency_key.as_ref());
     condition.and_equal("jobs.title", filter.title.as_ref());
-    condition.and_words("jobs.status", &filter.statuses);
+    condition.and_words("jobs.status", &statuses_of(filter));
     condition.and_words("jobs.job_type", &filter.job_types);
-    if !filter.include_archived && !filter.statuses.contains(&JobStatus::Archived) {
-        condition.and("jobs.status <> 'ARCHIVED'", []);
-    }
     condition
 }

@@ -5,6 +5,7 @@ mod claim;
 mod codec;
 mod commit;
 mod condition;
+mod list;
 mod load;
 mod messages;
 mod open;
@@ -89,7 +90,7 @@ impl Storage for SqliteStorage {
     ) -> Result<JobPage, StorageError> {
         let tenant = tenant.to_owned();
         let before = super::before(&page)?;
-        self.read(move |connection| read::find_jobs(connection, &tenant, &filter, &page, before))
+        self.read(move |connection| list::find_jobs(connection, &tenant, &filter, &page, before))
             .await
     }
 

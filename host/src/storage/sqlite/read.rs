@@ -4,10 +4,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::codec::{self, CHANGE, EDGE, JOB, JOB_TEXTS};
-use super::condition::{Condition, owned_by, text};
-use super::room::{Room, size};
-use crate::limits::{PAGE_BYTES_MAX, PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
-use crate::wit::storage::{EdgeFilter, JobFilter, JobPage, Page, RunFilter};
+use super::condition::{Condition, text};
+use super::room::Room;
+use crate::limits::PAGE_ROWS_MAX;
+use crate::wit::storage::{EdgeFilter, RunFilter};
 use crate::wit::types::{Edge, Instant, Job, Run, StatusChange};
 
 pub(super) fn jobs(
@@ -45,86 +45,6 @@ pub(super) fn runs(
             Ok(row.optional()?.flatten())
         })
         .collect()
-}
-
-pub(super) fn limit(page: &Page) -> u32 {
-    page.limit.clamp(1, PAGE_ROWS_MAX)
-}
-
-pub(super) fn count(connection: &Connection, from: &str, condition: &Condition) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM {from} WHERE {} LIMIT {TOTAL_COUNT_MAX})",
-        condition.text
-    );
-    connection
-        .prepare_cached(&sql)?
-        .query_row(params_from_iter(&condition.values), |row| row.get(0))
-}
-
-/// A page, newest first, with the position of its last row and the number of all matches.
-pub(super) fn newest(
-    connection: &Connection,
-    from: &str,
-    mut condition: Condition,
-    page: &Page,
-    before: Option<i64>,
-) -> rusqlite::Result<(Vec<Job>, Option<String>, u64)> {
-    let limit = limit(page);
-    let all = page
-        .count
-        .then(|| Condition::new(&condition.text, condition.values.clone()));
-    if let Some(before) = before {
-        condition.and("jobs.seq < ?", [Value::Integer(before)]);
-    }
-    // Searches walk the text index by its rowid, which is the job's `seq`.
-    let order = if from == "jobs" {
-        "jobs.seq"
-    } else {
-        "job_text.rowid"
-    };
-    let sql = format!(
-        "SELECT {JOB}, jobs.seq FROM {from} WHERE {} ORDER BY {order} DESC LIMIT {limit}",
-        condition.text
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = statement.query(params_from_iter(&condition.values))?;
-    let mut rows = Vec::new();
-    let mut bytes = 0;
-    let mut cut = false;
-    while let Some(row) = found.next()? {
-        bytes += size(row, &JOB_TEXTS)?;
-        if bytes > PAGE_BYTES_MAX && !rows.is_empty() {
-            // A short page: the next one goes on here.
-            cut = true;
-            break;
-        }
-        rows.push((codec::readable_job(row)?, row.get::<_, i64>(9)?));
-    }
-    drop(found);
-    let full = cut || rows.len() == limit as usize;
-    let next = rows.last().filter(|_| full).map(|(_, seq)| seq.to_string());
-    let total = match all {
-        None => 0,
-        // A first page that is not full has counted itself.
-        Some(_) if page.cursor.is_none() && !full => rows.len() as u64,
-        Some(all) => count(connection, from, &all)?,
-    };
-    Ok((rows.into_iter().filter_map(|(job, _)| job).collect(), next, total))
-}
-
-pub(super) fn find_jobs(
-    connection: &Connection,
-    tenant: &str,
-    filter: &JobFilter,
-    page: &Page,
-    before: Option<i64>,
-) -> rusqlite::Result<JobPage> {
-    let (jobs, next_cursor, total) = newest(connection, "jobs", owned_by(tenant, filter), page, before)?;
-    Ok(JobPage {
-        jobs,
-        next_cursor,
-        total,
-    })
 }
 
 pub(super) fn find_runs(

@@ -232,6 +232,8 @@ CREATE INDEX messages_queued ON messages (tenant, position) WHERE delivery = 'qu
 
 /// * stored: kept by the commit itself, which knows what it writes: triggers took a quarter of its time. How many
 ///   jobs have each status, so that no figure needs a count; those that live are a sum of these.
+/// * jobs_by_owner: lists of one person's jobs look into it once for each status and type, newest first, so that
+///   none walks over jobs that it does not show.
 /// * jobs.open_run: the run that is not settled yet, which a claim brings along.
 const LEAN: &str = "
 DROP TRIGGER jobs_used;
@@ -270,6 +272,9 @@ FROM (
     UNION ALL SELECT tenant, '', coalesce(octet_length(message), 0) + 100 FROM changes
     UNION ALL SELECT tenant, '', 150 FROM edges
 ) GROUP BY tenant;
+
+DROP INDEX jobs_by_owner;
+CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, status, job_type);
 
 ALTER TABLE jobs ADD COLUMN open_run TEXT;
 UPDATE jobs SET open_run = state ->> '$.open_run' WHERE status IN ('ACTIVE', 'IN_PROGRESS', 'PAUSED', 'BLOCKED')

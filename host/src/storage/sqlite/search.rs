@@ -4,7 +4,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::codec::{self, JOB, JOB_TEXTS};
 use super::condition::{owned_by, text};
-use super::read::{count, limit, newest};
+use super::list::{count, limit, newest};
 use super::room::Room;
 use super::schema;
 use crate::storage::words::STOP_WORDS;
@@ -56,7 +56,15 @@ pub(super) fn jobs(
         ))],
     );
     let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
-    let (jobs, next_cursor, total) = newest(connection, from, condition, &query.page, before)?;
+    // The text index is walked by its rowid, which is the job's `seq`.
+    let (jobs, next_cursor, total) = newest(
+        connection,
+        from,
+        "job_text.rowid",
+        &condition,
+        &query.page,
+        before,
+    )?;
     Ok(HitPage {
         hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
         next_cursor,

@@ -12,7 +12,7 @@ use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::types::Instant;
 
-use crate::figures::{Samples, print};
+use crate::figures::{Samples, heading, print};
 
 const CALLS: usize = 20_000;
 
@@ -29,7 +29,7 @@ impl Outlet for Nowhere {
 }
 
 pub(crate) async fn measure() {
-    println!("A call of the component ({CALLS} calls)");
+    heading(&format!("A call of the component ({CALLS} calls)"));
     let sandbox = meanwhile::engine::Sandbox::new().unwrap();
     let began = Timer::now();
     let component = Component::load(&sandbox, meanwhile::COMPONENT).unwrap();

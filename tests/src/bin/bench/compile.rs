@@ -14,7 +14,7 @@ use meanwhile::service::{CallError, Service};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::tenants::TenantCommand;
 
-use crate::figures::print;
+use crate::figures::{heading, print};
 use crate::rows;
 
 // Opcodes and types of WebAssembly's core, version 1.
@@ -239,7 +239,7 @@ fn calls_in_blocks(bytes: usize) -> Code {
 }
 
 pub(crate) async fn measure() {
-    println!("Compiling the worst components that are taken");
+    heading("Compiling the worst components that are taken");
     let host = Host::builder()
         .storage(Arc::new(MemoryStorage::default()))
         .agent(Arc::new(Noop))

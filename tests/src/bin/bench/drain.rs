@@ -1,5 +1,6 @@
 //! Draining due jobs: through the host and its component, and the same rows by storage alone.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Timer};
 
@@ -8,65 +9,76 @@ use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::limits::{CLAIM_JOBS_MAX, LEASE};
 use meanwhile::service::Service;
-use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{Guard, JobRevision, JobToken, JobUpdate, RunFilter, Unit, Write};
 use meanwhile::wit::types::{Job, JobStatus, Message, NotifyPolicy, Run, RunStatus};
 use tokio::sync::mpsc;
 
-use crate::figures::print;
+use crate::figures::{heading, print};
 use crate::rows;
+use crate::stores::Bed;
 
 const JOBS: usize = 100_000;
 const PARALLEL_RUNS: u32 = 1_024;
 const LOOK: Duration = Duration::from_millis(5);
 
-async fn filled(folder: &std::path::Path, template: &Job) -> Arc<SqliteStorage> {
-    let storage = Arc::new(SqliteStorage::open(folder.join("bench.db")).unwrap());
+/// Makes jobs that are due, and drains them through hosts that share a store. Answers jobs per second.
+pub(crate) async fn through_the_component(
+    hosts: &[Arc<dyn Storage>],
+    template: &Job,
+    numbers: Range<usize>,
+) -> f64 {
     let due = SystemClock.now();
-    rows::fill(&*storage, template, JOBS, |_| due).await;
-    storage
-}
-
-/// Drains through the whole host. Answers jobs per second, and the rows one job left behind.
-async fn through_the_component(template: &Job) -> (f64, Example) {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = filled(folder.path(), template).await;
-    let host = Host::builder()
-        .storage(Arc::clone(&storage) as Arc<dyn Storage>)
-        .agent(Arc::new(Noop))
-        .component(meanwhile::COMPONENT)
-        .parallel_runs(PARALLEL_RUNS)
-        .build()
-        .await
-        .unwrap();
+    rows::fill(&*hosts[0], template, numbers.clone(), |_| due).await;
+    let mut building = Vec::new();
+    for storage in hosts {
+        let host = Host::builder()
+            .storage(Arc::clone(storage))
+            .agent(Arc::new(Noop))
+            .component(meanwhile::COMPONENT)
+            .parallel_runs(PARALLEL_RUNS);
+        building.push(host.build().await.unwrap());
+    }
+    let before = completed(&*hosts[0]).await;
     let began = Timer::now();
-    host.start().await.unwrap();
-    while host.figures(&rows::session()).await.unwrap()[0].runs_settled < JOBS as u64 {
+    for host in &building {
+        host.start().await.unwrap();
+    }
+    loop {
+        let mut settled = 0;
+        for host in &building {
+            settled += host.figures(&rows::session()).await.unwrap()[0].runs_settled;
+        }
+        if settled >= numbers.len() as u64 {
+            break;
+        }
         tokio::time::sleep(LOOK).await;
     }
     let seconds = began.elapsed().as_secs_f64();
-    all_completed(&*storage).await;
-    let example = Example::of(&*storage).await;
-    host.shutdown().await;
-    (JOBS as f64 / seconds, example)
+    assert_eq!(completed(&*hosts[0]).await - before, numbers.len() as u64);
+    for host in building {
+        host.shutdown().await;
+    }
+    numbers.len() as f64 / seconds
 }
 
-async fn all_completed(storage: &dyn Storage) {
+async fn completed(storage: &dyn Storage) -> u64 {
     let counts = storage.count_jobs(LOCAL_TENANT).await.unwrap();
-    assert_eq!(counts, [(JobStatus::Completed, JOBS as u64)]);
+    let completed = counts.iter().find(|(status, _)| *status == JobStatus::Completed);
+    completed.map_or(0, |(_, count)| *count)
 }
 
 /// What the component wrote for one job, to be written again without it.
-struct Example {
+pub(crate) struct Example {
     job: Job,
     run: Run,
     message: Option<Message>,
 }
 
 impl Example {
-    async fn of(storage: &dyn Storage) -> Self {
-        let id = format!("job_{:016}", 0);
+    /// What there is of the n-th job.
+    pub(crate) async fn of(storage: &dyn Storage, n: usize) -> Self {
+        let id = rows::id(n);
         let job = storage.get_jobs(LOCAL_TENANT, vec![id.clone()]).await.unwrap();
         let filter = RunFilter {
             job: id,
@@ -94,7 +106,7 @@ impl Example {
     }
 }
 
-fn unit(job: &str, token: u64, revision: u64, writes: Vec<Write>) -> Unit {
+pub(crate) fn unit(job: &str, token: u64, revision: u64, writes: Vec<Write>) -> Unit {
     let revision = JobRevision {
         job: job.into(),
         revision,
@@ -111,9 +123,15 @@ fn unit(job: &str, token: u64, revision: u64, writes: Vec<Write>) -> Unit {
 
 /// The same claims and the same units, decided by nobody: one task claims and starts, another
 /// settles, as the host's two loops do.
-async fn by_storage_alone(template: &Job, example: Example) -> f64 {
-    let folder = tempfile::tempdir().unwrap();
-    let storage = filled(folder.path(), template).await;
+pub(crate) async fn by_storage_alone(
+    storage: Arc<dyn Storage>,
+    template: &Job,
+    example: Example,
+    numbers: Range<usize>,
+) -> f64 {
+    let due = SystemClock.now();
+    rows::fill(&*storage, template, numbers.clone(), |_| due).await;
+    let before = completed(&*storage).await;
     let example = Arc::new(example);
     let (started, mut to_settle) = mpsc::unbounded_channel::<Vec<(Job, u64)>>();
     let began = Timer::now();
@@ -170,11 +188,11 @@ async fn by_storage_alone(template: &Job, example: Example) -> f64 {
     }
     let seconds = began.elapsed().as_secs_f64();
     starting.await.unwrap();
-    all_completed(&*storage).await;
-    JOBS as f64 / seconds
+    assert_eq!(completed(&*storage).await - before, numbers.len() as u64);
+    numbers.len() as f64 / seconds
 }
 
-fn update(job: &Job, now: i64) -> Write {
+pub(crate) fn update(job: &Job, now: i64) -> Write {
     Write::UpdateJob(JobUpdate {
         id: job.id.clone(),
         spec: None,
@@ -196,15 +214,22 @@ async fn applied(storage: &dyn Storage, units: Vec<Unit>) {
 }
 
 pub(crate) async fn measure() {
-    println!("Draining {JOBS} due no-op jobs, SQLite with synchronous=FULL");
+    heading(&format!(
+        "Draining {JOBS} due no-op jobs, SQLite with synchronous=FULL"
+    ));
     let mut template = rows::template().await;
     for (what, notify, bound) in [
         ("no message", NotifyPolicy::OnFailure, "5,000"),
         ("a message each", NotifyPolicy::Always, ""),
     ] {
         template.spec.notify = notify;
-        let (with, example) = through_the_component(&template).await;
-        let without = by_storage_alone(&template, example).await;
+        let bed = Bed::sqlite();
+        let storage = bed.open().await;
+        let with = through_the_component(std::slice::from_ref(&storage), &template, 0..JOBS).await;
+        let example = Example::of(&*storage, 0).await;
+        storage.close().await;
+        let bed = Bed::sqlite();
+        let without = by_storage_alone(bed.open().await, &template, example, 0..JOBS).await;
         print(
             &format!("through the component, {what}: jobs/s"),
             &format!("{with:.0}"),

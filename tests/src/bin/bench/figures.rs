@@ -1,4 +1,8 @@
-//! Samples and how they are printed.
+//! Samples, how figures are printed, and the JSON that keeps them.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
 
 /// Measured values of one kind.
 #[derive(Default)]
@@ -21,6 +25,15 @@ impl Samples {
     }
 }
 
+/// What was printed so far: under which heading, and the figures.
+static PRINTED: Mutex<(String, Vec<Value>)> = Mutex::new((String::new(), Vec::new()));
+
+/// The line above some figures.
+pub(crate) fn heading(text: &str) {
+    println!("{text}");
+    text.clone_into(&mut PRINTED.lock().unwrap_or_else(PoisonError::into_inner).0);
+}
+
 /// One line: what was measured, and the bound it is held against.
 pub(crate) fn print(what: &str, figure: &str, bound: &str) {
     if bound.is_empty() {
@@ -28,4 +41,14 @@ pub(crate) fn print(what: &str, figure: &str, bound: &str) {
     } else {
         println!("  {what:<58} {figure:<18} (bound: {bound})");
     }
+    let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let heading = printed.0.clone();
+    printed
+        .1
+        .push(json!({"heading": heading, "what": what, "figure": figure, "bound": bound}));
+}
+
+/// All that was printed.
+pub(crate) fn all() -> Value {
+    Value::Array(PRINTED.lock().unwrap_or_else(PoisonError::into_inner).1.clone())
 }

@@ -11,7 +11,7 @@ use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::wit::types::JobStatus;
 use serde_json::{Value, json};
 
-use crate::figures::print;
+use crate::figures::{heading, print};
 use crate::rows;
 
 const JOBS: usize = 10_000;
@@ -62,7 +62,9 @@ fn key(n: usize) -> String {
 }
 
 pub(crate) async fn measure() {
-    println!("Dependencies: {JOBS} no-op jobs, SQLite with synchronous=FULL");
+    heading(&format!(
+        "Dependencies: {JOBS} no-op jobs, SQLite with synchronous=FULL"
+    ));
     let chain: Shape = |n| n.checked_sub(1).into_iter().collect();
     let fan: Shape = |n| if n == 0 { vec![] } else { vec![0] };
     // Rungs of two: each job waits for both of the rung before.

@@ -1,6 +1,8 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
-//! `graphs`, `hostile`, `tenants`, `prompt`, `million`) only those are measured.
+//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`) only those are measured; numbers
+//! among them are the sizes of the stores that the last two measure. All figures are kept as JSON in
+//! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -16,11 +18,17 @@ mod hostile;
 mod million;
 mod prompt;
 mod rows;
+mod stores;
 mod tenants;
+
+use crate::stores::Bed;
 
 #[tokio::main]
 async fn main() {
-    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    let (sizes, chosen): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| argument.parse::<usize>().is_ok());
+    let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().unwrap()).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
     if wanted("calls") {
         calls::measure().await;
@@ -46,4 +54,14 @@ async fn main() {
     if wanted("million") {
         million::measure().await;
     }
+    if wanted("sqlite") {
+        stores::measure("SQLite", Bed::sqlite, &sizes).await;
+    }
+    if wanted("postgres") {
+        stores::measure("Postgres", Bed::postgres, &sizes).await;
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let file = std::path::Path::new(&target).join("bench.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&figures::all()).unwrap()).unwrap();
+    println!("figures kept in {}", file.display());
 }

@@ -9,7 +9,7 @@ use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile_tests::served::{Client, Served};
 use serde_json::json;
 
-use crate::figures::{Samples, print};
+use crate::figures::{Samples, heading, print};
 use crate::rows;
 
 const JOBS: usize = 1_000_000;
@@ -37,7 +37,7 @@ async fn fill(store: &Path) {
     let now = SystemClock.now();
     // Due from tomorrow on, over a year, in no order.
     let due = |n: usize| now + 86_400_000 + (n as i64).wrapping_mul(7_919_317_000_003).rem_euclid(YEAR_MS);
-    rows::fill(&storage, &rows::template().await, JOBS, due).await;
+    rows::fill(&storage, &rows::template().await, 0..JOBS, due).await;
     storage.close().await;
 }
 
@@ -57,7 +57,7 @@ async fn create(client: &Client, n: usize) -> f64 {
 }
 
 pub(crate) async fn measure() {
-    println!("A store of {JOBS} future jobs, all of one user");
+    heading(&format!("A store of {JOBS} future jobs, all of one user"));
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("bench.db");
     let began = Timer::now();

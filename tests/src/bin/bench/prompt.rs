@@ -1,6 +1,7 @@
 //! How promptly due jobs start.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,13 +10,13 @@ use meanwhile::agent::{Agent, Attempt, noop::Noop};
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::Host;
 use meanwhile::storage::Storage;
-use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::wit::agent_pipeline::Outcome;
-use meanwhile::wit::types::Instant;
+use meanwhile::wit::types::{Instant, Job};
 use tokio::sync::mpsc;
 
-use crate::figures::{Samples, print};
+use crate::figures::{Samples, heading, print};
 use crate::rows;
+use crate::stores::Bed;
 
 const JOBS: usize = 200;
 const STRETCH_MS: i64 = 60_000;
@@ -51,36 +52,52 @@ impl Agent for Noting {
     }
 }
 
-pub(crate) async fn measure() {
-    println!(
-        "Due to started, {JOBS} jobs over {} s, SQLite",
-        STRETCH_MS / 1_000
-    );
-    let folder = tempfile::tempdir().unwrap();
-    let storage = Arc::new(SqliteStorage::open(folder.path().join("bench.db")).unwrap());
+/// Fills in jobs that are due over a stretch of time, from a while from now on, and lets hosts start them.
+/// Answers how many milliseconds after it was due each one started.
+pub(crate) async fn lateness(
+    hosts: &[Arc<dyn Storage>],
+    template: &Job,
+    numbers: Range<usize>,
+    stretch_ms: i64,
+) -> Samples {
     // Spread evenly but for a shift that is no multiple of anything.
     let begin = SystemClock.now() + LEAD_MS;
-    let due = |n: usize| begin + (n as i64 * 7_919_317) % STRETCH_MS;
-    rows::fill(&*storage, &rows::template().await, JOBS, due).await;
+    let due = |n: usize| begin + (n as i64 * 7_919_317) % stretch_ms;
+    rows::fill(&*hosts[0], template, numbers.clone(), due).await;
     let (started, mut starts) = mpsc::unbounded_channel();
-    let agent = Noting {
-        due: Mutex::new((0..JOBS).map(|n| (format!("job_{n:016}"), due(n))).collect()),
+    let agent = Arc::new(Noting {
+        due: Mutex::new(numbers.clone().map(|n| (rows::id(n), due(n))).collect()),
         started,
-    };
-    let host = Host::builder()
-        .storage(Arc::clone(&storage) as Arc<dyn Storage>)
-        .agent(Arc::new(agent))
-        .component(meanwhile::COMPONENT)
-        .build()
-        .await
-        .unwrap();
-    host.start().await.unwrap();
+    });
+    let mut running = Vec::new();
+    for storage in hosts {
+        let builder = Host::builder()
+            .storage(Arc::clone(storage))
+            .agent(Arc::clone(&agent) as _);
+        let host = builder.component(meanwhile::COMPONENT).build().await.unwrap();
+        host.start().await.unwrap();
+        running.push(host);
+    }
+    assert!(SystemClock.now() < begin, "the hosts were not up in time");
     let mut samples = Samples::default();
-    while samples.len() < JOBS {
-        let started = tokio::time::timeout(Duration::from_millis(STRETCH_MS as u64), starts.recv()).await;
+    while samples.len() < numbers.len() {
+        let started = tokio::time::timeout(Duration::from_millis(stretch_ms as u64), starts.recv()).await;
         samples.push(started.expect("every job starts").unwrap());
     }
-    host.shutdown().await;
+    for host in running {
+        host.shutdown().await;
+    }
+    samples
+}
+
+pub(crate) async fn measure() {
+    heading(&format!(
+        "Due to started, {JOBS} jobs over {} s, SQLite",
+        STRETCH_MS / 1_000
+    ));
+    let bed = Bed::sqlite();
+    let storage = bed.open().await;
+    let mut samples = lateness(&[storage], &rows::template().await, 0..JOBS, STRETCH_MS).await;
     let figure = format!("{:.2} / {:.2} ms", samples.quantile(0.5), samples.quantile(0.99));
     print("due to started, p50 / p99", &figure, "p99 5 ms");
 }

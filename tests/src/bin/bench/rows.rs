@@ -1,5 +1,6 @@
 //! Rows to measure with: a job that the component itself created, copied.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use meanwhile::agent::noop::Noop;
@@ -53,14 +54,19 @@ pub(crate) async fn template() -> Job {
     found.into_iter().next().flatten().unwrap()
 }
 
-/// Inserts `count` copies; `due` tells when the n-th is due.
+/// The id of the n-th copy.
+pub(crate) fn id(n: usize) -> String {
+    format!("job_{n:016}")
+}
+
+/// Inserts copies by their numbers; `due` tells when the n-th is due.
 pub(crate) async fn fill(
     storage: &dyn Storage,
     template: &Job,
-    count: usize,
+    numbers: Range<usize>,
     due: impl Fn(usize) -> Instant,
 ) {
-    fill_tenant(storage, LOCAL_TENANT, template, count, due).await;
+    fill_tenant(storage, LOCAL_TENANT, template, numbers, due).await;
 }
 
 /// The same for another tenant.
@@ -68,14 +74,14 @@ pub(crate) async fn fill_tenant(
     storage: &dyn Storage,
     tenant: &str,
     template: &Job,
-    count: usize,
+    numbers: Range<usize>,
     due: impl Fn(usize) -> Instant,
 ) {
-    for first in (0..count).step_by(INSERTED_AT_ONCE) {
-        let units = (first..count.min(first + INSERTED_AT_ONCE)).map(|n| {
+    for first in numbers.clone().step_by(INSERTED_AT_ONCE) {
+        let units = (first..numbers.end.min(first + INSERTED_AT_ONCE)).map(|n| {
             let mut job = template.clone();
             let at = due(n);
-            job.id = format!("job_{n:016}");
+            job.id = id(n);
             job.spec.title = format!("Invoices of customer {n}");
             job.state.next_fire = Some(at);
             job.state.due_at = Some(at);

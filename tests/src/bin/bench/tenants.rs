@@ -15,7 +15,7 @@ use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::NotifyPolicy;
 use meanwhile_tests::hostile::process::Taken;
 
-use crate::figures::print;
+use crate::figures::{heading, print};
 use crate::rows;
 
 const TENANTS: usize = 200;
@@ -55,7 +55,9 @@ async fn started(host: &Host) -> Vec<u64> {
 }
 
 pub(crate) async fn measure() {
-    println!("{TENANTS} tenants of {JOBS} due jobs each in one host, SQLite");
+    heading(&format!(
+        "{TENANTS} tenants of {JOBS} due jobs each in one host, SQLite"
+    ));
     let folder = tempfile::tempdir().unwrap();
     let storage = Arc::new(SqliteStorage::open(folder.path().join("bench.db")).unwrap());
     let mut template = rows::template().await;
@@ -64,7 +66,7 @@ pub(crate) async fn measure() {
     for number in 0..TENANTS {
         let name = format!("tenant-{number:03}");
         storage.put_tenant(TenantRecord::new(&name, now)).await.unwrap();
-        rows::fill_tenant(&*storage, &name, &template, JOBS, |_| now).await;
+        rows::fill_tenant(&*storage, &name, &template, 0..JOBS, |_| now).await;
     }
     let agent = Arc::new(Counting(AtomicU64::new(0)));
     let host = Host::builder()
