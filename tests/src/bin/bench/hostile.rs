@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use meanwhile_tests::hostile::neighbours::{Neighbour, compare};
 use meanwhile_tests::hostile::pressure::{Crowd, PRESSES};
 
-use crate::figures::{Samples, heading, print};
+use crate::figures::{Samples, print};
 
 /// Ten tenants, one of whom is hostile.
 const NEIGHBOURS: usize = 9;
