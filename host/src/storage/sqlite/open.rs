@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use super::readers::{Readers, prepare};
 use super::writer::Writer;
 use super::{SqliteStorage, schema};
-use crate::storage::limits::{LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, WRITER_CACHE_KIB};
+use crate::storage::limits::{
+    CHECKPOINT_PAGES, LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, WRITER_CACHE_KIB,
+};
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,7 @@ impl SqliteStorage {
         prepare(&connection, WRITER_CACHE_KIB)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         let size = std::fs::metadata(&path).map_err(in_file)?.len();
         if size <= QUICK_CHECK_BYTES_MAX {
             quick_check(&connection)?;

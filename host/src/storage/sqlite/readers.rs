@@ -50,5 +50,7 @@ pub(super) fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Resu
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // What a savepoint would undo is a few megabytes: it need not go through a file.
+    connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "mmap_size", 0)
 }

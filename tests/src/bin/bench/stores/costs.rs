@@ -126,7 +126,7 @@ impl Costs {
 /// No two alike: else the question would be asked whether the second is meant.
 fn a_job(of: &str, n: usize) -> Value {
     json!({
-        "title": format!("Delivery{n} {of}{n} note{n}"),
+        "title": format!("{of}{n} to{of}{n} for{of}{n}"),
         "payload": "Ask when the delivery will come and note the answer.",
         "trigger_config": {"run_at": "2098-03-04T09:00:00", "timezone": "Europe/Berlin"},
     })
