@@ -5,8 +5,7 @@ use crate::storage::words::{Word, statuses_of};
 use crate::wit::storage::JobFilter;
 
 /// What a job is found by stands beside it.
-pub(super) const JOIN_TEXT: &str =
-    " JOIN job_text ON job_text.tenant = jobs.tenant AND job_text.seq = jobs.seq";
+const JOIN_TEXT: &str = " JOIN job_text ON job_text.tenant = jobs.tenant AND job_text.seq = jobs.seq";
 
 /// Text with its parameters.
 #[derive(Clone, Default)]
@@ -69,9 +68,6 @@ impl Condition {
         let mut from = String::from("jobs");
         if self.text.contains("job_text.") {
             from += JOIN_TEXT;
-        }
-        if self.text.contains("job_words.") {
-            from += " JOIN job_words ON job_words.seq = jobs.seq";
         }
         from
     }

@@ -16,32 +16,44 @@ use crate::wit::types::Job;
 pub(super) type Newest = (Vec<Job>, Option<String>, u64);
 
 /// A short look into an index for each status (and type, where the jobs are one person's), so that no list walks
-/// over what it does not show. The condition's first values are the tenant and the owner, its last one is where the page begins.
+/// over what it does not show. The condition's first values are the tenant and the owner, its last one is where
+/// the page begins. Ranges of whole rows, and their order, leave the planner only the index that is meant: others
+/// have the order too, and it cannot know how far it would have to walk there.
 fn by_class(condition: &mut Condition, filter: &JobFilter, older: bool, rows: u32) -> String {
-    let mut shared = String::from("tenant = $1");
-    let owner = [("agent", &filter.agent), ("\"user\"", &filter.user)];
-    for (place, (column, _)) in owner.iter().filter(|(_, asked)| asked.is_some()).enumerate() {
-        shared += &format!(" AND {column} = ${}", place + 2);
-    }
-    if older {
-        shared += &format!(" AND seq < ${}", condition.values.len());
-    }
+    let before = if older {
+        format!("${}", condition.values.len())
+    } else {
+        i64::MAX.to_string()
+    };
     let words = statuses_of(filter);
     let statuses = condition.value(Value::texts(words.iter().map(|status| status.word())));
     let words = types_of(filter);
     let types = condition.value(Value::texts(words.iter().map(|kind| kind.word())));
-    let (class, of_type) = if filter.agent.is_some() && filter.user.is_some() {
+    let (class, look) = if filter.agent.is_some() && filter.user.is_some() {
+        let row = "agent, \"user\", status, job_type, seq";
+        let look = format!(
+            "({row}) >= ($2, $3, class.word, kind.word, 0) AND ({row}) < ($2, $3, class.word, kind.word, {before}) \
+             ORDER BY agent DESC, \"user\" DESC, status DESC, job_type DESC, seq DESC"
+        );
         (
             format!(" CROSS JOIN unnest({types}::text[]) AS kind (word)"),
-            "= kind.word".to_owned(),
+            look,
         )
     } else {
-        (String::new(), format!("= ANY ({types})"))
+        let mut look = format!(
+            "(status, seq) >= (class.word, 0) AND (status, seq) < (class.word, {before}) AND job_type = ANY ({types})"
+        );
+        for (column, asked) in [("agent", &filter.agent), ("\"user\"", &filter.user)] {
+            if asked.is_some() {
+                look += &format!(" AND {column} = $2");
+            }
+        }
+        (String::new(), look + " ORDER BY status DESC, seq DESC")
     };
     format!(
         "(SELECT looked.seq FROM unnest({statuses}::text[]) AS class (word){class} CROSS JOIN LATERAL \
-             (SELECT seq FROM jobs WHERE {shared} AND status = class.word AND job_type {of_type} \
-              ORDER BY seq DESC LIMIT {rows}) AS looked ORDER BY looked.seq DESC LIMIT {rows}) AS found \
+             (SELECT seq FROM jobs WHERE tenant = $1 AND {look} LIMIT {rows}) AS looked \
+         ORDER BY looked.seq DESC LIMIT {rows}) AS found \
          CROSS JOIN LATERAL (SELECT * FROM jobs WHERE tenant = $1 AND seq = found.seq OFFSET 0) AS jobs"
     )
 }

@@ -249,6 +249,9 @@ WHERE stored.tenant = counted.tenant;
 
 -- Lists of one person's jobs: a look into it for each status and type, newest first.
 CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", status, job_type, seq);
+-- A search goes through all words that wait to be put where they belong (in kB).
+ALTER INDEX job_words_in SET (gin_pending_list_limit = 256);
+SELECT gin_clean_pending_list('job_words_in');
 "#;
 
 /// Brings a database to the present version. Hosts that start at once take turns.

@@ -2,7 +2,7 @@
 
 use super::PostgresStorage;
 use super::codec::{self, JOB, JOB_COLUMNS};
-use super::condition::{Condition, JOIN_TEXT};
+use super::condition::Condition;
 use super::failure::Failure;
 use super::list::Newest;
 use super::read::limit;
@@ -18,6 +18,12 @@ const NOTHING: HitPage = HitPage {
     next_cursor: None,
     total: 0,
 };
+
+/// The job of some words, and its text: looked up one by one, after the words. The planner, left to itself, may
+/// look for the words once for each job.
+const JOB_OF_WORDS: &str =
+    " CROSS JOIN LATERAL (SELECT * FROM jobs WHERE tenant = $1 AND seq = job_words.seq OFFSET 0) AS jobs";
+const TEXT_OF_WORDS: &str = " CROSS JOIN LATERAL (SELECT * FROM job_text WHERE tenant = $1 AND seq = job_words.seq OFFSET 0) AS job_text";
 
 /// What is searched for: jobs that a filter lets pass, whose words may do (`words`, by the index alone),
 /// and do (`terms`, with phrases).
@@ -50,7 +56,7 @@ impl Asked {
     /// The text of a hit, where a phrase has to be looked for in it.
     fn text(&self) -> &'static str {
         if self.terms.contains("job_text.") {
-            JOIN_TEXT
+            TEXT_OF_WORDS
         } else {
             ""
         }
@@ -59,7 +65,7 @@ impl Asked {
     /// The same where the filter looks at the text's row too.
     fn text_or_owner(&self) -> &'static str {
         if self.filter.text.contains("job_text.") {
-            JOIN_TEXT
+            TEXT_OF_WORDS
         } else {
             self.text()
         }
@@ -70,9 +76,8 @@ impl Asked {
             "WITH newest AS MATERIALIZED (SELECT jobs.tenant, jobs.seq FROM {} WHERE {} \
                  ORDER BY jobs.seq DESC LIMIT {SEARCH_WALK_ROWS}) \
              SELECT {JOB}, jobs.seq, (SELECT count(*) FROM newest) FROM newest \
-             JOIN job_words ON job_words.seq = newest.seq \
-             JOIN jobs ON jobs.tenant = newest.tenant AND jobs.seq = newest.seq{} \
-             WHERE {} ORDER BY newest.seq DESC LIMIT {rows}",
+             CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = newest.seq OFFSET 0) AS job_words\
+             {JOB_OF_WORDS}{} WHERE {} ORDER BY newest.seq DESC LIMIT {rows}",
             self.filter.tables(),
             self.filter.text,
             self.text(),
@@ -84,8 +89,8 @@ impl Asked {
     fn indexed(&self, filter: &str) -> String {
         let text = self.text_or_owner();
         format!(
-            "(SELECT seq, words FROM job_words WHERE {} OFFSET 0) AS job_words \
-             JOIN jobs ON jobs.tenant = $1 AND jobs.seq = job_words.seq{text} WHERE {filter} AND {}",
+            "(SELECT seq, words FROM job_words WHERE {} OFFSET 0) AS job_words{JOB_OF_WORDS}{text} \
+             WHERE {filter} AND {}",
             self.words, self.terms
         )
     }
@@ -103,7 +108,8 @@ impl Asked {
     fn all_often(&self, filter: &str) -> String {
         let text = self.text_or_owner();
         format!(
-            "jobs JOIN job_words ON job_words.seq = jobs.seq{text} WHERE {filter} AND {}",
+            "jobs CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = jobs.seq OFFSET 0) AS job_words{text} \
+             WHERE {filter} AND {}",
             self.terms
         )
     }
@@ -192,23 +198,25 @@ impl PostgresStorage {
         let asked = stems.len() as f64;
         let mut condition = Condition::of_jobs(tenant, &query.filter, "job_text");
         let mark = condition.value(Value::Ints(stems));
-        condition.and(&format!("job_words.stems && {mark}"));
+        let from = format!(
+            "(SELECT seq, stems, title_stems FROM job_words WHERE stems && {mark} OFFSET 0) AS job_words\
+             {JOB_OF_WORDS}{} WHERE {}",
+            if condition.text.contains("job_text.") {
+                TEXT_OF_WORDS
+            } else {
+                ""
+            },
+            condition.text
+        );
         let total = if query.page.count {
-            self.count(
-                tenant,
-                &format!("{} WHERE {}", condition.tables(), condition.text),
-                &condition,
-            )
-            .await?
+            self.count(tenant, &from, &condition).await?
         } else {
             0
         };
         let sql = format!(
             "SELECT {JOB}, (SELECT count(*) FILTER (WHERE stem = ANY (job_words.stems)) \
                  + count(*) FILTER (WHERE stem = ANY (job_words.title_stems)) FROM unnest({mark}) AS stem) AS weight \
-             FROM {} WHERE {} ORDER BY weight DESC, jobs.seq DESC LIMIT {}",
-            condition.tables(),
-            condition.text,
+             FROM {from} ORDER BY weight DESC, jobs.seq DESC LIMIT {}",
             limit(query.page.limit)
         );
         let rows = self

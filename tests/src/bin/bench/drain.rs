@@ -22,12 +22,13 @@ const JOBS: usize = 100_000;
 const PARALLEL_RUNS: u32 = 1_024;
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Makes jobs that are due, and drains them through hosts that share a store. Answers jobs per second.
+/// Makes jobs that are due, and drains them through hosts that share a store. Answers jobs per second, and
+/// the rows that the first job left behind. The store is closed then.
 pub(crate) async fn through_the_component(
     hosts: &[Arc<dyn Storage>],
     template: &Job,
     numbers: Range<usize>,
-) -> f64 {
+) -> (f64, Example) {
     let due = SystemClock.now();
     rows::fill(&*hosts[0], template, numbers.clone(), |_| due).await;
     let mut building = Vec::new();
@@ -56,10 +57,11 @@ pub(crate) async fn through_the_component(
     }
     let seconds = began.elapsed().as_secs_f64();
     assert_eq!(completed(&*hosts[0]).await - before, numbers.len() as u64);
+    let example = Example::of(&*hosts[0], numbers.start).await;
     for host in building {
         host.shutdown().await;
     }
-    numbers.len() as f64 / seconds
+    (numbers.len() as f64 / seconds, example)
 }
 
 async fn completed(storage: &dyn Storage) -> u64 {
@@ -77,7 +79,7 @@ pub(crate) struct Example {
 
 impl Example {
     /// What there is of the n-th job.
-    pub(crate) async fn of(storage: &dyn Storage, n: usize) -> Self {
+    async fn of(storage: &dyn Storage, n: usize) -> Self {
         let id = rows::id(n);
         let job = storage.get_jobs(LOCAL_TENANT, vec![id.clone()]).await.unwrap();
         let filter = RunFilter {
@@ -189,6 +191,7 @@ pub(crate) async fn by_storage_alone(
     let seconds = began.elapsed().as_secs_f64();
     starting.await.unwrap();
     assert_eq!(completed(&*storage).await - before, numbers.len() as u64);
+    storage.close().await;
     numbers.len() as f64 / seconds
 }
 
@@ -225,9 +228,7 @@ pub(crate) async fn measure() {
         template.spec.notify = notify;
         let bed = Bed::sqlite();
         let storage = bed.open().await;
-        let with = through_the_component(std::slice::from_ref(&storage), &template, 0..JOBS).await;
-        let example = Example::of(&*storage, 0).await;
-        storage.close().await;
+        let (with, example) = through_the_component(&[storage], &template, 0..JOBS).await;
         let bed = Bed::sqlite();
         let without = by_storage_alone(bed.open().await, &template, example, 0..JOBS).await;
         print(

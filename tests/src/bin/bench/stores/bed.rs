@@ -37,6 +37,15 @@ impl Bed {
         }
     }
 
+    /// The connections of so many hosts.
+    pub(crate) async fn open_times(&self, count: usize) -> Vec<Arc<dyn Storage>> {
+        let mut opened = Vec::with_capacity(count);
+        for _ in 0..count {
+            opened.push(self.open().await);
+        }
+        opened
+    }
+
     /// How many hosts it is measured with at most.
     pub(crate) fn hosts(&self) -> usize {
         match self {

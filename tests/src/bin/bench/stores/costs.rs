@@ -53,9 +53,9 @@ impl Costs {
         lines.collect()
     }
 
-    pub(crate) async fn measure(storage: &Arc<dyn Storage>, template: &Job, numbers: &mut Numbers) -> Self {
+    pub(crate) async fn measure(storage: Arc<dyn Storage>, template: &Job, numbers: &mut Numbers) -> Self {
         let host = Host::builder()
-            .storage(Arc::clone(storage))
+            .storage(Arc::clone(&storage))
             .agent(Arc::new(Noop))
             .component(meanwhile::COMPONENT)
             .build()
@@ -100,7 +100,7 @@ impl Costs {
             )
             .await
         }));
-        costs.extend(claim_and_settle(storage, template, numbers).await);
+        costs.extend(claim_and_settle(&*storage, template, numbers).await);
 
         let began = Timer::now();
         let callers = (0..CALLERS).map(|caller| {
@@ -169,13 +169,13 @@ fn run_once(mut job: Job, token: u64) -> Unit {
 
 /// Claims of many due jobs at once and their settlement, a job.
 async fn claim_and_settle(
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
     template: &Job,
     numbers: &mut Numbers,
 ) -> Vec<(&'static str, f64)> {
     let now = SystemClock.now();
     let due = numbers.next(CLAIMS * CLAIMED_AT_ONCE as usize);
-    rows::fill(&**storage, template, due, |_| now).await;
+    rows::fill(storage, template, due, |_| now).await;
     let (mut claims, mut settlements) = (Samples::default(), Samples::default());
     for _ in 0..CLAIMS {
         let began = Timer::now();

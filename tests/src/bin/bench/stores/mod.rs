@@ -4,16 +4,14 @@
 mod bed;
 mod costs;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use meanwhile::clock::{Clock, SystemClock};
-use meanwhile::storage::Storage;
 use meanwhile::wit::types::{Job, NotifyPolicy};
 
 pub(crate) use self::bed::Bed;
 use self::costs::Costs;
-use crate::drain::{self, Example};
+use crate::drain;
 use crate::figures::{heading, print};
 use crate::{prompt, rows};
 
@@ -76,18 +74,16 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
         "",
     );
 
-    let costs = Costs::measure(&storage, template, &mut numbers).await;
+    storage.close().await;
+    let costs = Costs::measure(bed.open().await, template, &mut numbers).await;
 
-    let mut hosts: Vec<Arc<dyn Storage>> = vec![Arc::clone(&storage)];
     let mut example = None;
     let mut best: f64 = 0.0;
     for count in 1..=bed.hosts() {
-        if hosts.len() < count {
-            hosts.push(bed.open().await);
-        }
-        let drained = numbers.next(DRAINED);
-        let rate = drain::through_the_component(&hosts, template, drained.clone()).await;
+        let hosts = bed.open_times(count).await;
+        let (rate, left) = drain::through_the_component(&hosts, template, numbers.next(DRAINED)).await;
         best = best.max(rate);
+        example.get_or_insert(left);
         let what = format!(
             "drained by {count} host{}: jobs/s",
             if count == 1 { "" } else { "s" }
@@ -97,10 +93,8 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
             &format!("{rate:.0}"),
             if count == 1 { bed.drain_bound() } else { "" },
         );
-        if example.is_none() {
-            example = Some(Example::of(&*storage, drained.start).await);
-        }
         let stretch = i64::try_from(PROMPT_STRETCH.as_millis()).unwrap();
+        let hosts = bed.open_times(count).await;
         let mut late = prompt::lateness(&hosts, template, numbers.next(PROMPT_JOBS), stretch).await;
         let figure = format!(
             "{:.1} / {:.1} / {:.1} ms",
@@ -111,17 +105,13 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
         print("due to started, p50 / p99 / max", &figure, "");
     }
     if let Some(example) = example {
-        let limit =
-            drain::by_storage_alone(Arc::clone(&storage), template, example, numbers.next(DRAINED)).await;
+        let limit = drain::by_storage_alone(bed.open().await, template, example, numbers.next(DRAINED)).await;
         print(
             "limit: the same rows without a component, jobs/s",
             &format!("{limit:.0}"),
             "",
         );
         print("of that limit", &format!("{:.0} %", best / limit * 100.0), "50 %");
-    }
-    for host in hosts {
-        host.close().await;
     }
     costs
 }
