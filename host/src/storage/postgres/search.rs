@@ -71,16 +71,22 @@ impl Asked {
         }
     }
 
-    fn among_newest(&self, rows: u32) -> String {
+    /// Those among the newest jobs of a person, or of all; `older` narrows to those before a page.
+    fn among_newest(&self, rows: u32, older: &str) -> String {
+        let of_person =
+            self.filter.text.contains("job_text.agent") && self.filter.text.contains("job_text.\"user\"");
+        let newest = if of_person {
+            "job_text WHERE tenant = $1 AND agent = $2 AND \"user\" = $3"
+        } else {
+            "jobs WHERE tenant = $1"
+        };
         format!(
-            "WITH newest AS MATERIALIZED (SELECT jobs.tenant, jobs.seq FROM {} WHERE {} \
-                 ORDER BY jobs.seq DESC LIMIT {SEARCH_WALK_ROWS}) \
+            "WITH newest AS MATERIALIZED (SELECT seq FROM {newest}{older} ORDER BY seq DESC LIMIT {SEARCH_WALK_ROWS}) \
              SELECT {JOB}, jobs.seq, (SELECT count(*) FROM newest) FROM newest \
              CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = newest.seq OFFSET 0) AS job_words\
-             {JOB_OF_WORDS}{} WHERE {} ORDER BY newest.seq DESC LIMIT {rows}",
-            self.filter.tables(),
+             {JOB_OF_WORDS}{} WHERE {} AND {} ORDER BY newest.seq DESC LIMIT {rows}",
+            self.text_or_owner(),
             self.filter.text,
-            self.text(),
             self.terms
         )
     }
@@ -160,12 +166,16 @@ impl PostgresStorage {
         before: Option<i64>,
     ) -> Result<Newest, Failure> {
         let all = asked.filter.text.clone();
+        let mut older = String::new();
         if let Some(before) = before {
             let mark = asked.filter.value(Value::Int(before));
             asked.filter.and(&format!("jobs.seq < {mark}"));
+            older = format!(" AND seq < {mark}");
         }
         let rows = limit(page.limit);
-        let mut found = self.cut(tenant, &asked.among_newest(rows), &asked.filter).await?;
+        let mut found = self
+            .cut(tenant, &asked.among_newest(rows, &older), &asked.filter)
+            .await?;
         let walked: u64 = match found.rows.first() {
             Some(row) => codec::count(row, JOB_COLUMNS + 1)?,
             None => SEARCH_WALK_ROWS.into(),
