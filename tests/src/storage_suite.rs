@@ -624,6 +624,55 @@ suite! {
         }
     }
 
+    /// Whichever statuses and types are asked for, of one person, of an agent's people or of all: newest first, page
+    /// by page, all and only those.
+    lists_of_every_class_are_in_order(store) {
+        use JobStatus::{Active, Blocked, Cancelled, Completed, Paused};
+        let statuses = [Active, Blocked, Paused, Completed, Cancelled];
+        let types = [JobType::OneOff, JobType::Recurring, JobType::Ongoing];
+        let mut stored = Vec::new();
+        for n in 0..45_usize {
+            let mut job = job(&format!("job-{n:02}"), None);
+            job.state.status = statuses[n % 5];
+            job.spec.job_type = types[n % 3];
+            job.user = if n % 7 == 0 { "eve".into() } else { "ada".into() };
+            job.agent = if n % 11 == 0 { "another".into() } else { "agent".into() };
+            one(&store, vec![], vec![Write::InsertJob(job.clone())]).await.unwrap();
+            stored.insert(0, job);
+        }
+        let people = [(None, None), (Some("agent"), None), (None, Some("eve")), (Some("agent"), Some("ada"))];
+        let asked: [&[JobStatus]; 4] = [&[], &[Blocked], &[Paused, Completed, Paused], &[JobStatus::Pending]];
+        let of_types: [&[JobType]; 3] = [&[], &[JobType::Ongoing], &[JobType::OneOff, JobType::Recurring, JobType::OneOff]];
+        for (agent, user) in people {
+            for (statuses, job_types) in asked.iter().flat_map(|one| of_types.map(|other| (one, other))) {
+                let passes = |job: &&Job| {
+                    agent.is_none_or(|agent| job.agent == agent)
+                        && user.is_none_or(|user| job.user == user)
+                        && (statuses.is_empty() || statuses.contains(&job.state.status))
+                        && (job_types.is_empty() || job_types.contains(&job.spec.job_type))
+                };
+                let expected: Vec<&str> = stored.iter().filter(passes).map(|job| job.id.as_str()).collect();
+                let filter = JobFilter {
+                    agent: agent.map(Into::into),
+                    user: user.map(Into::into),
+                    statuses: statuses.to_vec(),
+                    job_types: job_types.to_vec(),
+                    ..any_job()
+                };
+                let (mut seen, mut cursor) = (Vec::new(), None);
+                loop {
+                    let page = Page { limit: 4, cursor, count: true };
+                    let found = store.find_jobs(TENANT, filter.clone(), page).await.unwrap();
+                    assert_eq!(found.total, expected.len() as u64, "{filter:?}");
+                    seen.extend(found.jobs.into_iter().map(|job| job.id));
+                    cursor = found.next_cursor;
+                    if cursor.is_none() { break; }
+                }
+                assert_eq!(seen, expected, "{filter:?}");
+            }
+        }
+    }
+
     /// Runs stand newest slot first, before an instant.
     runs_newest_slot_first(store) {
         let writes = [10, 30, 20].map(|slot| Write::InsertRun(run(&format!("r{slot}"), "a", slot)));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use meanwhile::storage::memory::MemoryStorage;
@@ -10,6 +11,7 @@ use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{Claim, Page, RunFilter, SearchMode, SearchQuery, Write};
 use meanwhile_tests::differential;
 use meanwhile_tests::storage_suite::{Store, TENANT, any_job, job, run, unit};
+use rusqlite::Connection;
 
 mod memory {
     use super::*;
@@ -168,8 +170,32 @@ mod sqlite {
 async fn storages_agree() {
     for seed in 1..=12_u64 {
         let folder = tempfile::tempdir().unwrap();
-        let sqlite: Store = Arc::new(SqliteStorage::open(folder.path().join("store.db")).unwrap());
+        let file = folder.path().join("store.db");
+        let sqlite: Store = Arc::new(SqliteStorage::open(&file).unwrap());
         let memory: Store = Arc::new(MemoryStorage::default());
-        differential::tell(seed, &[memory, sqlite]).await;
+        differential::tell(seed, &[memory, Arc::clone(&sqlite)]).await;
+        sqlite.close().await;
+        bytes_are_those_of_the_rows(&file);
     }
+}
+
+/// What is kept of each tenant's rows is what a count of them comes to.
+fn bytes_are_those_of_the_rows(file: &Path) {
+    const COUNTED: &str = "SELECT tenant, sum(bytes) FROM ( \
+        SELECT tenant, octet_length(spec) + octet_length(state) + 300 AS bytes FROM jobs \
+        UNION ALL SELECT tenant, octet_length(body) + 100 FROM runs \
+        UNION ALL SELECT tenant, octet_length(text) + octet_length(title) + 300 FROM messages \
+        UNION ALL SELECT tenant, coalesce(octet_length(message), 0) + 100 FROM changes \
+        UNION ALL SELECT tenant, 150 FROM edges) GROUP BY tenant ORDER BY tenant";
+    let connection = Connection::open(file).unwrap();
+    let rows = |sql: &str| -> Vec<(String, i64)> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.collect::<rusqlite::Result<_>>().unwrap()
+    };
+    let counted = rows(COUNTED);
+    assert!(!counted.is_empty(), "the story left no rows");
+    assert_eq!(rows("SELECT tenant, bytes FROM stored ORDER BY tenant"), counted);
 }
