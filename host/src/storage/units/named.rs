@@ -24,10 +24,7 @@ pub(in crate::storage) struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    pub(in crate::storage) fn by<I: Indexed>(units: impl IntoIterator<Item = &'a Prepared<I>>) -> Self
-    where
-        I: 'a,
-    {
+    pub(in crate::storage) fn by<I: Indexed + 'a>(units: impl IntoIterator<Item = &'a Prepared<I>>) -> Self {
         let mut named = Self::default();
         for unit in units {
             named.jobs.extend(unit.guards.iter().map(|guard| match guard {
