@@ -25,17 +25,18 @@ const LOOK: Duration = Duration::from_millis(5);
 /// Makes jobs that are due, and drains them through hosts that share a store. Answers jobs per second, and
 /// the rows that the first job left behind. The store is closed then.
 pub(crate) async fn through_the_component(
-    hosts: &[Arc<dyn Storage>],
+    hosts: Vec<Arc<dyn Storage>>,
     template: &Job,
     numbers: Range<usize>,
 ) -> (f64, Example) {
     let due = SystemClock.now();
     rows::fill(&*hosts[0], template, numbers.clone(), |_| due).await;
     let mut building = Vec::new();
-    for storage in hosts {
+    for storage in &hosts {
         let host = Host::builder()
             .storage(Arc::clone(storage))
             .agent(Arc::new(Noop))
+            .limits(rows::limits())
             .component(meanwhile::COMPONENT)
             .parallel_runs(PARALLEL_RUNS);
         building.push(host.build().await.unwrap());
@@ -228,7 +229,7 @@ pub(crate) async fn measure() {
         template.spec.notify = notify;
         let bed = Bed::sqlite();
         let storage = bed.open().await;
-        let (with, example) = through_the_component(&[storage], &template, 0..JOBS).await;
+        let (with, example) = through_the_component(vec![storage], &template, 0..JOBS).await;
         let bed = Bed::sqlite();
         let without = by_storage_alone(bed.open().await, &template, example, 0..JOBS).await;
         print(

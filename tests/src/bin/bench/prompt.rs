@@ -55,7 +55,7 @@ impl Agent for Noting {
 /// Fills in jobs that are due over a stretch of time, from a while from now on, and lets hosts start them.
 /// Answers how many milliseconds after it was due each one started.
 pub(crate) async fn lateness(
-    hosts: &[Arc<dyn Storage>],
+    hosts: Vec<Arc<dyn Storage>>,
     template: &Job,
     numbers: Range<usize>,
     stretch_ms: i64,
@@ -70,9 +70,10 @@ pub(crate) async fn lateness(
         started,
     });
     let mut running = Vec::new();
-    for storage in hosts {
+    for storage in &hosts {
         let builder = Host::builder()
             .storage(Arc::clone(storage))
+            .limits(rows::limits())
             .agent(Arc::clone(&agent) as _);
         let host = builder.component(meanwhile::COMPONENT).build().await.unwrap();
         host.start().await.unwrap();
@@ -97,7 +98,7 @@ pub(crate) async fn measure() {
     ));
     let bed = Bed::sqlite();
     let storage = bed.open().await;
-    let mut samples = lateness(&[storage], &rows::template().await, 0..JOBS, STRETCH_MS).await;
+    let mut samples = lateness(vec![storage], &rows::template().await, 0..JOBS, STRETCH_MS).await;
     let figure = format!("{:.2} / {:.2} ms", samples.quantile(0.5), samples.quantile(0.99));
     print("due to started, p50 / p99", &figure, "p99 5 ms");
 }

@@ -8,7 +8,7 @@ use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{Service, Session};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::{Quota, Storage};
-use meanwhile::tenants::Scopes;
+use meanwhile::tenants::{Scopes, TenantLimits};
 use meanwhile::wit::storage::{Unit, Write};
 use meanwhile::wit::types::{Caller, Instant, Job};
 use serde_json::json;
@@ -26,6 +26,15 @@ pub(crate) fn session() -> Session {
             run: None,
         },
         scopes: Scopes::all(),
+    }
+}
+
+/// Room for any number of rows.
+pub(crate) fn limits() -> TenantLimits {
+    TenantLimits {
+        jobs_max: i64::MAX as u64,
+        storage_bytes_max: i64::MAX as u64,
+        ..TenantLimits::default()
     }
 }
 

@@ -57,6 +57,7 @@ impl Costs {
         let host = Host::builder()
             .storage(Arc::clone(&storage))
             .agent(Arc::new(Noop))
+            .limits(rows::limits())
             .component(meanwhile::COMPONENT)
             .build()
             .await

@@ -75,13 +75,15 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
     );
 
     storage.close().await;
+    // The lock of SQLite's file goes with the value.
+    drop(storage);
     let costs = Costs::measure(bed.open().await, template, &mut numbers).await;
 
     let mut example = None;
     let mut best: f64 = 0.0;
     for count in 1..=bed.hosts() {
         let hosts = bed.open_times(count).await;
-        let (rate, left) = drain::through_the_component(&hosts, template, numbers.next(DRAINED)).await;
+        let (rate, left) = drain::through_the_component(hosts, template, numbers.next(DRAINED)).await;
         best = best.max(rate);
         example.get_or_insert(left);
         let what = format!(
@@ -95,7 +97,7 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
         );
         let stretch = i64::try_from(PROMPT_STRETCH.as_millis()).unwrap();
         let hosts = bed.open_times(count).await;
-        let mut late = prompt::lateness(&hosts, template, numbers.next(PROMPT_JOBS), stretch).await;
+        let mut late = prompt::lateness(hosts, template, numbers.next(PROMPT_JOBS), stretch).await;
         let figure = format!(
             "{:.1} / {:.1} / {:.1} ms",
             late.quantile(0.5),
