@@ -102,6 +102,7 @@ mod sqlite {
         let writes = vec![
             Write::InsertJob(job("spec", Some(10))),
             Write::InsertJob(job("state", Some(10))),
+            Write::InsertJob(job("number", Some(10))),
             Write::InsertJob(running),
             Write::InsertRun(run("r", "running", 10)),
             Write::InsertJob(job("good", Some(10))),
@@ -118,7 +119,7 @@ mod sqlite {
         let file = rusqlite::Connection::open(&path).unwrap();
         file.execute_batch(
             "UPDATE jobs SET spec = '{' WHERE id = 'spec'; UPDATE jobs SET state = 'null' WHERE id = 'state'; \
-             UPDATE runs SET body = '[]'",
+             UPDATE jobs SET revision = -1 WHERE id = 'number'; UPDATE runs SET body = '[]'",
         )
         .unwrap();
         drop(file);

@@ -43,13 +43,16 @@ pub(super) fn due(
             None if !found.is_empty() => surplus.push(row.get(0)?),
             left => {
                 room = left.unwrap_or(0);
-                let job = Taken {
-                    job: codec::job_texts(row)?,
-                    token: row.get(9)?,
-                    due_at: row.get(10)?,
-                    open_run: None,
-                };
-                found.push((job, row.get(11)?));
+                // What cannot be read keeps its lease: it is looked at again when that lapses.
+                if let Some(job) = codec::readable_job_texts(row)? {
+                    let taken = Taken {
+                        job,
+                        token: row.get(9)?,
+                        due_at: row.get(10)?,
+                        open_run: None,
+                    };
+                    found.push((taken, row.get(11)?));
+                }
             }
         }
     }
@@ -81,7 +84,7 @@ pub(super) fn due(
     Ok(taken)
 }
 
-/// What was taken, read. What cannot be read keeps its lease: it is looked at again when that lapses.
+/// What was taken, read. What cannot be read keeps its lease here too.
 pub(super) fn read(taken: Vec<Taken>, lease_until: Instant) -> Vec<Claim> {
     let claims = taken.into_iter().filter_map(|taken| {
         let open_run = match taken.open_run {

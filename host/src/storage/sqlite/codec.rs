@@ -31,6 +31,10 @@ fn document<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Resu
         .get_ref(column)?
         .as_str()
         .map_err(|error| bad(column, error))?;
+    record(text, column)
+}
+
+fn record<T: DeserializeOwned>(text: &str, column: usize) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| bad(column, error))
 }
 
@@ -55,7 +59,7 @@ pub(super) struct JobTexts {
     state: String,
 }
 
-pub(super) fn job_texts(row: &Row<'_>) -> rusqlite::Result<JobTexts> {
+fn job_texts(row: &Row<'_>) -> rusqlite::Result<JobTexts> {
     Ok(JobTexts {
         id: row.get(0)?,
         revision: row.get(1)?,
@@ -69,13 +73,22 @@ pub(super) fn job_texts(row: &Row<'_>) -> rusqlite::Result<JobTexts> {
     })
 }
 
+/// The same, or none where the row cannot be read.
+pub(super) fn readable_job_texts(row: &Row<'_>) -> rusqlite::Result<Option<JobTexts>> {
+    readable(job_texts(row), || format!("job {:?}", row.get_ref(0)))
+}
+
 impl JobTexts {
     /// The job, or none where it cannot be read.
     pub(super) fn read(self) -> Option<Job> {
-        let name = || format!("job {}", self.id);
-        Some(Job {
-            spec: readable_text(&self.spec, name)?,
-            state: readable_text(&self.state, name)?,
+        let name = format!("job {}", self.id);
+        self.parse().inspect_err(|error| passed_over(&name, error)).ok()
+    }
+
+    fn parse(self) -> rusqlite::Result<Job> {
+        Ok(Job {
+            spec: record(&self.spec, 7)?,
+            state: record(&self.state, 8)?,
             id: self.id,
             revision: self.revision,
             agent: self.agent,
@@ -99,17 +112,7 @@ fn passed_over(row: &str, error: &dyn std::error::Error) {
 }
 
 pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    Ok(Job {
-        id: row.get(0)?,
-        revision: row.get(1)?,
-        agent: row.get(2)?,
-        user: row.get(3)?,
-        created_by: row.get(4)?,
-        created_at: row.get(5)?,
-        updated_at: row.get(6)?,
-        spec: document(row, 7)?,
-        state: document(row, 8)?,
-    })
+    job_texts(row)?.parse()
 }
 
 /// The job of a row, or none where the row cannot be read: a bad row stops nothing but itself.
