@@ -22,13 +22,13 @@ pub const CROWDED_FOR: Duration = Duration::from_millis(250);
 /// Connections that are kept for reading.
 pub const READERS_KEPT: usize = 4;
 
-/// Page cache of the writing connection, in KiB. A store of a million jobs is read by index: more
-/// cache buys little.
-pub const WRITER_CACHE_KIB: i64 = 32_768;
-
 /// Pages of 4 KiB in the write-ahead log of a SQLite file from which on they are written into the file: 32 MiB.
 /// What is written often is written into the file once, and fewer commits wait for it.
 pub const CHECKPOINT_PAGES: i64 = 8_192;
+
+/// Page cache of the writing connection, in KiB. A store of a million jobs is read by index: more
+/// cache buys little.
+pub const WRITER_CACHE_KIB: i64 = 32_768;
 /// Page cache of each reading connection, in KiB.
 pub const READER_CACHE_KIB: i64 = 4_096;
 

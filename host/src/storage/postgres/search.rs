@@ -25,10 +25,21 @@ const JOB_OF_WORDS: &str =
     " CROSS JOIN LATERAL (SELECT * FROM jobs WHERE tenant = $1 AND seq = job_words.seq OFFSET 0) AS jobs";
 const TEXT_OF_WORDS: &str = " CROSS JOIN LATERAL (SELECT * FROM job_text WHERE tenant = $1 AND seq = job_words.seq OFFSET 0) AS job_text";
 
+/// The text's row for conditions of which one asks for it.
+fn text_for(conditions: &[&str]) -> &'static str {
+    if conditions.iter().any(|condition| condition.contains("job_text.")) {
+        TEXT_OF_WORDS
+    } else {
+        ""
+    }
+}
+
 /// What is searched for: jobs that a filter lets pass, whose words may do (`words`, by the index alone),
 /// and do (`terms`, with phrases).
 struct Asked {
     filter: Condition,
+    /// Whether the filter names both agent and user.
+    of_person: bool,
     words: String,
     terms: String,
 }
@@ -53,29 +64,14 @@ impl Asked {
         self.terms = format!("({})", by_text.join(operator));
     }
 
-    /// The text of a hit, where a phrase has to be looked for in it.
+    /// The text of a hit, where the filter looks at its row, or a phrase has to be looked for in it.
     fn text(&self) -> &'static str {
-        if self.terms.contains("job_text.") {
-            TEXT_OF_WORDS
-        } else {
-            ""
-        }
-    }
-
-    /// The same where the filter looks at the text's row too.
-    fn text_or_owner(&self) -> &'static str {
-        if self.filter.text.contains("job_text.") {
-            TEXT_OF_WORDS
-        } else {
-            self.text()
-        }
+        text_for(&[&self.filter.text, &self.terms])
     }
 
     /// Those among the newest jobs of a person, or of all; `older` narrows to those before a page.
     fn among_newest(&self, rows: u32, older: &str) -> String {
-        let of_person =
-            self.filter.text.contains("job_text.agent") && self.filter.text.contains("job_text.\"user\"");
-        let newest = if of_person {
+        let newest = if self.of_person {
             "job_text WHERE tenant = $1 AND agent = $2 AND \"user\" = $3"
         } else {
             "jobs WHERE tenant = $1"
@@ -85,7 +81,7 @@ impl Asked {
              SELECT {JOB}, jobs.seq, (SELECT count(*) FROM newest) FROM newest \
              CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = newest.seq OFFSET 0) AS job_words\
              {JOB_OF_WORDS}{} WHERE {} AND {} ORDER BY newest.seq DESC LIMIT {rows}",
-            self.text_or_owner(),
+            self.text(),
             self.filter.text,
             self.terms
         )
@@ -93,7 +89,7 @@ impl Asked {
 
     /// The jobs that the index gives, as tables and a condition.
     fn indexed(&self, filter: &str) -> String {
-        let text = self.text_or_owner();
+        let text = self.text();
         format!(
             "(SELECT seq, words FROM job_words WHERE {} OFFSET 0) AS job_words{JOB_OF_WORDS}{text} \
              WHERE {filter} AND {}",
@@ -112,7 +108,7 @@ impl Asked {
 
     /// All jobs that match, where many do: looked for among all.
     fn all_often(&self, filter: &str) -> String {
-        let text = self.text_or_owner();
+        let text = self.text();
         format!(
             "jobs CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = jobs.seq OFFSET 0) AS job_words{text} \
              WHERE {filter} AND {}",
@@ -143,6 +139,7 @@ impl PostgresStorage {
         }
         let mut asked = Asked {
             filter: Condition::of_jobs(tenant, &query.filter, "job_text"),
+            of_person: query.filter.agent.is_some() && query.filter.user.is_some(),
             words: String::new(),
             terms: String::new(),
         };
@@ -211,11 +208,7 @@ impl PostgresStorage {
         let from = format!(
             "(SELECT seq, stems, title_stems FROM job_words WHERE stems && {mark} OFFSET 0) AS job_words\
              {JOB_OF_WORDS}{} WHERE {}",
-            if condition.text.contains("job_text.") {
-                TEXT_OF_WORDS
-            } else {
-                ""
-            },
+            text_for(&[&condition.text]),
             condition.text
         );
         let total = if query.page.count {

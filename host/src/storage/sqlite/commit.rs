@@ -19,14 +19,14 @@ pub(super) type JobRow = units::JobRow<Texts>;
 type Results = Vec<Result<(), Rejection>>;
 
 /// Pieces of a commit that are each one turn's work, or one unit; with their work.
-pub(super) fn slices<T>(units: Vec<T>, work: impl Fn(&T) -> usize) -> Vec<(usize, Vec<T>)> {
+pub(super) fn slices(units: Vec<Unit>) -> Vec<(usize, Vec<Unit>)> {
     if units.is_empty() {
         // Asked all the same: a closed store refuses.
         return vec![(0, units)];
     }
-    let mut slices: Vec<(usize, Vec<T>)> = Vec::new();
+    let mut slices: Vec<(usize, Vec<Unit>)> = Vec::new();
     for unit in units {
-        let work = work(&unit);
+        let work = unit.as_ref().map_or(0, |unit| unit.work);
         match slices.last_mut() {
             Some((so_far, slice)) if *so_far + work <= TURN_WORK => {
                 *so_far += work;

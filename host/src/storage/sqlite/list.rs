@@ -125,18 +125,15 @@ fn by_class(tenant: &str, filter: &JobFilter, limit: u32, before: Option<i64>) -
         shared += &format!(" AND seq < {}", mark(Value::Integer(before)));
     }
     let types = types_of(filter);
-    let types: Vec<String> = if filter.agent.is_some() && filter.user.is_some() {
-        let one = |job_type: &crate::wit::types::JobType| format!("job_type = '{}'", job_type.word());
-        types.iter().map(one).collect()
-    } else {
-        let words: Vec<String> = types.iter().map(|kind| format!("'{}'", kind.word())).collect();
-        vec![format!("job_type IN ({})", words.join(", "))]
-    };
+    let mut types: Vec<String> = types.iter().map(|kind| format!("'{}'", kind.word())).collect();
+    if filter.agent.is_none() || filter.user.is_none() {
+        types = vec![types.join(", ")];
+    }
     let mut looks = Vec::new();
     for status in statuses_of(filter) {
         for types in &types {
             looks.push(format!(
-                "SELECT seq FROM (SELECT seq FROM jobs WHERE {shared} AND status = '{}' AND {types} \
+                "SELECT seq FROM (SELECT seq FROM jobs WHERE {shared} AND status = '{}' AND job_type IN ({types}) \
                      ORDER BY seq DESC LIMIT {limit})",
                 status.word()
             ));

@@ -166,10 +166,9 @@ impl Storage for SqliteStorage {
             commit::Prepared::of(tenant, unit).map_err(|error| Rejection::Forbidden(error.to_string()))
         };
         let units = units.into_iter().map(prepare).collect();
-        let work = |unit: &commit::Unit| unit.as_ref().map_or(0, |unit| unit.work);
         // Cut between units, so that others' writes pass between the pieces. All are put into the
         // lane at once: where nobody else waits they share a transaction all the same.
-        let slices = commit::slices(units, work).into_iter().map(|(work, slice)| {
+        let slices = commit::slices(units).into_iter().map(|(work, slice)| {
             let tenant_of_units = tenant.to_owned();
             let count = slice.len();
             let applied = self.writer.run(tenant, work, move |connection| {

@@ -8,7 +8,7 @@ use super::rows::{
     CHANGE_BYTES, EDGE_BYTES, JOB_BYTES, JobRow, Key, MESSAGE_BYTES, MessageRow, RUN_BYTES, RunAt,
 };
 use super::sums::Sums;
-use super::table::Table;
+use super::table::{OfUnit, Table};
 use crate::storage::words::{Word, may_move};
 use crate::storage::{Quota, revives};
 use crate::wit::storage::{Guard, Rejection};
@@ -61,6 +61,18 @@ fn forbidden<T>(why: impl Into<String>) -> Result<T, Rejection> {
 }
 
 impl<I: Indexed> Rows<I> {
+    fn tables(&mut self) -> [&mut dyn OfUnit; 7] {
+        [
+            &mut self.jobs,
+            &mut self.keys,
+            &mut self.runs,
+            &mut self.slots,
+            &mut self.edges,
+            &mut self.messages,
+            &mut self.once,
+        ]
+    }
+
     fn holds(&self, guard: &Guard) -> bool {
         let same = |number: i64, asked: u64| i64::try_from(asked).is_ok_and(|asked| asked == number);
         match guard {
@@ -90,21 +102,9 @@ impl<I: Indexed> Rows<I> {
             applied = applied.and_then(|()| quota.check(self.sums.stored(), jobs));
         }
         if applied.is_ok() {
-            self.jobs.keep();
-            self.keys.keep();
-            self.runs.keep();
-            self.slots.keep();
-            self.edges.keep();
-            self.messages.keep();
-            self.once.keep();
+            self.tables().into_iter().for_each(OfUnit::keep);
         } else {
-            self.jobs.undo();
-            self.keys.undo();
-            self.runs.undo();
-            self.slots.undo();
-            self.edges.undo();
-            self.messages.undo();
-            self.once.undo();
+            self.tables().into_iter().for_each(OfUnit::undo);
             self.sums = before.0;
             self.new_changes.truncate(before.1);
             self.new_messages = before.2;

@@ -21,6 +21,30 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
+/// What ends a unit in a table.
+pub(super) trait OfUnit {
+    /// The unit is applied.
+    fn keep(&mut self);
+
+    /// The unit is refused.
+    fn undo(&mut self);
+}
+
+impl<K: Eq + Hash, V> OfUnit for Table<K, V> {
+    fn keep(&mut self) {
+        self.changed.extend(self.undo.drain(..).map(|(key, _)| key));
+    }
+
+    fn undo(&mut self) {
+        while let Some((key, before)) = self.undo.pop() {
+            match before {
+                Some(row) => self.rows.insert(key, row),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+}
+
 impl<K: Eq + Hash + Clone, V> Table<K, V> {
     /// A row that was read.
     pub(in crate::storage) fn load(&mut self, key: K, row: V) {
@@ -46,21 +70,6 @@ impl<K: Eq + Hash + Clone, V> Table<K, V> {
             self.undo.push((key.clone(), before));
         }
         removed
-    }
-
-    /// The unit is applied.
-    pub(in crate::storage) fn keep(&mut self) {
-        self.changed.extend(self.undo.drain(..).map(|(key, _)| key));
-    }
-
-    /// The unit is refused.
-    pub(in crate::storage) fn undo(&mut self) {
-        while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(row) => self.rows.insert(key, row),
-                None => self.rows.remove(&key),
-            };
-        }
     }
 
     /// What was changed by units that were applied: the rows as they are now; none: removed.

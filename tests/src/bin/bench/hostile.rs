@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use meanwhile_tests::hostile::neighbours::{Neighbour, compare};
 use meanwhile_tests::hostile::pressure::{Crowd, PRESSES};
 
-use crate::figures::{Samples, print};
+use crate::figures::{Samples, heading, print};
 
 /// Ten tenants, one of whom is hostile.
 const NEIGHBOURS: usize = 9;
@@ -50,9 +50,9 @@ impl Felt {
 }
 
 pub(crate) async fn measure() {
-    println!(
+    heading(&format!(
         "{NEIGHBOURS} tenants under load beside a hostile one, SQLite: all calls and starts of runs, p50 / p99"
-    );
+    ));
     let detailed = std::env::var_os("BENCH_DETAILS").is_some();
     let only = std::env::var("BENCH_PRESS").ok();
     let mut crowd = Crowd::new(NEIGHBOURS).await;

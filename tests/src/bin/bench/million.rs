@@ -13,7 +13,6 @@ use crate::figures::{Samples, heading, print};
 use crate::rows;
 
 const JOBS: usize = 1_000_000;
-const YEAR_MS: i64 = 365 * 86_400_000;
 const CREATES: usize = 1_000;
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -34,9 +33,7 @@ fn resident_mb(process: u32) -> f64 {
 
 async fn fill(store: &Path) {
     let storage = SqliteStorage::open(store).unwrap();
-    let now = SystemClock.now();
-    // Due from tomorrow on, over a year, in no order.
-    let due = |n: usize| now + 86_400_000 + (n as i64).wrapping_mul(7_919_317_000_003).rem_euclid(YEAR_MS);
+    let due = rows::some_day(SystemClock.now());
     rows::fill(&storage, &rows::template().await, 0..JOBS, due).await;
     storage.close().await;
 }

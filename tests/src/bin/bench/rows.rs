@@ -63,6 +63,17 @@ pub(crate) async fn template() -> Job {
     found.into_iter().next().flatten().unwrap()
 }
 
+/// Due from tomorrow on, over a year, in no order.
+pub(crate) fn some_day(now: Instant) -> impl Fn(usize) -> Instant {
+    const DAY_MS: Instant = 86_400_000;
+    move |n| {
+        now + DAY_MS
+            + (n as Instant)
+                .wrapping_mul(7_919_317_000_003)
+                .rem_euclid(365 * DAY_MS)
+    }
+}
+
 /// The id of the n-th copy.
 pub(crate) fn id(n: usize) -> String {
     format!("job_{n:016}")

@@ -12,14 +12,15 @@ use super::statements::{
     DELETE_EDGES, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES, PUT_TEXTS, PUT_WORDS,
     STORED, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
 };
-type JobRow = crate::storage::units::JobRow<Terms>;
-type NewJob = crate::storage::units::NewJob<Terms>;
-type Spec = crate::storage::units::Spec<Terms>;
 use crate::storage::postgres::failure::Failure;
 use crate::storage::postgres::terms::Terms;
 use crate::storage::postgres::text::stored;
-use crate::storage::units::{State, Sums};
+use crate::storage::units::{self, State, Sums};
 use crate::storage::words::Word as _;
+
+type JobRow = units::JobRow<Terms>;
+type NewJob = units::NewJob<Terms>;
+type Spec = units::Spec<Terms>;
 
 type Parameters<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
 

@@ -16,17 +16,11 @@ use crate::figures::{heading, print};
 use crate::{prompt, rows};
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
-const YEAR_MS: i64 = 365 * 86_400_000;
 /// Jobs that are drained each time.
 const DRAINED: usize = 30_000;
 const PROMPT_JOBS: usize = 200;
 const PROMPT_STRETCH: Duration = Duration::from_secs(20);
 const COMMITS: u32 = 1_000;
-
-/// Due from tomorrow on, over a year, in no order.
-fn some_day(now: i64) -> impl Fn(usize) -> i64 {
-    move |n| now + 86_400_000 + (n as i64).wrapping_mul(7_919_317_000_003).rem_euclid(YEAR_MS)
-}
 
 /// Numbers for jobs that nobody else has.
 struct Numbers(usize);
@@ -61,7 +55,7 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
         &*storage,
         template,
         numbers.next(size),
-        some_day(SystemClock.now()),
+        rows::some_day(SystemClock.now()),
     )
     .await;
     let rate = size as f64 / began.elapsed().as_secs_f64();
