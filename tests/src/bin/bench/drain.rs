@@ -223,7 +223,7 @@ pub(crate) async fn measure() {
     ));
     let mut template = rows::template().await;
     for (what, notify, bound) in [
-        ("no message", NotifyPolicy::OnFailure, "5,000"),
+        ("no message", NotifyPolicy::OnFailure, "8,000"),
         ("a message each", NotifyPolicy::Always, ""),
     ] {
         template.spec.notify = notify;
