@@ -91,6 +91,8 @@ pub const LEASE: Duration = Duration::from_secs(30);
 
 /// Live leases are renewed this often: two renewals may fail before one lapses.
 pub const LEASE_RENEWAL: Duration = Duration::from_secs(10);
+/// A renewal that storage did not answer is tried again after this.
+pub const LEASE_RENEWAL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs of one tenant that may execute at the same time, unless an operator sets another number.
 pub const PARALLEL_RUNS_DEFAULT: u32 = 5;
@@ -276,8 +278,18 @@ pub const SETTLE_BACKLOG_MAX: usize = 4 * SETTLE_RUNS_MAX;
 /// The first wait between tries where storage or the component does not answer; each is twice the
 /// one before.
 pub const RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
-/// The longest wait between tries where storage or the component does not answer.
+/// The longest wait between tries where the component does not answer.
 pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(5);
+/// The longest wait between tries where storage does not answer: a database that is back finds its hosts
+/// back within 2 s, together with what storage itself tries.
+pub const STORAGE_RETRY_WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Where a job that is due cannot be claimed for as long as this, the log says so: another host that was
+/// just faster is no news.
+pub const UNCLAIMED_TOLD: Duration = Duration::from_secs(1);
+
+/// Where other hosts may write the registry, it is looked at this often.
+pub const REGISTRY_LOOK: Duration = Duration::from_millis(500);
 
 /// The poll loop looks at storage at least this often, should every hint have been lost.
 pub const IDLE_LOOK: Duration = Duration::from_secs(30);
@@ -308,6 +320,11 @@ pub const DELIVERY_BATCH: u32 = 256;
 pub const DELIVERIES_PARALLEL_MAX: usize = 16;
 /// Real time that one delivery may take before it is tried again.
 pub const DELIVERY_WAIT: Duration = Duration::from_secs(60);
+/// So long a host has a tenant's outbox to itself, counted anew with each delivery: longer than one may
+/// take. The messages of a host that dies are delivered by another one after this.
+pub const OUTBOX_HELD: Duration = Duration::from_secs(70);
+/// The longest wait between looks whether another host has left an outbox.
+pub const OUTBOX_LOOK: Duration = Duration::from_secs(1);
 
 // The edges.
 

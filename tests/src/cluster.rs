@@ -71,7 +71,16 @@ impl Cluster {
     #[must_use]
     pub fn start() -> Self {
         // What a crash of the machine would do to it is nobody's concern here.
-        Self::with("fsync = off\n")
+        Self::with("fsync = off\n", Path::new("/tmp"))
+    }
+
+    /// A cluster of its own in a folder that others may read, with little room for its log.
+    ///
+    /// # Panics
+    /// As [`of_process`](Self::of_process).
+    #[must_use]
+    pub fn within(folder: &Path) -> Self {
+        Self::with("min_wal_size = 32MB\nmax_wal_size = 48MB\n", folder)
     }
 
     /// The same that loses nothing when the machine fails: to measure with.
@@ -80,16 +89,16 @@ impl Cluster {
     /// As [`of_process`](Self::of_process).
     #[must_use]
     pub fn durable() -> Self {
-        Self::with("")
+        Self::with("", Path::new("/tmp"))
     }
 
-    fn with(settings: &str) -> Self {
+    fn with(settings: &str, parent: &Path) -> Self {
         let bin = installed().expect("Postgres is not installed: tests/setup/postgres");
         let user = unprivileged();
         // A socket's path is short by law: not under a deep target folder.
         let folder = tempfile::Builder::new()
             .prefix("mw-pg-")
-            .tempdir_in("/tmp")
+            .tempdir_in(parent)
             .unwrap()
             .keep();
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
@@ -177,6 +186,17 @@ impl Cluster {
         );
     }
 
+    /// Whether the server runs.
+    ///
+    /// # Panics
+    /// When its programs are gone.
+    pub fn is_up(&self) -> bool {
+        let mut command = self.command(self.bin.join("pg_ctl"));
+        command.args(["status", "-D"]).arg(self.data());
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.status().unwrap().success()
+    }
+
     /// Stops the server: `fast` ends transactions, `immediate` is a crash.
     ///
     /// # Panics
@@ -199,6 +219,12 @@ impl Cluster {
             .stderr(Stdio::null())
             .process_group(0);
         watcher.spawn().unwrap()
+    }
+
+    /// The server's socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(".s.PGSQL.5432")
     }
 
     /// A URL of a database for a role.

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -137,11 +138,13 @@ passed_on! {
     inbox(tenant: &Tenant, user: Option<String>, after: u64, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
     set_delivery(tenant: &Tenant, ids: Vec<String>, delivery: DeliveryStatus) -> Result<u64, StorageError>;
     undelivered(tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
+    hold_outbox(tenant: &Tenant, owner: &Owner, lasting: Duration) -> Result<bool, StorageError>;
+    leave_outbox(tenant: &Tenant, owner: &Owner) -> Result<(), StorageError>;
     undelivered_tenants() -> Result<Vec<String>, StorageError>;
     count_jobs(tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
     stored(tenant: &Tenant) -> Result<Stored, StorageError>;
     purge(tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
-    nudged() -> String;
+    nudged() -> Option<String>;
     check() -> Result<String, StorageError>;
     close() -> ();
 }

@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod cluster;
 pub mod differential;
+pub mod fleet;
 pub mod given;
 pub mod hostile;
 pub mod in_process;

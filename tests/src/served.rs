@@ -59,7 +59,16 @@ impl Served {
     /// When it ends instead; with its log.
     #[must_use]
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = command()
+        Self::start_as(command(), arguments)
+    }
+
+    /// The same as a command that is prepared already.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_as(mut command: Command, arguments: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::serve::session;
+use crate::clock::Clock;
 use crate::config::{Auth, OAuth, Outside, ServeSettings};
 use crate::http::{ProtectedResource, Site};
 use crate::tenants::{self, AccessTokens, Authenticator, Issuer, KeyTimes, Registry};
@@ -15,9 +16,10 @@ use crate::tenants::{self, AccessTokens, Authenticator, Issuer, KeyTimes, Regist
 pub(super) fn authenticator(
     settings: &ServeSettings,
     registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
     address: SocketAddr,
 ) -> anyhow::Result<Authenticator> {
-    let authenticator = Authenticator::new(registry, settings.clock.clock());
+    let authenticator = Authenticator::new(registry, clock);
     let Auth::Token { operator_token_file } = &settings.outside.auth else {
         return Ok(authenticator.without_token(session(settings)));
     };

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::outside;
 use crate::agent;
+use crate::clock::Clock;
 use crate::config::{ClockSetting, ServeArgs, ServeSettings, Store};
 use crate::host::Host;
 use crate::http::Bounds;
@@ -45,8 +46,16 @@ fn settings(args: &ServeArgs) -> anyhow::Result<Option<ServeSettings>> {
     Ok(Some(settings))
 }
 
-async fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Arc<dyn Registry>)> {
-    Ok(match &settings.store {
+/// Where rows are kept, and the clock that goes with it.
+struct Stores {
+    storage: Arc<dyn Storage>,
+    registry: Arc<dyn Registry>,
+    clock: Arc<dyn Clock>,
+}
+
+async fn store(settings: &ServeSettings) -> anyhow::Result<Stores> {
+    let mut clock = settings.clock.clock();
+    let (storage, registry): (Arc<dyn Storage>, Arc<dyn Registry>) = match &settings.store {
         Store::Memory => (
             Arc::new(MemoryStorage::default()),
             Arc::new(MemoryRegistry::default()),
@@ -57,14 +66,22 @@ async fn store(settings: &ServeSettings) -> anyhow::Result<(Arc<dyn Storage>, Ar
         }
         Store::Postgres(url) => {
             // A clock that is moved by hand rules leases too; else hosts may have different ones.
-            let clock = match settings.clock {
+            let ruling = match settings.clock {
                 ClockSetting::System => LeaseClock::Database,
                 ClockSetting::Manual(_) => LeaseClock::Caller,
             };
-            let store = PostgresStorage::open(url, clock).await;
+            let store = PostgresStorage::open(url, ruling).await;
             let store = Arc::new(store.context("`store` cannot be opened")?);
+            if ruling == LeaseClock::Database {
+                clock = store.clock();
+            }
             (Arc::clone(&store) as _, store)
         }
+    };
+    Ok(Stores {
+        storage,
+        registry,
+        clock,
     })
 }
 
@@ -75,17 +92,12 @@ fn component(settings: &ServeSettings) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-async fn host(
-    settings: &ServeSettings,
-    storage: Arc<dyn Storage>,
-    registry: Arc<dyn Registry>,
-    url: Option<String>,
-) -> anyhow::Result<Host> {
+async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> anyhow::Result<Host> {
     let host = Host::builder()
-        .storage(storage)
-        .registry(registry)
+        .storage(stores.storage)
+        .registry(stores.registry)
         .agent(agent::from_setting(&settings.agent, url)?)
-        .clock(settings.clock.clock())
+        .clock(stores.clock)
         .component(component(settings)?)
         .limits(settings.limits)
         .build()
@@ -127,9 +139,10 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("`listen`: {listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (storage, registry) = store(&settings).await?;
-    let authenticator = outside::authenticator(&settings, Arc::clone(&registry), address)?;
-    let host = host(&settings, storage, registry, Some(near(address))).await?;
+    let stores = store(&settings).await?;
+    let (registry, clock) = (Arc::clone(&stores.registry), Arc::clone(&stores.clock));
+    let authenticator = outside::authenticator(&settings, registry, clock, address)?;
+    let host = host(&settings, stores, Some(near(address))).await?;
     let authenticator = Arc::new(authenticator.runs(host.run_tokens()));
     let bounds = Bounds::default();
     let site = outside::site(&settings.outside, address);
@@ -153,8 +166,7 @@ pub(super) async fn mcp(args: ServeArgs) -> anyhow::Result<ExitCode> {
     };
     log();
     let mut terminate = signal(SignalKind::terminate())?;
-    let (storage, registry) = store(&settings).await?;
-    let host = host(&settings, storage, registry, None).await?;
+    let host = host(&settings, store(&settings).await?, None).await?;
     let served = tokio::select! {
         served = crate::mcp::serve_stdio(Arc::new(host.clone()), session(&settings)) => served,
         _ = terminate.recv() => Ok(()),
@@ -180,7 +192,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     tell(
         "store",
         match store(&settings).await {
-            Ok((storage, _)) => storage.check().await.map_err(|error| format!("{error:?}")),
+            Ok(stores) => stores.storage.check().await.map_err(|error| format!("{error:?}")),
             Err(error) => Err(format!("{error:#}")),
         },
     );

@@ -91,10 +91,20 @@ impl Host {
         if freed > 0 {
             tracing::info!(freed, "leases of a former host were ended: their runs go on here");
         }
+        let seen = shared.registry.revision().await?;
         self.serve_all().await?;
+        if let Some(seen) = seen {
+            tokio::spawn(serving::follow(
+                Arc::clone(&shared.registry),
+                Arc::downgrade(shared),
+                shared.closed.clone(),
+                seen,
+            ));
+        }
         let outbox = Outbox {
             storage: Arc::clone(&shared.storage),
             delivery: Arc::clone(&shared.delivery),
+            owner: shared.owner.clone(),
             messages: Arc::clone(&shared.messages),
             closed: shared.closed.clone(),
         };
@@ -184,11 +194,16 @@ async fn heed_nudges(storage: Arc<dyn Storage>, host: Weak<Shared>, closed: Canc
         let Some(host) = host.upgrade().map(Host) else {
             return;
         };
-        let runtime = host
-            .served()
-            .get(&tenant)
-            .and_then(|served| served.runtime.clone());
-        if let Some(runtime) = runtime {
+        let runtimes = match tenant {
+            Some(tenant) => host
+                .served()
+                .get(&tenant)
+                .and_then(|served| served.runtime.clone())
+                .into_iter()
+                .collect(),
+            None => host.runtimes(),
+        };
+        for runtime in runtimes {
             runtime.touched();
         }
     }

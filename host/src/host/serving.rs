@@ -1,16 +1,18 @@
 //! Which tenants this host serves: started, changed, withdrawn, removed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::answers::{error, storage_failed};
-use super::{Host, LOCAL_TENANT};
+use super::{Host, LOCAL_TENANT, Shared};
 use crate::component::Component;
 use crate::limits;
 use crate::runtime::{Parts, Runtime};
 use crate::service::{CallError, Session};
-use crate::tenants::{RequestRate, TenantRecord, TenantState};
+use crate::tenants::{Registry, RequestRate, TenantRecord, TenantState};
 use crate::wit::storage::StorageError;
 
 /// A tenant as this host knows it.
@@ -61,13 +63,25 @@ impl Host {
         self.serve_stopped(&record, Arc::clone(&self.0.component));
     }
 
-    /// Reads the registry, and starts what is active in it.
+    /// Reads the registry, and serves what is active in it and nothing else.
     pub(super) async fn serve_all(&self) -> Result<(), StorageError> {
         let mut records = self.0.registry.tenants().await?;
         if !records.iter().any(|record| record.name == LOCAL_TENANT) {
             let local = TenantRecord::new(LOCAL_TENANT, self.0.clock.now());
             self.0.registry.put_tenant(local.clone()).await?;
             records.push(local);
+        }
+        let gone: Vec<String> = self
+            .served()
+            .keys()
+            .filter(|name| records.iter().all(|record| record.name != **name))
+            .cloned()
+            .collect();
+        for name in gone {
+            let before = self.served_mut().remove(&name);
+            if let Some(runtime) = before.and_then(|tenant| tenant.runtime) {
+                runtime.drain(Duration::ZERO).await;
+            }
         }
         for record in records {
             match record.state {
@@ -120,11 +134,18 @@ impl Host {
         let shared = &self.0;
         let limits = record.limits.over(shared.limits);
         let mut served = self.served_mut();
-        let rate = Arc::new(RequestRate::new(limits.requests_per_second));
-        let known = served.get(&record.name).and_then(|tenant| tenant.runtime.clone());
+        let mut rate = Arc::new(RequestRate::new(limits.requests_per_second));
+        let known = served.get(&record.name);
+        let known = known.and_then(|tenant| Some((tenant.runtime.clone()?, Arc::clone(&tenant.rate))));
         let runtime = match known {
-            Some(runtime) => {
-                runtime.set_limits(limits);
+            Some((runtime, known_rate)) => {
+                let before = runtime.context.allowance.limits();
+                if before.requests_per_second == limits.requests_per_second {
+                    rate = known_rate;
+                }
+                if before != limits {
+                    runtime.set_limits(limits);
+                }
                 if runtime.component().digest() != component.digest() {
                     runtime.replace_component(component);
                 }
@@ -167,6 +188,10 @@ impl Host {
     /// Stops a tenant that is marked as being removed, and deletes its rows in the background: a
     /// million of them take a while, and nobody else shall wait.
     pub(super) async fn finish_removal(&self, record: TenantRecord) {
+        let known = self.served().get(&record.name).map(|tenant| tenant.state);
+        if known == Some(TenantState::Removing) {
+            return;
+        }
         let stopped = Served {
             state: record.state,
             runtime: None,
@@ -198,15 +223,53 @@ impl Host {
     }
 
     async fn delete(&self, tenant: &str) -> Result<u64, StorageError> {
-        let mut rows = 0;
-        loop {
-            let deleted = self.0.storage.purge(tenant, limits::PURGE_ROWS).await?;
-            if deleted == 0 {
-                break;
-            }
-            rows += deleted;
+        let rows = self.purge(tenant).await?;
+        // Other hosts serve it until they have looked at the registry; what they wrote until then goes too.
+        if self.0.registry.revision().await?.is_some() {
+            tokio::time::sleep(limits::REGISTRY_LOOK * 4).await;
         }
+        let rows = rows + self.purge(tenant).await?;
         self.0.registry.remove_tenant(tenant).await?;
         Ok(rows)
+    }
+
+    async fn purge(&self, tenant: &str) -> Result<u64, StorageError> {
+        let mut rows = 0;
+        loop {
+            match self.0.storage.purge(tenant, limits::PURGE_ROWS).await? {
+                0 => return Ok(rows),
+                deleted => rows += deleted,
+            }
+        }
+    }
+}
+
+/// Serves tenants as other hosts have changed them: looks at the registry again and again.
+pub(super) async fn follow(
+    registry: Arc<dyn Registry>,
+    host: Weak<Shared>,
+    closed: CancellationToken,
+    mut seen: u64,
+) {
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(limits::REGISTRY_LOOK) => {}
+        }
+        // A registry that does not answer now does at a later look; the polls tell of it.
+        let Ok(Some(revision)) = registry.revision().await else {
+            continue;
+        };
+        if revision == seen {
+            continue;
+        }
+        let Some(host) = host.upgrade().map(Host) else {
+            return;
+        };
+        let _turn = host.0.changes.lock().await;
+        match host.serve_all().await {
+            Ok(()) => seen = revision,
+            Err(error) => tracing::warn!(%error, "tenants that were changed wait for storage"),
+        }
     }
 }

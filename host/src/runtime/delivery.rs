@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{self, DELIVERY_BATCH};
+use crate::limits::{self, DELIVERY_BATCH, OUTBOX_HELD};
 use crate::storage::{InboxEntry, Storage};
 use crate::wit::storage::StorageError;
 use crate::wit::types::DeliveryStatus;
@@ -28,6 +28,11 @@ pub trait Delivery: Send + Sync + 'static {
     /// A sentence; all of them are tried again, as they are when it takes longer than
     /// [`DELIVERY_WAIT`](limits::DELIVERY_WAIT).
     async fn deliver(&self, tenant: &str, messages: &[InboxEntry]) -> Result<(), String>;
+
+    /// Whether one host at a time shall deliver a tenant's messages, where several share the store.
+    fn takes_turns(&self) -> bool {
+        true
+    }
 }
 
 /// The inbox is the store itself: what is stored is delivered.
@@ -38,6 +43,11 @@ impl Delivery for Inbox {
     async fn deliver(&self, _tenant: &str, _messages: &[InboxEntry]) -> Result<(), String> {
         Ok(())
     }
+
+    /// Nothing is sent.
+    fn takes_turns(&self) -> bool {
+        false
+    }
 }
 
 /// The messages of all tenants, on their way out.
@@ -45,13 +55,29 @@ impl Delivery for Inbox {
 pub(crate) struct Outbox {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) delivery: Arc<dyn Delivery>,
+    /// Under whose name outboxes are held.
+    pub(crate) owner: String,
     /// Notified after whatever may have written a message.
     pub(crate) messages: Arc<Notify>,
     pub(crate) closed: CancellationToken,
 }
 
+/// Why messages were not delivered.
+enum Obstacle {
+    /// Another host delivers them.
+    Held,
+    /// To be told.
+    Failed(String),
+}
+
+impl From<StorageError> for Obstacle {
+    fn from(error: StorageError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 /// How a delivery to a tenant ended.
-type Ended = (String, Result<(), String>);
+type Ended = (String, Result<(), Obstacle>);
 
 impl Outbox {
     /// The delivery loop.
@@ -78,7 +104,7 @@ impl Outbox {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "messages wait for storage");
-                    round.unread = Some(Retry::after(round.unread));
+                    round.unread = Some(Retry::after(round.unread, limits::STORAGE_RETRY_WAIT_MAX));
                 }
             }
         }
@@ -88,27 +114,36 @@ impl Outbox {
 
     /// Delivers the oldest messages of a tenant.
     async fn deliver(self, tenant: String) -> Ended {
+        let (storage, turns) = (&self.storage, self.delivery.takes_turns());
         let work = async {
-            let unavailable = |error: StorageError| error.to_string();
-            let batch = self.storage.undelivered(&tenant, DELIVERY_BATCH).await;
-            let batch = batch.map_err(unavailable)?;
-            self.delivery.deliver(&tenant, &batch).await?;
+            if turns && !storage.hold_outbox(&tenant, &self.owner, OUTBOX_HELD).await? {
+                return Err(Obstacle::Held);
+            }
+            let batch = storage.undelivered(&tenant, DELIVERY_BATCH).await?;
+            let sent = self.delivery.deliver(&tenant, &batch).await;
+            sent.map_err(Obstacle::Failed)?;
             let ids = batch.into_iter().map(|entry| entry.message.id).collect();
-            let marked = self
-                .storage
+            storage
                 .set_delivery(&tenant, ids, DeliveryStatus::Delivered)
-                .await;
-            marked.map(drop).map_err(unavailable)
+                .await?;
+            Ok(())
         };
         let work = AssertUnwindSafe(work).catch_unwind();
         let result = match tokio::time::timeout(limits::DELIVERY_WAIT, work).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err("the delivery panicked".into()),
-            Err(_) => Err(format!(
+            Ok(Err(_)) => Err(Obstacle::Failed("the delivery panicked".into())),
+            Err(_) => Err(Obstacle::Failed(format!(
                 "it took longer than {} s",
                 limits::DELIVERY_WAIT.as_secs()
-            )),
+            ))),
         };
+        // Also where they did not arrive: another host may reach whom this one does not.
+        if turns
+            && !matches!(result, Err(Obstacle::Held))
+            && let Err(error) = storage.leave_outbox(&tenant, &self.owner).await
+        {
+            tracing::warn!(tenant, %error, "an outbox was not given back: others wait for its end");
+        }
         (tenant, result)
     }
 }
@@ -122,10 +157,8 @@ struct Retry {
 
 impl Retry {
     /// Twice as long after the last one as that waited.
-    fn after(last: Option<Self>) -> Self {
-        let wait = last.map_or(limits::RETRY_WAIT_FIRST, |last| {
-            (last.wait * 2).min(limits::RETRY_WAIT_MAX)
-        });
+    fn after(last: Option<Self>, most: Duration) -> Self {
+        let wait = last.map_or(limits::RETRY_WAIT_FIRST, |last| (last.wait * 2).min(most));
         let at = Instant::now() + wait;
         Self { at, wait }
     }
@@ -163,14 +196,20 @@ impl Round {
     }
 
     fn ended(&mut self, (tenant, result): Ended) {
-        let Err(error) = result else {
-            self.recipients.remove(&tenant);
-            return;
+        let (most, error) = match result {
+            Ok(()) => {
+                self.recipients.remove(&tenant);
+                return;
+            }
+            Err(Obstacle::Held) => (limits::OUTBOX_LOOK, None),
+            Err(Obstacle::Failed(error)) => (limits::RETRY_WAIT_MAX, Some(error)),
         };
-        tracing::warn!(tenant, error, "messages wait for their delivery");
+        if let Some(error) = error {
+            tracing::warn!(tenant, error, "messages wait for their delivery");
+        }
         if let Some(recipient) = self.recipients.get_mut(&tenant) {
             recipient.under_way = false;
-            recipient.retry = Some(Retry::after(recipient.retry));
+            recipient.retry = Some(Retry::after(recipient.retry, most));
         }
     }
 

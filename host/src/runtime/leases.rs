@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::Runtime;
-use crate::limits::{LEASE, LEASE_RENEWAL};
+use crate::limits::{LEASE, LEASE_RENEWAL, LEASE_RENEWAL_AGAIN};
 use crate::wit::types::Instant;
 
-/// Renews every live run's lease until `lease_until`, and stops the runs whose lease was lost.
-pub(super) async fn renew(runtime: &Runtime, lease_until: Instant) {
+/// Renews every live run's lease until `lease_until`, and stops the runs whose lease was lost. False:
+/// storage did not answer.
+pub(super) async fn renew(runtime: &Runtime, lease_until: Instant) -> bool {
     let context = &runtime.context;
-    runtime.last_renewal.store(context.clock.now(), SeqCst);
+    let asked_at = context.clock.now();
     let leases = runtime.pipeline.live().leases();
     if leases.is_empty() {
-        return;
+        runtime.last_renewal.store(asked_at, SeqCst);
+        return true;
     }
     match context
         .storage
@@ -21,12 +23,17 @@ pub(super) async fn renew(runtime: &Runtime, lease_until: Instant) {
         .await
     {
         Ok(lost) => {
+            runtime.last_renewal.store(asked_at, SeqCst);
             if !lost.is_empty() {
                 tracing::warn!(runs = lost.len(), "leases were lost: their runs are stopped here");
                 runtime.pipeline.leases_lost(&lost);
             }
+            true
         }
-        Err(error) => tracing::warn!(%error, "leases were not renewed"),
+        Err(error) => {
+            tracing::warn!(%error, "leases were not renewed");
+            false
+        }
     }
 }
 
@@ -51,6 +58,12 @@ pub(super) async fn run(runtime: Arc<Runtime>) {
             () = runtime.closed.cancelled() => return,
             () = clock.sleep_until(next) => {}
         }
-        renew(&runtime, clock.now().saturating_add(LEASE.as_millis() as i64)).await;
+        if renew(&runtime, clock.now().saturating_add(LEASE.as_millis() as i64)).await {
+            continue;
+        }
+        tokio::select! {
+            () = runtime.closed.cancelled() => return,
+            () = tokio::time::sleep(LEASE_RENEWAL_AGAIN) => {}
+        }
     }
 }

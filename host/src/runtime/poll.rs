@@ -40,10 +40,10 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A wait that doubles from one trouble to the next.
-    fn trouble(&mut self) -> Step {
-        let wait = self.wait.map_or(limits::RETRY_WAIT_FIRST, |wait| {
-            (wait * 2).min(limits::RETRY_WAIT_MAX)
-        });
+    fn trouble(&mut self, most: Duration) -> Step {
+        let wait = self
+            .wait
+            .map_or(limits::RETRY_WAIT_FIRST, |wait| (wait * 2).min(most));
         self.wait = Some(wait);
         Step::Wait(wait)
     }
@@ -112,9 +112,12 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                 // The poll before had claimed the last one.
                 return Step::Again;
             }
-            let line = "a job is due, but none could be claimed";
-            runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
-            pace.trouble()
+            // Another host may have it in hand: then there is nothing due at the next look.
+            if pace.wait.is_some_and(|wait| wait >= limits::UNCLAIMED_TOLD) {
+                let line = "a job is due, but none could be claimed";
+                runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
+            }
+            pace.trouble(limits::RETRY_WAIT_MAX)
         }
         Ok(Err(RunnerError::Unavailable(reason))) => {
             if runtime.pipeline.take_storage_failed() {
@@ -124,7 +127,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
             runtime
                 .context
                 .log(|tenant| tracing::warn!(tenant, reason, "the component does not poll"));
-            pace.trouble()
+            pace.trouble(limits::RETRY_WAIT_MAX)
         }
         Err(failure) => {
             runtime.figures.component_failures.fetch_add(1, Relaxed);
@@ -140,7 +143,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
                 return Step::Again;
             }
             pace.single = pace.single.saturating_sub(1);
-            pace.trouble()
+            pace.trouble(limits::RETRY_WAIT_MAX)
         }
     }
 }
@@ -166,7 +169,7 @@ fn unavailable(runtime: &Runtime, pace: &mut Pace, reason: &impl std::fmt::Displ
     runtime
         .context
         .log(|tenant| tracing::warn!(tenant, reason, "storage does not answer"));
-    pace.trouble()
+    pace.trouble(limits::STORAGE_RETRY_WAIT_MAX)
 }
 
 /// Ends the leases of claims of which nothing was made.

@@ -68,21 +68,23 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
                 done(runtime, part);
             }
             Ok(Err(RunnerError::Unavailable(reason))) => {
+                let mut most = limits::RETRY_WAIT_MAX;
                 if runtime.pipeline.take_storage_failed() {
                     runtime.figures.ready.store(false, Relaxed);
+                    most = limits::STORAGE_RETRY_WAIT_MAX;
                 }
                 let reason = clipped(&reason);
                 runtime
                     .context
                     .log(|tenant| tracing::warn!(tenant, reason, "results wait for storage"));
                 parts.push(part);
-                if !pause(runtime, &mut wait).await {
+                if !pause(runtime, &mut wait, most).await {
                     return;
                 }
             }
             Err(CallFailure::Busy) => {
                 parts.push(part);
-                if !pause(runtime, &mut wait).await {
+                if !pause(runtime, &mut wait, limits::RETRY_WAIT_MAX).await {
                     return;
                 }
             }
@@ -116,9 +118,9 @@ fn done(runtime: &Runtime, part: &[FinishedRun]) {
 }
 
 /// Waits, longer each time. False: the runtime was closed meanwhile.
-async fn pause(runtime: &Runtime, wait: &mut Duration) -> bool {
-    let this = *wait;
-    *wait = (this * 2).min(limits::RETRY_WAIT_MAX);
+async fn pause(runtime: &Runtime, wait: &mut Duration, most: Duration) -> bool {
+    let this = (*wait).min(most);
+    *wait = this * 2;
     tokio::select! {
         () = tokio::time::sleep(this) => true,
         () = runtime.closed.cancelled() => false,

@@ -68,7 +68,7 @@ pub const POSTGRES_SILENCE_WAIT: Duration = Duration::from_secs(5);
 
 /// After this long without an answer a connection counts as lost, in place of the minutes that TCP
 /// would take. Longer than any statement may take.
-pub const POSTGRES_TCP_WAIT: Duration = Duration::from_secs(35);
+pub const POSTGRES_ANSWER_WAIT: Duration = Duration::from_secs(35);
 
 /// How often a transaction is tried that wrote nothing for certain.
 pub const POSTGRES_TRIES_MAX: u32 = 8;

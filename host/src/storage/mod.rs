@@ -10,6 +10,8 @@ mod units;
 pub(crate) mod words;
 pub mod work;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::wit::storage::{
@@ -193,7 +195,7 @@ pub trait Storage: Send + Sync + 'static {
         lease_until: Instant,
     ) -> Result<Vec<JobToken>, StorageError>;
 
-    /// Ends every lease of `owner` (shutdown), so that another host need not wait.
+    /// Ends every lease of `owner` (shutdown) and gives its outboxes back, so that another host need not wait.
     async fn release_owner(&self, owner: &Owner) -> Result<u64, StorageError>;
 
     /// Ends the leases of every owner but this one. Only a storage that one host alone can open
@@ -221,6 +223,22 @@ pub trait Storage: Send + Sync + 'static {
     /// Queued messages of a tenant, oldest first. A reply goes to the job, not to a person: it is none.
     async fn undelivered(&self, tenant: &Tenant, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
 
+    /// Makes a tenant's outbox `owner`'s for so long: one host at a time sends its messages, in their order.
+    /// False: another host has it. A storage that one host alone can open has none else to ask.
+    async fn hold_outbox(
+        &self,
+        _tenant: &Tenant,
+        _owner: &Owner,
+        _lasting: Duration,
+    ) -> Result<bool, StorageError> {
+        Ok(true)
+    }
+
+    /// Gives it back.
+    async fn leave_outbox(&self, _tenant: &Tenant, _owner: &Owner) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// Tenants that have such messages; costs no more with many messages.
     async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError>;
 
@@ -238,9 +256,9 @@ pub trait Storage: Send + Sync + 'static {
     async fn check(&self) -> Result<String, StorageError>;
 
     /// Waits until another host may have written something that a tenant's poll should look at now, and
-    /// names the tenant. Only a hint: it may come too often, late or never. A storage that one host
-    /// alone can open never answers.
-    async fn nudged(&self) -> String {
+    /// names the tenant; none: hints may have been lost, whoever they were for. Only a hint: it may come too
+    /// often, late or never. A storage that one host alone can open never answers.
+    async fn nudged(&self) -> Option<String> {
         std::future::pending().await
     }
 

@@ -158,6 +158,11 @@ pub struct ComponentRecord {
 /// written then.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
+    /// Grows with every change of tenants, whichever host makes it. None: this host alone makes them.
+    async fn revision(&self) -> Result<Option<u64>, StorageError> {
+        Ok(None)
+    }
+
     /// All tenants, by name.
     async fn tenants(&self) -> Result<Vec<TenantRecord>, StorageError>;
     /// Puts a tenant in the place of the one with its name.

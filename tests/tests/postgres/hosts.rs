@@ -1,12 +1,25 @@
 //! Several hosts on one database.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use meanwhile::clock::{Clock as _, SystemClock};
+use meanwhile::host::Host;
+use meanwhile::runtime::Delivery;
+use meanwhile::service::{Service as _, Session};
 use meanwhile::storage::postgres::{LeaseClock, OpenError, PostgresStorage};
-use meanwhile::storage::{Quota, Storage as _};
+use meanwhile::storage::{InboxEntry, Quota, Storage};
+use meanwhile::tenants::{Registry, TenantCommand};
 use meanwhile::wit::storage::{Guard, Rejection, Write};
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
+use meanwhile_tests::given::once;
+use meanwhile_tests::in_process::{caller, client};
 use meanwhile_tests::storage_suite::{TENANT, at_token, job, unit, update};
+use serde_json::json;
 
 use crate::{host_of, one, store};
 
@@ -179,9 +192,141 @@ async fn a_host_hears_what_another_one_wrote() {
         .await
         .unwrap();
         tokio::select! {
-            tenant = listener.nudged() => break tenant,
+            tenant = listener.nudged() => if let Some(tenant) = tenant {
+                break tenant;
+            },
             () = tokio::time::sleep(std::time::Duration::from_millis(20)) => {}
         }
     };
     assert_eq!(heard, TENANT);
+}
+
+/// One host at a time has a tenant's outbox; the others wait until it is left, or was held for too long.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn an_outbox_is_one_hosts() {
+    const LONG: Duration = Duration::from_secs(3_600);
+    let (first, database) = store(LeaseClock::Caller).await;
+    let second = host_of(&database, LeaseClock::Caller).await;
+    let hold = async |store: &PostgresStorage, owner: &str, lasting| {
+        store.hold_outbox(TENANT, owner, lasting).await.unwrap()
+    };
+    assert!(hold(&first, "a", LONG).await);
+    assert!(hold(&first, "a", LONG).await, "held anew");
+    assert!(!hold(&second, "b", LONG).await);
+    assert!(second.hold_outbox("other", "b", LONG).await.unwrap());
+    // Who does not have it cannot leave it.
+    second.leave_outbox(TENANT, "b").await.unwrap();
+    assert!(!hold(&second, "b", LONG).await);
+    first.leave_outbox(TENANT, "a").await.unwrap();
+    assert!(hold(&second, "b", Duration::ZERO).await);
+    assert!(hold(&first, "a", LONG).await, "the time of the other one is over");
+    assert!(!hold(&second, "b", LONG).await);
+    first.release_owner("a").await.unwrap();
+    assert!(hold(&second, "b", LONG).await);
+}
+
+/// Takes a while for each batch, and notes what it was given.
+#[derive(Default)]
+struct Postman {
+    under_way: AtomicBool,
+    met: AtomicBool,
+    delivered: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Delivery for Postman {
+    async fn deliver(&self, _tenant: &str, messages: &[InboxEntry]) -> Result<(), String> {
+        self.met.fetch_or(self.under_way.swap(true, SeqCst), SeqCst);
+        // Long enough for the other host to look.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let ids = messages.iter().map(|entry| entry.message.id.clone());
+        self.delivered.lock().unwrap().extend(ids);
+        self.under_way.store(false, SeqCst);
+        Ok(())
+    }
+}
+
+/// A host on a database, with a postman that several share.
+async fn host_with(database: &str, delivery: Arc<Postman>) -> Host {
+    let store = host_of(database, LeaseClock::Database).await;
+    let host = Host::builder()
+        .storage(Arc::clone(&store) as Arc<dyn Storage>)
+        .registry(Arc::clone(&store) as Arc<dyn Registry>)
+        .clock(store.clock())
+        .agent(meanwhile::agent::from_setting("builtin", None).unwrap())
+        .delivery(delivery)
+        .build()
+        .await
+        .unwrap();
+    host.start().await.unwrap();
+    host
+}
+
+/// Waits until something holds.
+async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .expect("this never came");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs Postgres"]
+async fn two_hosts_deliver_each_message_once() {
+    const JOBS: usize = 40;
+    let (_store, database) = store(LeaseClock::Database).await;
+    let postman = Arc::new(Postman::default());
+    let mut clients = Vec::new();
+    let mut hosts = Vec::new();
+    for _ in 0..2 {
+        let host = host_with(&database, Arc::clone(&postman)).await;
+        clients.push(client(&host, caller("agent", "ada")).await);
+        hosts.push(host);
+    }
+    for n in 0..JOBS {
+        let job = once(&format!("Work {n}"));
+        clients[n % 2].tool("job_create", job).await;
+    }
+    until(async || postman.delivered.lock().unwrap().len() >= JOBS).await;
+    for host in hosts {
+        host.shutdown().await;
+    }
+    let delivered = postman.delivered.lock().unwrap();
+    assert_eq!(delivered.iter().collect::<HashSet<_>>().len(), JOBS);
+    assert_eq!(delivered.len(), JOBS, "a message was delivered twice");
+    assert!(!postman.met.load(SeqCst), "two hosts delivered at once");
+}
+
+/// What an operator does at one host holds at the others soon.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs Postgres"]
+async fn hosts_follow_the_registry() {
+    let (_store, database) = store(LeaseClock::Database).await;
+    let first = host_with(&database, Arc::default()).await;
+    let second = host_with(&database, Arc::default()).await;
+    let operator = Session::local();
+    let command = async |command| first.operate(&operator, command).await.unwrap();
+    let new = serde_json::from_value(json!({"name": "acme", "limits": {"requests_per_second": 1}}));
+    command(TenantCommand::Add(new.unwrap())).await;
+    until(async || second.serves("acme")).await;
+    // The limits are its own: the third request of a burst is refused.
+    until(async || second.admit("acme").is_err()).await;
+    let of_acme = Session {
+        tenant: "acme".into(),
+        ..Session::local()
+    };
+    assert!(second.inbox(&of_acme, 0, 1).await.is_ok());
+    let changes = serde_json::from_value(json!({"state": "suspended"})).unwrap();
+    command(TenantCommand::Change("acme".into(), changes)).await;
+    until(async || second.inbox(&of_acme, 0, 1).await.is_err()).await;
+    command(TenantCommand::Remove("acme".into())).await;
+    until(async || !second.serves("acme") && !first.serves("acme")).await;
+    for host in [first, second] {
+        host.shutdown().await;
+    }
 }

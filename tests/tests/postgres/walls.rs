@@ -1,5 +1,7 @@
 //! Row-level security: what stands between tenants if a statement asked for too much.
 
+use std::time::Duration;
+
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::{Quota, Storage as _};
 use meanwhile::wit::storage::Write;
@@ -8,10 +10,10 @@ use meanwhile_tests::storage_suite::{change, edge, job, message, run, unit};
 
 use crate::store;
 
-const OF_TENANTS: [&str; 7] = [
-    "jobs", "runs", "edges", "messages", "changes", "job_text", "stored",
+const OF_TENANTS: [&str; 8] = [
+    "jobs", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes",
 ];
-const OF_THE_HOST: [&str; 3] = ["tenants", "tokens", "components"];
+const OF_THE_HOST: [&str; 4] = ["tenants", "tokens", "components", "registry"];
 
 #[tokio::test]
 #[ignore = "needs Postgres"]
@@ -32,6 +34,7 @@ async fn a_transaction_sees_the_rows_of_its_tenant_and_no_others() {
                 .unwrap(),
             [Ok(())]
         );
+        assert!(store.hold_outbox(tenant, "host", Duration::ZERO).await.unwrap());
     }
     let client = Cluster::of_process().connect(ROLE, &database).await;
     let count = async |scope: &str, table: &str| {

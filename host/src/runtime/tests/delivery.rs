@@ -44,6 +44,7 @@ impl Place {
         let storage = Arc::new(MemoryStorage::default());
         let (written, closed) = (Arc::new(Notify::new()), CancellationToken::new());
         let outbox = Outbox {
+            owner: "host".into(),
             storage: Arc::clone(&storage) as Arc<dyn Storage>,
             delivery: Arc::new(Postman(sender)),
             messages: Arc::clone(&written),

@@ -4,12 +4,15 @@ use super::PostgresStorage;
 use super::codec;
 use super::commit;
 use super::session::{Scope, Sql};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::Clock as _;
 use crate::limits::IDLE_LOOK;
 use crate::wit::storage::{StorageError, Unit};
 
 /// The oldest version whose manual was read for this.
 const VERSION_MIN: i64 = 15;
+
+/// A difference of the clocks that is worth a word, in milliseconds.
+const CLOCK_DIFFERENCE_TOLD_MS: i64 = 1_000;
 
 const QUESTIONS: &str = "SELECT current_setting('server_version_num')::bigint / 10000, current_setting('server_version'), \
      current_user::text, (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)::int::bigint, \
@@ -41,6 +44,12 @@ impl PostgresStorage {
             }
         }
         let mut text = format!("Postgres {shown} at {name}, as {role}");
+        let ahead = self.shown.ahead();
+        if ahead.abs() >= CLOCK_DIFFERENCE_TOLD_MS {
+            warnings.push(format!(
+                "this machine's clock is {ahead} ms ahead of the database's, which rules: set it, or its log misleads"
+            ));
+        }
         for warning in warnings {
             text = format!("{text}. WARNING: {warning}");
         }
@@ -50,7 +59,7 @@ impl PostgresStorage {
     /// Whether other hosts should look now at what units write: else it is due after they look anyway.
     pub(super) fn nudge_worthy(&self, units: &[Unit]) -> bool {
         let look = i64::try_from(IDLE_LOOK.as_millis()).unwrap_or(i64::MAX);
-        let soon = SystemClock.now().saturating_add(look);
+        let soon = self.shown.now().saturating_add(look);
         units.iter().filter_map(commit::due).any(|due| due <= soon)
     }
 }

@@ -1,14 +1,14 @@
 //! Leases: claiming, renewing, releasing. Between hosts whose clocks differ one clock has to say when a
 //! lease ends: Postgres' own ([`LeaseClock`]).
 
-use tokio_postgres::Row;
+use tokio_postgres::{Client, Row};
 
 use super::PostgresStorage;
 use super::codec::{self, JOB, JOB_COLUMNS};
 use super::failure::Failure;
 use super::session::{self, Scope, Sql};
 use super::value::Value;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, StoreClock, SystemClock};
 use crate::limits::CLAIM_BYTES_MAX;
 use crate::storage::limits::POSTGRES_LEASE_MAX;
 use crate::wit::storage::{Claim, JobToken};
@@ -55,16 +55,15 @@ impl LeaseClock {
             }
         }
     }
+}
 
-    /// How far the machine's clock is ahead of the database's, which showed `database` at some time
-    /// between two looks at the machine's; 0 where that may be the same, or does not matter.
-    fn ahead(self, before: Instant, database: Instant, after: Instant) -> i64 {
-        match self {
-            Self::Database if database < before => before.saturating_sub(database),
-            Self::Database if database > after => after.saturating_sub(database),
-            _ => 0,
-        }
-    }
+/// The clock of the database at the other end of a connection.
+pub(super) async fn clock_of(client: &Client) -> Result<StoreClock, tokio_postgres::Error> {
+    let clock = StoreClock::default();
+    let before = SystemClock.now();
+    let row = client.query_one(&format!("SELECT {DATABASE_NOW}"), &[]).await?;
+    clock.observe(before, row.get(0), SystemClock.now());
+    Ok(clock)
 }
 
 impl PostgresStorage {
@@ -127,7 +126,7 @@ impl PostgresStorage {
              UPDATE jobs SET lease_until = coalesce($5::bigint, NOW_HERE + $6), \
                  available_at = CASE WHEN due_at IS NULL THEN NULL ELSE greatest(due_at, coalesce($5::bigint, NOW_HERE + $6)) END \
              FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING jobs.id, jobs.lease_token";
-        let end = self.clock.end(SystemClock.now(), lease_until);
+        let end = self.clock.end(self.shown.now(), lease_until);
         let mut known: Vec<(&str, i64)> = leases
             .iter()
             .filter_map(|lease| Some((lease.job.as_str(), i64::try_from(lease.token).ok()?)))
@@ -160,20 +159,17 @@ impl PostgresStorage {
     pub(super) async fn end_leases(&self, owner: &str) -> Result<u64, Failure> {
         const SQL: &str = "WITH held AS (SELECT tenant, id FROM jobs WHERE lease_owner = $1 ORDER BY tenant, id FOR UPDATE), \
              ended AS (UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
-                 FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING 1) \
+                 FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING 1), \
+             outboxes_left AS (DELETE FROM outboxes WHERE owner = $1) \
              SELECT count(*) FROM ended";
         let rows =
             session::change_again(&self.pool, Scope::Host, Sql::Fixed(SQL), &[Value::text(owner)]).await?;
         rows.first().map_or(Ok(0), |row| codec::count(row, 0))
     }
 
-    /// On the caller's clock, so that a host whose clock is ahead does not ask again and again, and one
-    /// whose clock is behind does not come late.
+    /// Also learns what the database's clock shows.
     pub(super) async fn next_due_of(&self, tenant: &str) -> Result<Option<Instant>, Failure> {
-        let sql = format!(
-            "SELECT available_at, {DATABASE_NOW} FROM jobs WHERE tenant = $1 AND available_at IS NOT NULL \
-             ORDER BY available_at LIMIT 1"
-        );
+        let sql = format!("SELECT (SELECT min(available_at) FROM jobs WHERE tenant = $1), {DATABASE_NOW}");
         let values = [Value::text(tenant)];
         let before = SystemClock.now();
         let rows = self
@@ -183,10 +179,8 @@ impl PostgresStorage {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let (due, database) = (codec::int(row, 0)?, codec::int(row, 1)?);
-        Ok(Some(
-            due.saturating_add(self.clock.ahead(before, database, after)),
-        ))
+        self.shown.observe(before, codec::int(row, 1)?, after);
+        codec::maybe_int(row, 0)
     }
 
     pub(super) fn present(&self, now: Instant) -> Option<Instant> {

@@ -14,8 +14,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::OpenError;
 use crate::storage::limits::{
-    POSTGRES_CONNECT_WAIT, POSTGRES_CONNECTIONS_MAX, POSTGRES_LOCK_WAIT, POSTGRES_SILENCE_WAIT,
-    POSTGRES_STATEMENT_WAIT, POSTGRES_TCP_WAIT,
+    POSTGRES_ANSWER_WAIT, POSTGRES_CONNECT_WAIT, POSTGRES_CONNECTIONS_MAX, POSTGRES_LOCK_WAIT,
+    POSTGRES_SILENCE_WAIT, POSTGRES_STATEMENT_WAIT,
 };
 
 /// How connections are made.
@@ -54,8 +54,8 @@ impl Connector {
             config.application_name("meanwhile");
         }
         config.connect_timeout(POSTGRES_CONNECT_WAIT);
-        config.tcp_user_timeout(POSTGRES_TCP_WAIT);
-        config.keepalives_idle(POSTGRES_TCP_WAIT);
+        config.tcp_user_timeout(POSTGRES_ANSWER_WAIT);
+        config.keepalives_idle(POSTGRES_ANSWER_WAIT);
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(encryption()?),

@@ -4,6 +4,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
 use crate::limits::READ_BYTES_MAX;
+use crate::storage::limits::POSTGRES_ANSWER_WAIT;
 use crate::wit::storage::StorageError;
 
 /// Why a piece of work on Postgres did not succeed.
@@ -21,6 +22,8 @@ pub(super) enum Failure {
         "the connection was lost while the commit was under way: whether it is stored is not known. Read again"
     )]
     Unknown,
+    #[error("Postgres does not answer for {} s: the network may be cut", POSTGRES_ANSWER_WAIT.as_secs())]
+    Silent,
     #[error("the store is closed")]
     Closed,
 }

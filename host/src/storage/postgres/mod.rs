@@ -14,6 +14,7 @@ mod connect;
 mod failure;
 mod list;
 mod nudge;
+mod outbox;
 mod purge;
 mod read;
 mod registry;
@@ -26,6 +27,7 @@ mod value;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
@@ -40,6 +42,7 @@ use self::session::{Scope, Sql};
 use self::value::Value;
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
+use crate::clock::{Clock, StoreClock};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -81,6 +84,8 @@ pub struct PostgresStorage {
     pool: Pool,
     connector: SharedConnector,
     clock: LeaseClock,
+    /// The database's clock, as this machine's shows it.
+    shown: Arc<StoreClock>,
     lanes: Arc<Lanes>,
     nudges: Nudges,
 }
@@ -96,6 +101,8 @@ impl PostgresStorage {
         let (mut client, messages) = connector.connect().await?;
         let driven = tokio::spawn(messages.for_each(|_| std::future::ready(())));
         let migrated = schema::migrate(&mut client).await;
+        // What the store's clock shows is known before anybody asks.
+        let shown = claim::clock_of(&client).await;
         driven.abort();
         migrated?;
         let pool = connector.pool()?;
@@ -104,8 +111,16 @@ impl PostgresStorage {
             pool,
             connector,
             clock,
+            shown: Arc::new(shown?),
             lanes: Arc::default(),
         })
+    }
+
+    /// The database's clock: that of hosts whose leases end by it ([`LeaseClock::Database`]), so that what one
+    /// of them calls due is due for all.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.shown) as _
     }
 
     fn writable(&self) -> Result<(), StorageError> {
@@ -259,6 +274,21 @@ impl Storage for PostgresStorage {
         Ok(self.queued(tenant, limit).await?)
     }
 
+    async fn hold_outbox(
+        &self,
+        tenant: &Tenant,
+        owner: &Owner,
+        lasting: Duration,
+    ) -> Result<bool, StorageError> {
+        self.writable()?;
+        Ok(self.hold(tenant, owner, lasting).await?)
+    }
+
+    async fn leave_outbox(&self, tenant: &Tenant, owner: &Owner) -> Result<(), StorageError> {
+        self.writable()?;
+        Ok(self.leave(tenant, owner).await?)
+    }
+
     async fn undelivered_tenants(&self) -> Result<Vec<String>, StorageError> {
         Ok(self.recipients().await?)
     }
@@ -280,7 +310,7 @@ impl Storage for PostgresStorage {
         self.is_sound().await
     }
 
-    async fn nudged(&self) -> String {
+    async fn nudged(&self) -> Option<String> {
         self.nudges.heard().await
     }
 

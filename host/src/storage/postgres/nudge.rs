@@ -20,7 +20,7 @@ const CHANNEL: &str = "meanwhile_due";
 /// Sends and hears hints.
 pub(super) struct Nudges {
     outgoing: Arc<Outgoing>,
-    heard: tokio::sync::Mutex<mpsc::Receiver<String>>,
+    heard: tokio::sync::Mutex<mpsc::Receiver<Option<String>>>,
     tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
@@ -65,10 +65,10 @@ impl Nudges {
         }
     }
 
-    /// The tenant of the next hint.
-    pub(super) async fn heard(&self) -> String {
+    /// The tenant of the next hint; none: some may have been missed.
+    pub(super) async fn heard(&self) -> Option<String> {
         match self.heard.lock().await.recv().await {
-            Some(tenant) => tenant,
+            Some(hint) => hint,
             None => std::future::pending().await,
         }
     }
@@ -110,7 +110,7 @@ async fn send(pool: &Pool, outgoing: &Outgoing) {
 }
 
 /// Listens on a connection of its own, again and again where it is lost.
-async fn listen(connector: &SharedConnector, own: &str, heard: &mpsc::Sender<String>) {
+async fn listen(connector: &SharedConnector, own: &str, heard: &mpsc::Sender<Option<String>>) {
     loop {
         if let Err(error) = listen_once(connector, own, heard).await {
             let error = super::failure::with_causes(&error);
@@ -123,7 +123,7 @@ async fn listen(connector: &SharedConnector, own: &str, heard: &mpsc::Sender<Str
 async fn listen_once(
     connector: &SharedConnector,
     own: &str,
-    heard: &mpsc::Sender<String>,
+    heard: &mpsc::Sender<Option<String>>,
 ) -> Result<(), tokio_postgres::Error> {
     let (client, mut messages) = connector.connect().await?;
     let listening = client.batch_execute("LISTEN meanwhile_due");
@@ -134,6 +134,8 @@ async fn listen_once(
             answer = &mut listening, if !asked => {
                 answer?;
                 asked = true;
+                // Nobody knows what was told before.
+                drop(heard.try_send(None));
             }
             message = messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(note))) => {
@@ -141,7 +143,7 @@ async fn listen_once(
                         && sender != own
                     {
                         // What does not fit is found by looking.
-                        drop(heard.try_send(text::original(tenant)));
+                        drop(heard.try_send(Some(text::original(tenant))));
                     }
                 }
                 Some(Ok(_)) => {}

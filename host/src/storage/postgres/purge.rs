@@ -34,7 +34,8 @@ const DELETE: [&str; 5] = [
          texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq) \
      SELECT count(*), sum(bytes)::bigint, status FROM old GROUP BY status",
 ];
-const FORGET: &str = "DELETE FROM stored WHERE tenant = $1";
+const FORGET: &str =
+    "WITH outbox AS (DELETE FROM outboxes WHERE tenant = $1) DELETE FROM stored WHERE tenant = $1";
 
 impl PostgresStorage {
     /// Deletes up to `limit` rows; answers how many. A step that may have been made is not made again:

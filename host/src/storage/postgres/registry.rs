@@ -62,6 +62,11 @@ fn maybe_text(text: Option<&String>) -> Value {
 
 #[async_trait]
 impl Registry for PostgresStorage {
+    async fn revision(&self) -> Result<Option<u64>, StorageError> {
+        let rows = self.host_rows("SELECT revision FROM registry", &[]).await?;
+        Ok(rows.first().map(|row| codec::count(row, 0)).transpose()?)
+    }
+
     async fn tenants(&self) -> Result<Vec<TenantRecord>, StorageError> {
         let sql = "SELECT name, state, limits, component, created_at FROM tenants ORDER BY name";
         let rows = self.host_rows(sql, &[]).await?;
@@ -72,7 +77,8 @@ impl Registry for PostgresStorage {
     async fn put_tenant(&self, tenant: TenantRecord) -> Result<(), StorageError> {
         let limits = serde_json::to_string(&tenant.limits)
             .map_err(|error| StorageError::Unavailable(error.to_string()))?;
-        let sql = "INSERT INTO tenants (name, state, limits, component, created_at) VALUES ($1, $2, $3, $4, $5) \
+        let sql = "WITH changed AS (UPDATE registry SET revision = revision + 1) \
+                   INSERT INTO tenants (name, state, limits, component, created_at) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (name) DO UPDATE SET state = $2, limits = $3, component = $4";
         let values = [
             Value::text(&tenant.name),
@@ -85,7 +91,8 @@ impl Registry for PostgresStorage {
     }
 
     async fn remove_tenant(&self, name: &str) -> Result<(), StorageError> {
-        let sql = "WITH gone AS (DELETE FROM tokens WHERE tenant = $1) DELETE FROM tenants WHERE name = $1";
+        let sql = "WITH changed AS (UPDATE registry SET revision = revision + 1), \
+                   gone AS (DELETE FROM tokens WHERE tenant = $1) DELETE FROM tenants WHERE name = $1";
         self.host_change(sql, &[Value::text(name)]).await.map(drop)
     }
 

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::OpenError;
 
 /// Each brings a database from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS];
+const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS];
 
 /// Any number that other programs in the same database are unlikely to choose.
 const LOCK: i64 = 0x6d65_616e_7768_696c;
@@ -252,6 +252,27 @@ CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", status, job_type, seq
 -- A search goes through all words that wait to be put where they belong (in kB).
 ALTER INDEX job_words_in SET (gin_pending_list_limit = 256);
 SELECT gin_clean_pending_list('job_words_in');
+"#;
+
+/// What hosts tell each other by rows.
+/// * outboxes: which host sends a tenant's messages, and until when by the database's clock.
+/// * registry: one row; its revision grows with every change of tenants.
+const HOSTS: &str = r#"
+CREATE TABLE outboxes (
+    tenant     TEXT COLLATE "C" PRIMARY KEY,
+    owner      TEXT COLLATE "C" NOT NULL,
+    held_until BIGINT NOT NULL
+);
+ALTER TABLE outboxes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE outboxes FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_one_tenant ON outboxes USING (tenant = (SELECT current_setting('app.tenant', true))
+    OR (SELECT current_setting('app.scope', true)) = 'host');
+
+CREATE TABLE registry (revision BIGINT NOT NULL);
+INSERT INTO registry VALUES (0);
+ALTER TABLE registry ENABLE ROW LEVEL SECURITY;
+ALTER TABLE registry FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_the_host ON registry USING ((SELECT current_setting('app.scope', true)) = 'host');
 "#;
 
 /// Brings a database to the present version. Hosts that start at once take turns.

@@ -10,7 +10,7 @@ use tokio_postgres::{Row, RowStream};
 use super::failure::Failure;
 use super::value::Value;
 use crate::limits::READ_BYTES_MAX;
-use crate::storage::limits::{POSTGRES_RETRY_WAIT_FIRST, POSTGRES_TRIES_MAX};
+use crate::storage::limits::{POSTGRES_ANSWER_WAIT, POSTGRES_RETRY_WAIT_FIRST, POSTGRES_TRIES_MAX};
 
 /// On whose behalf a transaction runs.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +187,15 @@ impl Drop for Borrowed {
     }
 }
 
+/// What Postgres answers in time; `silent` where it does not. The connection is of no use then.
+pub(super) async fn answered<T>(
+    asked: impl Future<Output = Result<T, Failure>>,
+    silent: Failure,
+) -> Result<T, Failure> {
+    let answer = tokio::time::timeout(POSTGRES_ANSWER_WAIT, asked).await;
+    answer.unwrap_or(Err(silent))
+}
+
 /// Reads, again where the connection was lost meanwhile.
 pub(super) async fn read(
     pool: &Pool,
@@ -253,7 +262,13 @@ async fn once(
     bound: Bound,
 ) -> Result<Found, Failure> {
     let borrowed = Borrowed::from(pool).await?;
-    let found = in_one_go(borrowed.client()?, begin, scope, sql, values, bound).await?;
+    let asked = in_one_go(borrowed.client()?, begin, scope, sql, values, bound);
+    let silent = if begin == READ {
+        Failure::Silent
+    } else {
+        Failure::Unknown
+    };
+    let found = answered(asked, silent).await?;
     borrowed.give_back();
     Ok(found)
 }

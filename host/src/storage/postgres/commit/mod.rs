@@ -14,7 +14,7 @@ use tokio::sync::{Notify, oneshot};
 
 pub(super) use self::load::lock_of_tenant;
 use super::failure::Failure;
-use super::session::{Borrowed, Retries, ended_how};
+use super::session::{Borrowed, Retries, answered, ended_how};
 use super::terms::Terms;
 use crate::storage::Quota;
 use crate::storage::limits::{GROUP_TASKS_MAX, GROUP_WORK_MAX};
@@ -221,15 +221,20 @@ async fn once(pool: &Pool, tenant: &str, units: &[(Quota, &Prepared)]) -> Result
     let borrowed = Borrowed::from(pool).await?;
     let client = borrowed.client()?;
     let named: Vec<&Prepared> = units.iter().map(|(_, unit)| *unit).collect();
-    let mut rows = load::begin(client, tenant, &named).await?;
-    let answers: Answers = units
-        .iter()
-        .map(|(quota, unit)| rows.unit(unit, *quota))
-        .collect();
-    if answers.iter().any(Result::is_ok) {
-        write::all(client, tenant, &rows).await?;
-    }
-    client.batch_execute("COMMIT").await.map_err(ended_how)?;
+    let decided = async {
+        let mut rows = load::begin(client, tenant, &named).await?;
+        let answers: Answers = units
+            .iter()
+            .map(|(quota, unit)| rows.unit(unit, *quota))
+            .collect();
+        if answers.iter().any(Result::is_ok) {
+            write::all(client, tenant, &rows).await?;
+        }
+        Ok(answers)
+    };
+    let answers = answered(decided, Failure::Silent).await?;
+    let ended = async { client.batch_execute("COMMIT").await.map_err(ended_how) };
+    answered(ended, Failure::Unknown).await?;
     borrowed.give_back();
     Ok(answers)
 }
