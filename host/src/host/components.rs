@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Semaphore;
 
 use super::complexity;
+use crate::background::lower_priority;
 use crate::component::{Component, LoadError, digest};
 use crate::engine::Sandbox;
 use crate::limits;
@@ -84,14 +85,23 @@ impl Components {
         let turn = Arc::clone(&self.compiling).acquire_owned().await;
         let turn = turn.map_err(|_| RefusedComponent::Busy)?;
         let sandbox = self.sandbox.clone();
-        let compile = tokio::task::spawn_blocking(move || {
+        let (done, compiled) = tokio::sync::oneshot::channel();
+        // A thread of its own, which takes the cores that nobody else wants: others' calls do not wait for the
+        // compiler, nor do other hosts on the machine where one starts.
+        let compile = move || {
             let _turn = turn;
-            complexity::check(&bytes)?;
-            Ok::<_, RefusedComponent>(Component::load(&sandbox, &bytes)?)
-        });
-        let compiled = compile.await;
-        let component =
-            Arc::new(compiled.map_err(|error| LoadError::Invalid(format!("compiling it failed: {error}")))??);
+            lower_priority();
+            let compiled = complexity::check(&bytes)
+                .and_then(|()| Ok::<_, RefusedComponent>(Component::load(&sandbox, &bytes)?));
+            // Nobody may wait for it any more.
+            let _ = done.send(compiled);
+        };
+        let failed = |error: &dyn std::fmt::Display| LoadError::Invalid(format!("compiling it failed: {error}"));
+        std::thread::Builder::new()
+            .name("compiler".into())
+            .spawn(compile)
+            .map_err(|error| failed(&error))?;
+        let component = Arc::new(compiled.await.map_err(|error| failed(&error))??);
         let mut loaded = self.loaded();
         loaded.retain(|_, component| component.strong_count() > 0);
         loaded.insert(digest, Arc::downgrade(&component));

@@ -45,10 +45,14 @@ impl Connector {
             options = format!("{options} -c {setting}={}", wait.as_millis());
         }
         // Every statement is meant to find its rows by an index, one by one: a planner that believes a table
-        // to be small, as it does until the table is analysed, would read all of it.
-        for way in ["seqscan", "hashjoin", "mergejoin"] {
+        // to be small, as it does until the table is analysed, would read all of it. Nor is there anything to be
+        // sorted where an index has the order: a few rows are wanted of many.
+        for way in ["seqscan", "hashjoin", "mergejoin", "sort"] {
             options = format!("{options} -c enable_{way}=off");
         }
+        // A plan that has to go a forbidden way counts as costly, and would be compiled, which takes far longer
+        // than the few rows do.
+        options += " -c jit=off";
         config.options(options.trim_start());
         if config.get_application_name().is_none() {
             config.application_name("meanwhile");

@@ -1,7 +1,7 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
-//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`) only those are measured; numbers
-//! among them are the sizes of the stores that the last two measure. All figures are kept as JSON in
+//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `failover`) only those are measured;
+//! numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
@@ -12,6 +12,7 @@
 mod calls;
 mod compile;
 mod drain;
+mod failover;
 mod figures;
 mod graphs;
 mod hostile;
@@ -59,6 +60,9 @@ async fn main() {
     }
     if wanted("postgres") {
         stores::measure("Postgres", Bed::postgres, &sizes).await;
+    }
+    if wanted("failover") {
+        failover::measure().await;
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let file = std::path::Path::new(&target).join("bench.json");

@@ -1,0 +1,122 @@
+//! Several hosts on one Postgres under load, of which one is killed again and again; and a Postgres that is
+//! restarted again and again. Afterwards it is proved that nothing was lost and nothing was done twice.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use meanwhile::limits::LEASE;
+use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
+use meanwhile_tests::fleet::Fleet;
+use meanwhile_tests::fleet::proof::Found;
+use tokio::time::sleep_until;
+
+use crate::figures::{Samples, heading, print};
+
+const HOSTS: usize = 4;
+const KILL_EVERY: Duration = Duration::from_secs(5);
+const KILLING: Duration = Duration::from_secs(20);
+const RESTARTS: usize = 10;
+/// Between one job and the next.
+const PAUSE: Duration = Duration::from_millis(40);
+/// What a run takes.
+const WORK: Duration = Duration::from_millis(100);
+/// Jobs that are created between two restarts of Postgres.
+const JOBS: usize = 40;
+const SOON: Duration = Duration::from_secs(60);
+
+/// How late the agent began, by its own notes: those whose host died, and all others; in milliseconds.
+async fn lateness(cluster: &Cluster, database: &str, fleet: &Fleet, found: &Found) -> [Samples; 2] {
+    let attempts = fleet.ledger.attempts();
+    let client = cluster.connect(SUPERUSER, database).await;
+    // Answers over HTTP have whole seconds.
+    let rows = client.query("SELECT id, slot FROM runs", &[]).await.unwrap();
+    let slots: HashMap<String, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut late = [Samples::default(), Samples::default()];
+    for (run, row) in &found.runs {
+        let Some(last) = attempts.get(run).and_then(|begun| begun.last()) else {
+            continue;
+        };
+        let affected = row["attempt"].as_u64().unwrap() > 1;
+        late[usize::from(!affected)].push((last.at - slots[run]) as f64);
+    }
+    late
+}
+
+fn figure(sample: &mut Samples) -> String {
+    let [p50, p99, max] = [0.5, 0.99, 1.0].map(|part| sample.quantile(part));
+    format!("{p50:.0} / {p99:.0} / {max:.0} ms of {}", sample.len())
+}
+
+/// Hosts on a new database, and its name.
+async fn fleet(cluster: &Cluster) -> (Fleet, String) {
+    let database = cluster.database().await;
+    let url = cluster.url(ROLE, &database);
+    let mut fleet = Fleet::new(WORK);
+    for _ in 0..HOSTS {
+        fleet.add(&url, &[]);
+    }
+    (fleet, database)
+}
+
+pub(crate) async fn measure() {
+    heading("failover");
+    let cluster = Cluster::durable();
+    let (mut fleet, database) = fleet(&cluster).await;
+    let load = fleet.load(PAUSE);
+    let began = tokio::time::Instant::now();
+    let mut starts = Samples::default();
+    let mut kills = 0;
+    while began.elapsed() < KILLING {
+        kills += 1;
+        sleep_until(began + KILL_EVERY * kills).await;
+        let host = kills as usize % HOSTS;
+        fleet.hosts[host].kill();
+        let started = Instant::now();
+        tokio::task::block_in_place(|| fleet.restart(host));
+        starts.push(started.elapsed().as_millis() as f64);
+    }
+    let jobs = load.stop().await;
+    let found = fleet.prove(&jobs).await;
+    let [mut affected, mut rest] = lateness(&cluster, &database, &fleet, &found).await;
+    print(
+        &format!(
+            "{kills} of {HOSTS} hosts killed under {} jobs: lost / doubled",
+            found.jobs
+        ),
+        "0 / 0",
+        "0 / 0",
+    );
+    print("a host is there again, p50 / p99 / max", &figure(&mut starts), "");
+    let bound = format!("p99 {} s", LEASE.as_secs() + 1);
+    print(
+        "due to started where the host died, p50 / p99 / max",
+        &figure(&mut affected),
+        &bound,
+    );
+    print(
+        "due to started, all others, p50 / p99 / max",
+        &figure(&mut rest),
+        "p99 50 ms",
+    );
+
+    let (fleet, _) = self::fleet(&cluster).await;
+    let load = fleet.load(PAUSE);
+    let mut back = Samples::default();
+    for restart in 0..RESTARTS {
+        load.more(JOBS, SOON).await;
+        tokio::task::block_in_place(|| {
+            cluster.down(["immediate", "fast"][restart % 2]);
+            cluster.up();
+        });
+        let waits = futures_util::future::join_all((0..HOSTS).map(|host| fleet.back(host))).await;
+        waits.iter().for_each(|wait| back.push(wait.as_millis() as f64));
+    }
+    print(
+        &format!("Postgres restarted {RESTARTS} times: hosts back, p50 / p99 / max"),
+        &figure(&mut back),
+        "max 2 s",
+    );
+    load.more(JOBS, SOON).await;
+    let jobs = load.stop().await;
+    fleet.prove(&jobs).await;
+}
