@@ -19,6 +19,7 @@ pub mod http;
 pub mod imports;
 pub mod limits;
 pub mod mcp;
+pub mod moving;
 pub mod runtime;
 pub mod service;
 #[doc(hidden)]

@@ -108,6 +108,14 @@ pub const JOURNAL_ENTRIES_MAX: usize = 200;
 /// Characters that are kept of one entry of a journal.
 pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
 
+/// Rows that one transaction of an import has: enough that its commit costs little beside them.
+pub const IMPORT_BATCH_ROWS: usize = 1_000;
+/// Bytes of rows from which on a transaction of an import takes no more.
+pub const IMPORT_BATCH_BYTES: usize = 8 << 20;
+/// Bytes of one line of an export: a component of [`COMPONENT_BYTES_MAX`] takes two for each byte, a run's texts of
+/// [`RUN_TEXT_BYTES_MAX`] at most seven (a control character, escaped twice).
+pub const MOVED_LINE_BYTES_MAX: usize = 32 << 20;
+
 // A tenant's own limits: the defaults, and what an operator may set.
 
 /// Tenants of one host.

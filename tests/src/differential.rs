@@ -136,6 +136,11 @@ async fn seen(store: &Store) -> String {
     text
 }
 
+/// Everything that a caller sees of a store, and what searches find in it.
+pub async fn shown(store: &Store) -> String {
+    seen(store).await + &found(store).await
+}
+
 /// A refusal without its prose.
 fn kind(answer: &Result<(), Rejection>) -> Result<(), Rejection> {
     match answer {

@@ -5,6 +5,7 @@ mod add;
 mod client;
 mod component;
 mod create;
+mod moving;
 mod outside;
 mod remote;
 mod schedule;
@@ -40,6 +41,12 @@ enum Command {
     /// Run jobs through months in seconds, and say what happens; needs no host
     #[command(long_about = simulate::LONG_ABOUT, after_long_help = simulate::AFTER_HELP)]
     Simulate(simulate::SimulateArgs),
+    /// Write all rows of a store, as JSON lines, for `meanwhile import`
+    #[command(after_long_help = moving::AFTER_HELP)]
+    Export(moving::ExportArgs),
+    /// Fill an empty store with what `meanwhile export` wrote
+    #[command(after_long_help = moving::AFTER_HELP)]
+    Import(moving::ImportArgs),
     #[command(flatten)]
     Remote(remote::Remote),
     /// Tenants of a running host: limits, tokens, components
@@ -70,6 +77,8 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Preview(args) => schedule::preview(args).await,
             Command::Add(args) => add::add(args).await,
             Command::Simulate(args) => simulate::run(args).await,
+            Command::Export(args) => moving::export(args).await,
+            Command::Import(args) => moving::import(args).await,
             Command::Remote(command) => remote::run(command).await,
             Command::Tenant(args) => tenant::run(args).await,
             Command::Component { wit } => component::show(wit),

@@ -1,6 +1,7 @@
 //! From what is written to what it means; what cannot be meant is an error.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::layers::Values;
 use super::{
@@ -33,6 +34,21 @@ impl Given<'_> {
             key,
             value,
             expected: expected.to_owned(),
+        }
+    }
+}
+
+impl FromStr for Store {
+    type Err = String;
+
+    fn from_str(store: &str) -> Result<Self, String> {
+        match store.split_once(':') {
+            None if store == "memory" => Ok(Self::Memory),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(PathBuf::from(path))),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Ok(Self::Postgres(store.to_owned()))
+            }
+            _ => Err("expected `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory`".into()),
         }
     }
 }
@@ -73,17 +89,8 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         component: given.maybe("component"),
     };
     let outside = outside::check(&shown, &given)?;
-    let store = match shown.store.split_once(':') {
-        None if shown.store == "memory" => Store::Memory,
-        Some(("sqlite", path)) if !path.is_empty() => Store::Sqlite(PathBuf::from(path)),
-        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-            Store::Postgres(shown.store.clone())
-        }
-        _ => {
-            let expected = "expected `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory`";
-            return Err(given.wrong("store", expected));
-        }
-    };
+    let store: Result<Store, String> = shown.store.parse();
+    let store = store.map_err(|expected| given.wrong("store", &expected))?;
     let clock = match shown.clock.strip_prefix("manual:") {
         None if shown.clock == "system" => ClockSetting::System,
         Some(instant) => chrono::DateTime::parse_from_rfc3339(instant)

@@ -96,7 +96,8 @@ impl Components {
             // Nobody may wait for it any more.
             let _ = done.send(compiled);
         };
-        let failed = |error: &dyn std::fmt::Display| LoadError::Invalid(format!("compiling it failed: {error}"));
+        let failed =
+            |error: &dyn std::fmt::Display| LoadError::Invalid(format!("compiling it failed: {error}"));
         std::thread::Builder::new()
             .name("compiler".into())
             .spawn(compile)

@@ -49,6 +49,9 @@ pub const LOCK_LOOK: Duration = Duration::from_millis(20);
 /// start has to be quick.
 pub const QUICK_CHECK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Rows of a store that is exported which wait to be written: a few, as one may have megabytes.
+pub const MOVED_ROWS_WAITING: usize = 16;
+
 /// Connections of one host to Postgres. Each is a process there, whose own default is 100 for all; a
 /// commit holds one for three round trips.
 pub const POSTGRES_CONNECTIONS_MAX: usize = 12;

@@ -4,6 +4,7 @@
 
 pub mod limits;
 pub mod memory;
+pub mod moving;
 pub mod postgres;
 pub mod sqlite;
 mod units;

@@ -13,7 +13,7 @@ use crate::store;
 const OF_TENANTS: [&str; 8] = [
     "jobs", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes",
 ];
-const OF_THE_HOST: [&str; 4] = ["tenants", "tokens", "components", "registry"];
+const OF_THE_HOST: [&str; 5] = ["tenants", "tokens", "components", "registry", "half_imported"];
 
 #[tokio::test]
 #[ignore = "needs Postgres"]
@@ -93,7 +93,7 @@ async fn who_is_served_is_the_hosts_business() {
     let (_store, database) = store(LeaseClock::Caller).await;
     let client = Cluster::of_process().connect(SUPERUSER, &database).await;
     let fill = "INSERT INTO tenants VALUES ('t', 'active', '{}', NULL, 0); INSERT INTO components VALUES ('d', '', 0); \
-                INSERT INTO tokens VALUES ('i', 't', '', '', '', '', NULL, 0, NULL)";
+                INSERT INTO tokens VALUES ('i', 't', '', '', '', '', NULL, 0, NULL); INSERT INTO half_imported VALUES (1, 1, '')";
     client.batch_execute(fill).await.unwrap();
     let client = Cluster::of_process().connect(ROLE, &database).await;
     for table in OF_THE_HOST {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use futures_util::stream::{self, Stream};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -85,6 +85,14 @@ impl Connector {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| OpenError::Pool(error.to_string()))
+    }
+
+    /// A connection of its own that keeps its statements: it ends with the value.
+    pub(super) async fn object(&self) -> Result<Object, OpenError> {
+        self.pool()?.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => OpenError::Postgres(error),
+            other => OpenError::Pool(other.to_string()),
+        })
     }
 
     /// The database without user and password, for people.

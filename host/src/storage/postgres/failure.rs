@@ -3,6 +3,7 @@
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
+use super::OpenError;
 use crate::limits::READ_BYTES_MAX;
 use crate::storage::limits::POSTGRES_ANSWER_WAIT;
 use crate::wit::storage::StorageError;
@@ -86,6 +87,15 @@ impl Failure {
     pub(super) fn is_of_data(&self) -> bool {
         let class = self.state().map(|state| &state.code()[..2]);
         matches!(class, Some("22" | "23" | "54"))
+    }
+}
+
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Postgres(error) | Failure::Pool(PoolError::Backend(error)) => Self::Postgres(error),
+            other => Self::Unreadable(other.to_string()),
+        }
     }
 }
 

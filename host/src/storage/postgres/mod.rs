@@ -3,7 +3,7 @@
 //! durable as Postgres makes it (`synchronous_commit`).
 //!
 //! Nothing is used that CockroachDB and YugabyteDB lack, but for: advisory locks (migrations of hosts that
-//! start at once), LISTEN and NOTIFY (hints only), and policies of row-level security.
+//! start at once; who is there), LISTEN and NOTIFY (hints only), and policies of row-level security.
 
 mod check;
 mod claim;
@@ -11,10 +11,14 @@ mod codec;
 mod commit;
 mod condition;
 mod connect;
+mod dump;
 mod failure;
+mod fill;
 mod list;
 mod nudge;
+mod open;
 mod outbox;
+mod presence;
 mod purge;
 mod read;
 mod registry;
@@ -24,6 +28,7 @@ mod session;
 mod terms;
 mod text;
 mod value;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,13 +36,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
-use futures_util::StreamExt as _;
 
 pub use self::claim::LeaseClock;
 use self::commit::Lanes;
-use self::connect::{Connector, SharedConnector};
-use self::failure::{Failure, with_causes};
+use self::connect::SharedConnector;
+pub use self::dump::dump;
+use self::failure::Failure;
+pub use self::fill::PostgresTarget;
 use self::nudge::Nudges;
+pub use self::open::OpenError;
 use self::session::{Scope, Sql};
 use self::value::Value;
 use super::words::Word as _;
@@ -48,36 +55,6 @@ use crate::wit::storage::{
     SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
-
-/// Why a store could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The URL is none of a Postgres.
-    #[error("the URL of the store: {}. It looks like postgres://user:password@host/database", with_causes(.0))]
-    Url(tokio_postgres::Error),
-    /// No certificates to trust.
-    #[error("this machine's certificates cannot be read, which encrypted connections need: {0}")]
-    Tls(rustls::Error),
-    /// The pool of connections could not be made.
-    #[error("no connections can be kept: {0}")]
-    Pool(String),
-    /// What Postgres said, or why it could not be asked.
-    #[error("Postgres: {}", with_causes(.0))]
-    Postgres(#[from] tokio_postgres::Error),
-    /// A later version of this program has been here.
-    #[error(
-        "the store was written by a later version of Meanwhile (schema {found}; this one knows {known}): use that version"
-    )]
-    Newer {
-        /// The version of the schema that is there.
-        found: i64,
-        /// The latest that this program knows.
-        known: i64,
-    },
-    /// Not every text could be stored.
-    #[error("the database's encoding is {0}: make one with ENCODING 'UTF8' TEMPLATE template0")]
-    Encoding(String),
-}
 
 /// A store in a Postgres database.
 pub struct PostgresStorage {
@@ -91,31 +68,6 @@ pub struct PostgresStorage {
 }
 
 impl PostgresStorage {
-    /// Opens the store in the database of a URL, such as `postgres://user:password@host/database`, and
-    /// brings its tables to the present version. Hosts that share it have to agree on the clock.
-    ///
-    /// # Errors
-    /// When the database cannot be reached, or its tables are of a later version.
-    pub async fn open(url: &str, clock: LeaseClock) -> Result<Self, OpenError> {
-        let connector = Arc::new(Connector::new(url)?);
-        let (mut client, messages) = connector.connect().await?;
-        let driven = tokio::spawn(messages.for_each(|_| std::future::ready(())));
-        let migrated = schema::migrate(&mut client).await;
-        // What the store's clock shows is known before anybody asks.
-        let shown = claim::clock_of(&client).await;
-        driven.abort();
-        migrated?;
-        let pool = connector.pool()?;
-        Ok(Self {
-            nudges: Nudges::start(pool.clone(), Arc::clone(&connector)),
-            pool,
-            connector,
-            clock,
-            shown: Arc::new(shown?),
-            lanes: Arc::default(),
-        })
-    }
-
     /// The database's clock: that of hosts whose leases end by it ([`LeaseClock::Database`]), so that what one
     /// of them calls due is due for all.
     #[must_use]

@@ -9,10 +9,10 @@ use std::sync::{Mutex, PoisonError};
 use deadpool_postgres::Pool;
 use futures_util::StreamExt as _;
 use tokio::sync::{Notify, mpsc};
-use tokio_postgres::AsyncMessage;
+use tokio_postgres::{AsyncMessage, Client};
 
-use super::connect::SharedConnector;
-use super::text;
+use super::connect::{Messages, SharedConnector};
+use super::{presence, text};
 use crate::storage::limits::{POSTGRES_LISTEN_AGAIN, POSTGRES_NUDGE_EVERY, POSTGRES_NUDGES_KEPT};
 
 const CHANNEL: &str = "meanwhile_due";
@@ -32,7 +32,8 @@ struct Outgoing {
 }
 
 impl Nudges {
-    pub(super) fn start(pool: Pool, connector: SharedConnector) -> Self {
+    /// Listens on the connection on which the host came in, and on others if that is lost.
+    pub(super) fn start(pool: Pool, connector: SharedConnector, first: (Client, Messages)) -> Self {
         // A name that another host has too would only cost hints.
         let sender = format!("{:016x}", getrandom::u64().unwrap_or_default());
         let outgoing = Arc::new(Outgoing {
@@ -44,7 +45,7 @@ impl Nudges {
         let to_send = Arc::clone(&outgoing);
         let tasks = [
             tokio::spawn(async move { send(&pool, &to_send).await }),
-            tokio::spawn(async move { listen(&connector, &sender, &hints).await }),
+            tokio::spawn(async move { listen(&connector, first, &sender, &hints).await }),
         ];
         Self {
             outgoing,
@@ -110,23 +111,35 @@ async fn send(pool: &Pool, outgoing: &Outgoing) {
 }
 
 /// Listens on a connection of its own, again and again where it is lost.
-async fn listen(connector: &SharedConnector, own: &str, heard: &mpsc::Sender<Option<String>>) {
+async fn listen(
+    connector: &SharedConnector,
+    first: (Client, Messages),
+    own: &str,
+    heard: &mpsc::Sender<Option<String>>,
+) {
+    let mut connected = Ok(first);
     loop {
-        if let Err(error) = listen_once(connector, own, heard).await {
+        let listened = match connected {
+            Ok((client, messages)) => listen_once(&client, messages, own, heard).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = listened {
             let error = super::failure::with_causes(&error);
             tracing::debug!(error, "no hints from other hosts: this one looks by itself");
         }
         tokio::time::sleep(POSTGRES_LISTEN_AGAIN).await;
+        connected = connector.connect().await;
     }
 }
 
 async fn listen_once(
-    connector: &SharedConnector,
+    client: &Client,
+    mut messages: Messages,
     own: &str,
     heard: &mpsc::Sender<Option<String>>,
 ) -> Result<(), tokio_postgres::Error> {
-    let (client, mut messages) = connector.connect().await?;
-    let listening = client.batch_execute("LISTEN meanwhile_due");
+    let listen = format!("{}; LISTEN {CHANNEL}", presence::enter_again());
+    let listening = client.batch_execute(&listen);
     let mut listening = std::pin::pin!(listening);
     let mut asked = false;
     loop {

@@ -1,15 +1,8 @@
 //! The schema: migrations, forward only. The table `schema_version` counts those applied. Tables and
 //! columns have the names that they have in SQLite (`../sqlite/schema.rs`).
 
-use tokio_postgres::Client;
-
-use super::OpenError;
-
 /// Each brings a database from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS];
-
-/// Any number that other programs in the same database are unlikely to choose.
-const LOCK: i64 = 0x6d65_616e_7768_696c;
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON in a text (`jsonb` takes no NUL, and would be parsed at every write). `seq` is
@@ -275,43 +268,14 @@ ALTER TABLE registry FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_the_host ON registry USING ((SELECT current_setting('app.scope', true)) = 'host');
 "#;
 
-/// Brings a database to the present version. Hosts that start at once take turns.
-pub(super) async fn migrate(client: &mut Client) -> Result<(), OpenError> {
-    let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
-    if encoding != "UTF8" {
-        return Err(OpenError::Encoding(encoding));
-    }
-    let transaction = client.transaction().await?;
-    // A migration of a large store may take longer than any call does.
-    let patient = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL client_min_messages = warning";
-    transaction.batch_execute(patient).await?;
-    // A parameter of a function is never prepared for longer than the call.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])
-        .await?;
-    transaction
-        .batch_execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-        .await?;
-    let rows = transaction
-        .query("SELECT version FROM schema_version", &[])
-        .await?;
-    let found = rows.first().map_or(0, |row| row.get::<_, i64>(0));
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
-    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-        transaction.batch_execute(migration).await?;
-    }
-    if rows.is_empty() {
-        transaction
-            .execute("INSERT INTO schema_version VALUES ($1)", &[&known])
-            .await?;
-    } else if found < known {
-        transaction
-            .execute("UPDATE schema_version SET version = $1", &[&known])
-            .await?;
-    }
-    transaction.commit().await?;
-    Ok(())
-}
+/// * half_imported: as in SQLite, a row as long as an import is not finished.
+const MOVING: &str = r"
+CREATE TABLE half_imported (
+    one    BIGINT PRIMARY KEY CHECK (one = 1),
+    lines  BIGINT NOT NULL,
+    digest BYTEA NOT NULL
+);
+ALTER TABLE half_imported ENABLE ROW LEVEL SECURITY;
+ALTER TABLE half_imported FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_the_host ON half_imported USING ((SELECT current_setting('app.scope', true)) = 'host');
+";

@@ -5,6 +5,8 @@ mod claim;
 mod codec;
 mod commit;
 mod condition;
+mod dump;
+mod fill;
 mod list;
 mod load;
 mod messages;
@@ -30,6 +32,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use rusqlite::Connection;
 
+pub use self::dump::dump;
+pub use self::fill::SqliteTarget;
 pub use self::open::OpenError;
 use self::readers::Readers;
 pub use self::snapshot::{Snapshot, StoredJob};

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::readers::{Readers, prepare};
 use super::writer::Writer;
-use super::{SqliteStorage, schema};
+use super::{SqliteStorage, fill, schema};
 use crate::storage::limits::{
     CHECKPOINT_PAGES, LOCK_LOOK, LOCK_WAIT, QUICK_CHECK_BYTES_MAX, WRITER_CACHE_KIB,
 };
@@ -36,6 +36,28 @@ pub enum OpenError {
     /// To be read only, and the file has none of our tables.
     #[error("{0} is no store of Meanwhile: there are no jobs in it")]
     NoStore(PathBuf),
+    /// To be read as it is, and the tables are those of an earlier version.
+    #[error(
+        "{store} was written by an earlier version of Meanwhile (schema {found}; this one has {known}): run \
+         `meanwhile doctor --store sqlite:{store}` once, which brings it up to date"
+    )]
+    Older {
+        /// The file.
+        store: PathBuf,
+        /// Migrations that were applied to it.
+        found: usize,
+        /// Migrations that this version has.
+        known: usize,
+    },
+    /// An import has filled a part of it.
+    #[error(
+        "an import into {0} was not finished, and jobs are missing: run `meanwhile import` with the same export again, \
+         which goes on where it was, or delete {0} and begin anew"
+    )]
+    HalfImported(PathBuf),
+    /// An import into it would mix two stores.
+    #[error("{0} is not empty, there are rows in its table {1}: import into a new file")]
+    NotEmpty(PathBuf, &'static str),
     /// SQLite's own check found this.
     #[error("the store is damaged: {0}. Restore a backup, or salvage it with sqlite3's .recover")]
     Damaged(String),
@@ -54,22 +76,11 @@ impl SqliteStorage {
     /// When another host has it open, it is damaged or newer, or the file cannot be used.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref().to_path_buf();
-        let in_file = |error| OpenError::File(path.clone(), error);
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(in_file)?;
+        let (lock, connection) = connected(&path)?;
+        if fill::reached(&connection)?.is_some() {
+            return Err(OpenError::HalfImported(path));
         }
-        let lock = locked(&path)?;
-        let mut connection = Connection::open(&path)?;
-        prepare(&connection, WRITER_CACHE_KIB)?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        let size = std::fs::metadata(&path).map_err(in_file)?.len();
-        if size <= QUICK_CHECK_BYTES_MAX {
-            quick_check(&connection)?;
-        }
-        schema::migrate(&mut connection)?;
-        let writer = Writer::start(connection).map_err(in_file)?;
+        let writer = Writer::start(connection).map_err(|error| OpenError::File(path.clone(), error))?;
         let readers = Arc::new(Readers::new(path.clone()));
         Ok(Self {
             path,
@@ -80,15 +91,52 @@ impl SqliteStorage {
     }
 }
 
-/// The lock beside a store: it ends with the value.
-fn locked(path: &Path) -> Result<File, OpenError> {
+/// The one connection that writes, to a file of the present version, and the lock beside it.
+pub(super) fn connected(path: &Path) -> Result<(File, Connection), OpenError> {
+    let in_file = |error| OpenError::File(path.to_path_buf(), error);
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(in_file)?;
+    }
+    let lock = locked(path)?;
+    let mut connection = Connection::open(path)?;
+    prepare(&connection, WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    let size = std::fs::metadata(path).map_err(in_file)?.len();
+    if size <= QUICK_CHECK_BYTES_MAX {
+        quick_check(&connection)?;
+    }
+    schema::migrate(&mut connection)?;
+    Ok((lock, connection))
+}
+
+fn lock_path(path: &Path) -> PathBuf {
     let mut lock_path = path.to_path_buf().into_os_string();
     lock_path.push(".lock");
+    lock_path.into()
+}
+
+/// Whether a host, or an import, has a store open.
+pub(super) fn is_in_use(path: &Path) -> std::io::Result<bool> {
+    match File::open(lock_path(path)) {
+        Ok(lock) => match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The lock beside a store: it ends with the value.
+fn locked(path: &Path) -> Result<File, OpenError> {
     let lock = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(lock_path)
+        .open(lock_path(path))
         .map_err(|error| OpenError::File(path.to_path_buf(), error))?;
     let until = std::time::Instant::now() + LOCK_WAIT;
     loop {

@@ -5,7 +5,18 @@ use rusqlite::Connection;
 use super::OpenError;
 
 /// Each brings the file from the version before to its own.
-const MIGRATIONS: &[&str] = &[FIRST, HISTORY, TENANTS, TEXT_BY_TENANT, QUEUED_BY_TENANT, LEAN];
+const MIGRATIONS: &[&str] = &[
+    FIRST,
+    HISTORY,
+    TENANTS,
+    TEXT_BY_TENANT,
+    QUEUED_BY_TENANT,
+    LEAN,
+    MOVING,
+];
+
+/// The present version.
+pub(super) const LATEST: usize = MIGRATIONS.len();
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON. `seq` is the order of creation.
@@ -279,6 +290,15 @@ CREATE INDEX jobs_by_owner ON jobs (tenant, agent, user, status, job_type);
 ALTER TABLE jobs ADD COLUMN open_run TEXT;
 UPDATE jobs SET open_run = state ->> '$.open_run' WHERE status IN ('ACTIVE', 'IN_PROGRESS', 'PAUSED', 'BLOCKED')
     AND json_valid(state);
+";
+
+/// * half_imported: a row as long as an import is not finished: how many lines of it are here, and their digest.
+const MOVING: &str = "
+CREATE TABLE half_imported (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    lines  INTEGER NOT NULL,
+    digest BLOB NOT NULL
+) STRICT;
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

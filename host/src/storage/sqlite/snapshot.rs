@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{OpenError, codec, read, schema};
+use super::{OpenError, codec, fill, read, schema};
 use crate::storage::limits::BUSY_TIMEOUT_MS;
 use crate::wit::types::{Edge, Job, Run, Usage};
 
@@ -39,14 +39,14 @@ impl Snapshot {
     /// # Errors
     /// When there is no store of a version that is known.
     pub fn read(path: &Path, tenant: &str, jobs_max: usize, usage_max: u32) -> Result<Self, OpenError> {
-        // SQLite's own error does not tell a missing file from one that may not be read.
-        std::fs::metadata(path).map_err(|error| OpenError::File(path.to_path_buf(), error))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+        let connection = read_only(path)?;
         let transaction = connection.unchecked_transaction()?;
-        if schema::version(&transaction)? == 0 {
-            return Err(OpenError::NoStore(path.to_path_buf()));
+        match schema::version(&transaction)? {
+            0 => return Err(OpenError::NoStore(path.to_path_buf())),
+            schema::LATEST if fill::reached(&transaction)?.is_some() => {
+                return Err(OpenError::HalfImported(path.to_path_buf()));
+            }
+            _ => {}
         }
         let mut jobs = Vec::new();
         let select = format!(
@@ -60,6 +60,16 @@ impl Snapshot {
         }
         Ok(Self { jobs })
     }
+}
+
+/// A connection that cannot write.
+pub(super) fn read_only(path: &Path) -> Result<Connection, OpenError> {
+    // SQLite's own error does not tell a missing file from one that may not be read.
+    std::fs::metadata(path).map_err(|error| OpenError::File(path.to_path_buf(), error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
+    Ok(connection)
 }
 
 fn stored(connection: &Connection, tenant: &str, job: Job, usage_max: u32) -> rusqlite::Result<StoredJob> {

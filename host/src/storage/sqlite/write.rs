@@ -127,15 +127,21 @@ fn insert_job(
         spec.json,
         state.json,
     ])?;
-    index_text(connection, tenant, row.seq, spec)
+    index_text(connection, tenant, row.seq, &spec.title, &spec.indexed)
 }
 
-fn index_text(connection: &Connection, tenant: &str, seq: i64, spec: &Spec<Texts>) -> rusqlite::Result<()> {
+pub(super) fn index_text(
+    connection: &Connection,
+    tenant: &str,
+    seq: i64,
+    title: &str,
+    texts: &Texts,
+) -> rusqlite::Result<()> {
     connection.prepare_cached(INSERT_TEXT)?.execute(params![
         seq,
-        spec.title,
-        spec.indexed.description,
-        spec.indexed.payload,
+        title,
+        texts.description,
+        texts.payload,
         schema::owner(tenant)
     ])?;
     Ok(())
@@ -171,7 +177,7 @@ fn update_job(connection: &Connection, tenant: &str, row: &JobRow) -> rusqlite::
             spec.key
         ])?;
         connection.prepare_cached(DELETE_TEXT)?.execute([row.seq])?;
-        index_text(connection, tenant, row.seq, spec)?;
+        index_text(connection, tenant, row.seq, &spec.title, &spec.indexed)?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ mod table;
 
 pub(super) use self::decide::Rows;
 pub(super) use self::named::Named;
-pub(super) use self::prepared::{Indexed, NewJob, Prepared, Spec, State, Step};
-pub(super) use self::rows::{JobRow, MessageRow, RunAt};
+pub(super) use self::prepared::{Indexed, JobText, NewJob, Prepared, Spec, State, Step};
+pub(super) use self::rows::{
+    CHANGE_BYTES, EDGE_BYTES, JOB_BYTES, JobRow, MESSAGE_BYTES, MessageRow, RUN_BYTES, RunAt,
+};
 pub(super) use self::sums::{STATUS_COLUMNS, StatusCounts, Sums};

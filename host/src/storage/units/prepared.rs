@@ -14,6 +14,29 @@ pub(in crate::storage) trait Indexed: Clone {
     fn of(tenant: &str, spec: &JobSpec) -> Self;
 }
 
+/// A job's texts, for the index.
+pub(in crate::storage) struct JobText<'a, I> {
+    pub(in crate::storage) tenant: &'a str,
+    pub(in crate::storage) seq: i64,
+    pub(in crate::storage) agent: &'a str,
+    pub(in crate::storage) user: &'a str,
+    pub(in crate::storage) title: &'a str,
+    pub(in crate::storage) indexed: I,
+}
+
+impl<I> JobText<'_, I> {
+    pub(in crate::storage) fn by_ref(&self) -> JobText<'_, &I> {
+        JobText {
+            tenant: self.tenant,
+            seq: self.seq,
+            agent: self.agent,
+            user: self.user,
+            title: self.title,
+            indexed: &self.indexed,
+        }
+    }
+}
+
 /// A unit of work.
 pub(in crate::storage) struct Prepared<I> {
     pub(in crate::storage) guards: Vec<Guard>,

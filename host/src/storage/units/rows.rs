@@ -6,11 +6,11 @@ use super::prepared::{NewJob, RunRow, Spec, State};
 use crate::wit::types::{DeliveryStatus, Instant, JobStatus, Message};
 
 /// Bytes that a row counts beside its texts: a round number for the rest of it.
-pub(super) const JOB_BYTES: i64 = 300;
-pub(super) const RUN_BYTES: i64 = 100;
-pub(super) const MESSAGE_BYTES: i64 = 300;
-pub(super) const CHANGE_BYTES: i64 = 100;
-pub(super) const EDGE_BYTES: i64 = 150;
+pub(in crate::storage) const JOB_BYTES: i64 = 300;
+pub(in crate::storage) const RUN_BYTES: i64 = 100;
+pub(in crate::storage) const MESSAGE_BYTES: i64 = 300;
+pub(in crate::storage) const CHANGE_BYTES: i64 = 100;
+pub(in crate::storage) const EDGE_BYTES: i64 = 150;
 
 /// A job's row as far as it decides anything, with what is to be written of it.
 #[derive(Clone)]

@@ -58,6 +58,11 @@ pub(in crate::storage) struct Sums {
 }
 
 impl Sums {
+    /// A row was put that comes to so many bytes; of a job the status is told.
+    pub(in crate::storage) fn put(&mut self, status: Option<JobStatus>, bytes: i64) {
+        self.take(status, -1, -bytes);
+    }
+
     /// Rows were deleted that came to so many bytes; of jobs the status is told.
     pub(in crate::storage) fn take(&mut self, status: Option<JobStatus>, rows: i64, bytes: i64) {
         self.bytes -= bytes;

@@ -4,6 +4,7 @@
 
 mod load;
 mod statements;
+mod texts;
 mod write;
 
 use std::collections::{HashMap, VecDeque};
@@ -13,6 +14,7 @@ use deadpool_postgres::{Object, Pool};
 use tokio::sync::{Notify, oneshot};
 
 pub(super) use self::load::lock_of_tenant;
+pub(super) use self::texts::put_texts;
 use super::failure::Failure;
 use super::session::{Borrowed, Retries, answered, ended_how};
 use super::terms::Terms;

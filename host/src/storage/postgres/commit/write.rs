@@ -7,11 +7,11 @@ use futures_util::join;
 use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
-use super::Rows;
 use super::statements::{
     DELETE_EDGES, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES, PUT_TEXTS, PUT_WORDS,
     STORED, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
 };
+use super::{Rows, texts};
 use crate::storage::postgres::failure::Failure;
 use crate::storage::postgres::terms::Terms;
 use crate::storage::postgres::text::stored;
@@ -22,10 +22,10 @@ type JobRow = units::JobRow<Terms>;
 type NewJob = units::NewJob<Terms>;
 type Spec = units::Spec<Terms>;
 
-type Parameters<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
+pub(super) type Parameters<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
 
 /// The columns of some rows, as arrays.
-fn column<'a, R, T: ToSql + Sync + Send + 'a>(
+pub(super) fn column<'a, R, T: ToSql + Sync + Send + 'a>(
     rows: &[R],
     value: impl Fn(&R) -> T,
 ) -> Box<dyn ToSql + Sync + Send + 'a> {
@@ -34,12 +34,6 @@ fn column<'a, R, T: ToSql + Sync + Send + 'a>(
 
 fn maybe(text: Option<&String>) -> Option<Cow<'_, str>> {
     text.map(|text| stored(text))
-}
-
-/// Numbers as Postgres writes an array.
-fn array(numbers: &[i64]) -> String {
-    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-    format!("{{{}}}", numbers.join(","))
 }
 
 /// A write of a pipeline: none is sent where there is nothing to write.
@@ -77,11 +71,11 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
     let update_stored = client.prepare_cached(STORED).await?;
     let of = Some(tenant);
     let stored: Option<Parameters<'_>> = Some(sums(&rows.sums));
-    let (texts, words) = terms(rows);
+    let (job_texts, words) = texts::terms(tenant, rows);
     let written = join!(
         write(client, &insert_jobs, of, new_jobs(rows)),
         write(client, &update_jobs, None, changed_jobs(tenant, rows)),
-        write(client, &put_texts, of, texts),
+        write(client, &put_texts, of, job_texts),
         write(client, &put_words, None, words),
         write(client, &insert_runs, of, new_runs(rows)),
         write(client, &update_runs, None, changed_runs(tenant, rows)),
@@ -104,7 +98,7 @@ pub(super) fn sums(sums: &Sums) -> Parameters<'static> {
 }
 
 /// None where there are no rows.
-fn some<R>(rows: Vec<R>) -> Option<Vec<R>> {
+pub(super) fn some<R>(rows: Vec<R>) -> Option<Vec<R>> {
     (!rows.is_empty()).then_some(rows)
 }
 
@@ -180,32 +174,6 @@ fn changed_jobs<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
         }),
         column(&jobs, |(_, row)| row.spec.as_ref().map(|spec| spec.json.as_str())),
     ])
-}
-
-/// Words of the texts that are new.
-fn terms(rows: &Rows) -> (Option<Parameters<'_>>, Option<Parameters<'_>>) {
-    let jobs: Vec<(&JobRow, &Spec)> = rows
-        .jobs
-        .changes()
-        .filter_map(|(_, row)| row.and_then(|row| Some((row, &**row.spec.as_ref()?))))
-        .collect();
-    let Some(jobs) = some(jobs) else {
-        return (None, None);
-    };
-    let texts: Parameters<'_> = vec![
-        column(&jobs, |(row, _)| row.seq),
-        column(&jobs, |(row, _)| stored(&row.agent)),
-        column(&jobs, |(row, _)| stored(&row.user)),
-        column(&jobs, |(_, spec)| stored(&spec.title)),
-        column(&jobs, |(_, spec)| spec.indexed.text.as_str()),
-    ];
-    let words: Parameters<'_> = vec![
-        column(&jobs, |(row, _)| row.seq),
-        column(&jobs, |(_, spec)| array(&spec.indexed.words)),
-        column(&jobs, |(_, spec)| array(&spec.indexed.stems)),
-        column(&jobs, |(_, spec)| array(&spec.indexed.title_stems)),
-    ];
-    (Some(texts), Some(words))
 }
 
 fn new_runs(rows: &Rows) -> Option<Parameters<'_>> {
