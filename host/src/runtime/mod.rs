@@ -63,6 +63,10 @@ pub(crate) struct Runtime {
     messages: Arc<Notify>,
     last_renewal: AtomicI64,
     poll_gate: tokio::sync::Mutex<poll::Pace>,
+    /// Held by polls under way: by one alone, or by two where much is due.
+    polls: tokio::sync::RwLock<()>,
+    /// Told when a second poll may go on beside the first.
+    much_due: Notify,
     ended: Mutex<Option<mpsc::UnboundedReceiver<FinishedRun>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// No new claims.
@@ -115,6 +119,8 @@ impl Runtime {
             wake,
             messages: parts.messages,
             poll_gate: tokio::sync::Mutex::default(),
+            polls: tokio::sync::RwLock::default(),
+            much_due: Notify::new(),
             ended: Mutex::new(Some(ended)),
             tasks: Mutex::default(),
             closing: CancellationToken::new(),
@@ -147,6 +153,7 @@ impl Runtime {
         self.figures.ready.store(true, Ordering::Relaxed);
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks.push(tokio::spawn(poll::run(Arc::clone(self))));
+        tasks.push(tokio::spawn(poll::assist(Arc::clone(self))));
         tasks.push(tokio::spawn(settle::run(Arc::clone(self), ended)));
         tasks.push(tokio::spawn(leases::run(Arc::clone(self))));
     }
@@ -162,8 +169,8 @@ impl Runtime {
     pub(crate) async fn drain(&self, grace: Duration) {
         self.closing.cancel();
         self.wake.now();
-        // No poll is under way once the gate was passed: nothing new is submitted.
-        drop(self.poll_gate.lock().await);
+        // Behind the gate no poll begins any more: when those under way have ended, nothing new is submitted.
+        drop((self.poll_gate.lock().await, self.polls.write().await));
         let drained = self.pipeline.wait_until(|live| live.executing() == 0);
         if tokio::time::timeout(grace, drained).await.is_err() {
             self.pipeline.stop_all();

@@ -43,6 +43,8 @@ pub(crate) struct Live {
     started: u64,
     /// Runs that left the list.
     gone: u64,
+    /// Places that polls under way may yet take. What such a poll has started counts twice until it ends.
+    reserved: u32,
     /// The poll loop found no free place and waits for one.
     awaited: bool,
 }
@@ -122,6 +124,30 @@ impl Shared {
     }
 }
 
+/// Places that a poll may fill with runs; what it did not fill is free again when this is dropped.
+pub(super) struct Places {
+    of: Pipeline,
+    count: u32,
+}
+
+impl Places {
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        let mut live = self.of.live();
+        live.reserved -= self.count;
+        let awaited = std::mem::take(&mut live.awaited);
+        drop(live);
+        if awaited {
+            self.of.0.wake.now();
+        }
+    }
+}
+
 /// Hands runs to the agent. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pipeline(Arc<Shared>);
@@ -171,17 +197,22 @@ impl Pipeline {
         }
     }
 
-    /// How many runs may start now. Where none may, the loop is woken when one ended.
-    pub(super) fn free(&self, parallel_runs: u32, backlog_max: usize) -> u32 {
+    /// Places for runs that may start now, at most so many. Where none may, the loop is woken when one ended.
+    pub(super) fn places(&self, most: u32, parallel_runs: u32, backlog_max: usize) -> Option<Places> {
         let mut live = self.live();
-        let executing = u32::try_from(live.executing()).unwrap_or(u32::MAX);
+        let taken = u32::try_from(live.executing()).unwrap_or(u32::MAX);
         let free = if live.unsettled() >= backlog_max {
             0
         } else {
-            parallel_runs.saturating_sub(executing)
+            parallel_runs.saturating_sub(taken.saturating_add(live.reserved))
         };
-        live.awaited = free == 0;
-        free
+        live.awaited |= free == 0;
+        let count = free.min(most);
+        live.reserved += count;
+        (count > 0).then(|| Places {
+            of: self.clone(),
+            count,
+        })
     }
 
     /// Whether storage failed a call of the component since this was asked last. What the component

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant as RealInstant};
 
+use tokio::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+
+use super::pipeline::Places;
 use super::{Runtime, leases};
 use crate::limits::{self, CLAIM_JOBS_MAX};
 use crate::storage::Quota;
@@ -30,7 +33,7 @@ pub(super) enum Step {
 pub(super) struct Pace {
     /// Polls still to be made one job at a time, after a call with several failed.
     single: u32,
-    /// The last poll claimed all it asked for: no need to ask what is due.
+    /// The last poll claimed all it asked for: no need to ask what is due, and two may go on at once.
     more: bool,
     /// The wait after the last trouble; none: there was none.
     wait: Option<Duration>,
@@ -49,7 +52,13 @@ impl Pace {
     }
 }
 
-/// One poll. Serialised: two callers take turns.
+/// Whether other polls may go on beside one.
+enum Turn<'a> {
+    Alone(RwLockWriteGuard<'a, ()>),
+    Shared(RwLockReadGuard<'a, ()>),
+}
+
+/// One poll, alone but where much is due. Idle and full are answered only when no other is under way.
 pub(super) async fn tick(runtime: &Runtime) -> Step {
     let mut pace = runtime.poll_gate.lock().await;
     if runtime.closing.is_cancelled() {
@@ -57,7 +66,12 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
     }
     runtime.wake.looking();
     leases::renew_overdue(runtime).await;
-    let unasked = std::mem::take(&mut pace.more);
+    let unasked = pace.more;
+    let mut turn = if unasked {
+        Turn::Shared(runtime.polls.read().await)
+    } else {
+        Turn::Alone(runtime.polls.write().await)
+    };
     if !unasked {
         match runtime.context.storage.next_due(&runtime.context.tenant).await {
             Ok(due) => {
@@ -70,13 +84,16 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
             Err(error) => return unavailable(runtime, &mut pace, &error),
         }
     }
-    let free = runtime.pipeline.free(
-        runtime.context.allowance.limits().parallel_runs.max(1),
-        limits::SETTLE_BACKLOG_MAX,
-    );
-    if free == 0 {
-        return Step::Full;
+    let mut places = places(runtime, &pace);
+    if places.is_none() && unasked {
+        // The other poll may have them, and not need them.
+        drop(turn);
+        turn = Turn::Alone(runtime.polls.write().await);
+        places = self::places(runtime, &pace);
     }
+    let Some(places) = places else {
+        return Step::Full;
+    };
     match room(runtime, &mut pace).await {
         Ok(true) => {}
         Ok(false) => {
@@ -86,13 +103,58 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
         }
         Err(error) => return unavailable(runtime, &mut pace, &error),
     }
-    let limit = if pace.single > 0 {
-        1
-    } else {
-        free.min(CLAIM_JOBS_MAX)
+    poll(runtime, pace, turn, places, unasked).await
+}
+
+/// A poll beside another one, where much is due. False: not now.
+async fn beside(runtime: &Runtime) -> bool {
+    let pace = runtime.poll_gate.lock().await;
+    if runtime.closing.is_cancelled() || !pace.more {
+        return false;
+    }
+    let turn = Turn::Shared(runtime.polls.read().await);
+    let Some(places) = places(runtime, &pace) else {
+        return false;
     };
+    poll(runtime, pace, turn, places, true).await == Step::Again
+}
+
+/// Places for as many runs as the next poll may start.
+fn places(runtime: &Runtime, pace: &Pace) -> Option<Places> {
+    let most = if pace.single > 0 { 1 } else { CLAIM_JOBS_MAX };
+    let parallel_runs = runtime.context.allowance.limits().parallel_runs.max(1);
+    runtime
+        .pipeline
+        .places(most, parallel_runs, limits::SETTLE_BACKLOG_MAX)
+}
+
+async fn poll<'a>(
+    runtime: &'a Runtime,
+    pace: MutexGuard<'a, Pace>,
+    turn: Turn<'a>,
+    places: Places,
+    unasked: bool,
+) -> Step {
+    let limit = places.count();
     runtime.figures.polls.fetch_add(1, Relaxed);
-    let end = runtime.component().poll(&runtime.context, limit).await;
+    let component = runtime.component();
+    let polling = component.poll(&runtime.context, limit);
+    let (mut pace, end) = match turn {
+        Turn::Alone(turn) => {
+            let end = polling.await;
+            drop(turn);
+            (pace, end)
+        }
+        Turn::Shared(turn) => {
+            drop(pace);
+            let end = polling.await;
+            // Before the gate: who waits there for all polls to end has it.
+            drop(turn);
+            (runtime.poll_gate.lock().await, end)
+        }
+    };
+    drop(places);
+    pace.more = false;
     runtime.messages.notify_one();
     match end.result {
         Ok(Ok(report)) => {
@@ -105,7 +167,10 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
             pace.single = pace.single.saturating_sub(1);
             if end.claimed > 0 {
                 pace.wait = None;
-                pace.more = end.claimed >= limit;
+                pace.more = end.claimed >= limit && pace.single == 0;
+                if pace.more {
+                    runtime.much_due.notify_one();
+                }
                 return Step::Again;
             }
             if unasked {
@@ -185,6 +250,18 @@ async fn give_back(runtime: &Runtime, claims: Vec<JobToken>) {
         .await;
     if let Err::<_, StorageError>(error) = result {
         tracing::warn!(%error, "claims were not given back: they lapse by themselves");
+    }
+}
+
+/// Polls beside the poll loop while much is due: one claims and decides while what the other decided is
+/// being written.
+pub(super) async fn assist(runtime: Arc<Runtime>) {
+    loop {
+        tokio::select! {
+            () = runtime.closing.cancelled() => return,
+            () = runtime.much_due.notified() => {}
+        }
+        while beside(&runtime).await {}
     }
 }
 

@@ -30,6 +30,12 @@ fn pipeline() -> (Pipeline, mpsc::UnboundedReceiver<FinishedRun>) {
     )
 }
 
+/// How many runs may start.
+fn free(pipeline: &Pipeline, parallel_runs: u32, backlog_max: usize) -> u32 {
+    let places = pipeline.places(9, parallel_runs, backlog_max);
+    places.map_or(0, |places| places.count())
+}
+
 #[tokio::test]
 async fn the_same_attempt_submitted_twice_runs_once() {
     let (pipeline, mut ended) = pipeline();
@@ -112,10 +118,10 @@ async fn an_attempt_from_which_a_newer_took_over_has_its_place_until_it_ended() 
     pipeline.submit(vec![request("run_1", 8, "done")]);
     assert_eq!(ended.recv().await.unwrap().token, 8);
     assert_eq!(pipeline.live().executing(), 1);
-    assert_eq!(pipeline.free(1, 9), 0);
+    assert_eq!(free(&pipeline, 1, 9), 0);
     pipeline.wait_until(|live| live.executing() == 0).await;
     assert_eq!(pipeline.live().unsettled(), 1);
-    assert_eq!(pipeline.free(1, 9), 1);
+    assert_eq!(free(&pipeline, 1, 9), 1);
 }
 
 #[tokio::test]
@@ -126,9 +132,9 @@ async fn free_places_are_what_does_not_execute_and_none_while_too_much_is_unsett
         request("run_2", 7, "done"),
     ]);
     ended.recv().await.unwrap();
-    assert_eq!(pipeline.free(5, 2), 4);
-    assert_eq!(pipeline.free(1, 2), 0);
-    assert_eq!(pipeline.free(5, 1), 0);
+    assert_eq!(free(&pipeline, 5, 2), 4);
+    assert_eq!(free(&pipeline, 1, 2), 0);
+    assert_eq!(free(&pipeline, 5, 1), 0);
 }
 
 #[tokio::test]
@@ -148,4 +154,18 @@ async fn a_judgement_under_the_same_token_is_carried_out_and_outlives_the_settli
     pipeline.settled(&[judged]);
     assert_eq!(pipeline.live().unsettled(), 0);
     assert_eq!(pipeline.live().started(), 2);
+}
+
+#[tokio::test]
+async fn a_place_is_one_polls() {
+    let (pipeline, _ended) = pipeline();
+    let first = pipeline.places(2, 3, 9).unwrap();
+    assert_eq!(first.count(), 2);
+    let second = pipeline.places(2, 3, 9).unwrap();
+    assert_eq!(second.count(), 1);
+    assert!(pipeline.places(2, 3, 9).is_none());
+    drop(first);
+    assert_eq!(free(&pipeline, 3, 9), 2);
+    drop(second);
+    assert_eq!(free(&pipeline, 3, 9), 3);
 }
