@@ -322,6 +322,25 @@ pub const SUSPEND_GRACE: Duration = Duration::from_secs(2);
 /// Rows of a removed tenant that are deleted in one go.
 pub const PURGE_ROWS: u32 = 250;
 
+/// Who changes a job where a rule of the platform does.
+pub const PLATFORM: &str = "meanwhile";
+/// An ended job is archived when it has not changed for this long, unless the settings say otherwise.
+pub const ARCHIVE_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 86_400);
+/// An archived job is deleted when it has not changed for this long, likewise.
+pub const DELETE_AFTER_DEFAULT: Duration = Duration::from_secs(365 * 86_400);
+/// Runs, status changes and messages are deleted when they are this old, likewise.
+pub const HISTORY_AFTER_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
+/// So many of the newest runs and status changes of a job are kept, however old they are.
+pub const HISTORY_KEPT: u32 = 100;
+/// Real time from one round of retention to the next.
+pub const RETENTION_EVERY: Duration = Duration::from_secs(600);
+/// Jobs that retention looks at in one step.
+pub const RETENTION_ROWS: u32 = 500;
+/// What retention deletes in one step at most: so many jobs, or messages, or runs and changes each.
+pub const RETENTION_DELETES: u32 = 25;
+/// Real time between such steps, for others' writes.
+pub const RETENTION_PAUSE: Duration = Duration::from_millis(5);
+
 /// Messages of a tenant that are delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;
 /// Tenants to whom messages are on their way at the same time.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
@@ -144,6 +145,8 @@ passed_on! {
     count_jobs(tenant: &Tenant) -> Result<Vec<(JobStatus, u64)>, StorageError>;
     stored(tenant: &Tenant) -> Result<Stored, StorageError>;
     purge(tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
+    sweep(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError>;
+    forget(tenant: &Tenant, old: Old) -> Result<u64, StorageError>;
     nudged() -> Option<String>;
     check() -> Result<String, StorageError>;
     close() -> ();

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use meanwhile::storage::retention::Old;
 use meanwhile::storage::{Quota, Storage, Stored};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
@@ -829,6 +830,118 @@ suite! {
         assert_eq!(store.find_changes(TENANT, "a".into(), 9).await.unwrap(), vec![second.clone(), first]);
         assert_eq!(store.find_changes(TENANT, "a".into(), 1).await.unwrap(), vec![second]);
         assert!(store.find_changes("other", "a".into(), 9).await.unwrap().is_empty());
+    }
+
+    /// Retention goes through a tenant's jobs in the order of their creation, a page at a time.
+    sweeps_go_on_behind_a_number(store) {
+        put(&store, &[("b", None), ("a", Some(10)), ("c", None)]).await;
+        let mut once = job("d", None);
+        once.spec.job_type = JobType::OneOff;
+        once.state.status = JobStatus::Completed;
+        once.updated_at = 7;
+        one(&store, vec![], vec![Write::InsertJob(once)]).await.unwrap();
+        let (mut after, mut swept) = (0, Vec::new());
+        loop {
+            let page = store.sweep(TENANT, after, 3).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = last.number;
+            swept.extend(page.into_iter().map(|job| (job.id, job.status, job.repeats, job.updated_at)));
+        }
+        let active = |id: &str| (id.to_owned(), Some(JobStatus::Active), true, 1);
+        let last = ("d".to_owned(), Some(JobStatus::Completed), false, 7);
+        assert_eq!(swept, [active("b"), active("a"), active("c"), last]);
+        assert!(store.sweep("other", 0, 9).await.unwrap().is_empty());
+    }
+
+    /// An archived job goes with all that is its own, unless a job that is not archived depends on it; what
+    /// was not delivered stays.
+    archived_jobs_are_forgotten(store) {
+        let of = |job: &str, name: &str, delivery| Message {
+            job: job.into(), delivery, ..message(&format!("{job} {name}"), &format!("{job} {name}"))
+        };
+        put(&store, &[("z", None)]).await;
+        let before = store.stored(TENANT).await.unwrap();
+        let whole = async || {
+            let writes = ["a", "b"].into_iter().flat_map(|id| [
+                Write::InsertJob(job(id, None)),
+                Write::InsertRun(run(&format!("run of {id}"), id, 10)),
+                Write::InsertChange(change(id, 1)),
+                Write::InsertMessage(of(id, "told", DeliveryStatus::Delivered)),
+            ]);
+            let edges = [Write::PutEdge(edge("b", "a")), Write::PutEdge(edge("a", "z"))];
+            one(&store, vec![], writes.chain(edges).collect()).await.unwrap();
+        };
+        let archive = async |id: &str| {
+            let write = update(&get(&store, id).await, |state| state.status = JobStatus::Archived);
+            one(&store, vec![], vec![write]).await.unwrap();
+        };
+        let forget = async |ids: &[&str]| {
+            let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+            store.forget(TENANT, Old::Jobs(ids)).await.unwrap()
+        };
+        whole().await;
+        assert_eq!(forget(&["a", "b", "none"]).await, 0, "they live");
+        archive("a").await;
+        assert_eq!(forget(&["a"]).await, 0, "b depends on it");
+        assert_eq!(store.forget("other", Old::Jobs(vec!["a".into()])).await.unwrap(), 0);
+        archive("b").await;
+        // Job, run, change, message, and its edges: the one between them goes with the first.
+        assert_eq!(forget(&["a", "b"]).await, 6 + 4);
+        assert_eq!(store.stored(TENANT).await.unwrap(), before);
+        assert_eq!(store.get_jobs(TENANT, vec!["a".into(), "b".into()]).await.unwrap(), [None, None]);
+        assert!(store.find_changes(TENANT, "a".into(), 9).await.unwrap().is_empty());
+        let words = SearchQuery { terms: vec!["title".into()], mode: SearchMode::AllTerms, filter: any_job(),
+            page: Page { limit: 9, cursor: None, count: true } };
+        let hits = store.search_jobs(TENANT, words).await.unwrap();
+        assert_eq!((hits.hits.len(), hits.total), (1, 1), "only z is left");
+        // A job of the same name may come again, and what waits for its delivery is not lost.
+        whole().await;
+        archive("a").await;
+        archive("b").await;
+        one(&store, vec![], vec![Write::InsertMessage(of("a", "waits", DeliveryStatus::Queued))]).await.unwrap();
+        assert_eq!(forget(&["a", "b"]).await, 6 + 4);
+        let left = store.inbox(TENANT, None, 0, 9).await.unwrap();
+        assert_eq!(left.iter().map(|entry| entry.message.id.as_str()).collect::<Vec<_>>(), ["a waits"]);
+        assert_eq!(store.forget(TENANT, Old::Messages(vec!["a waits".into()])).await.unwrap(), 0);
+        store.set_delivery(TENANT, vec!["a waits".into()], DeliveryStatus::Delivered).await.unwrap();
+        assert_eq!(store.forget(TENANT, Old::Messages(vec!["a waits".into()])).await.unwrap(), 1);
+        assert_eq!(store.stored(TENANT).await.unwrap(), before);
+    }
+
+    /// Of a job's history what is old goes, the oldest first, but for the newest rows and what is open.
+    old_history_is_forgotten(store) {
+        put(&store, &[("a", None), ("b", None)]).await;
+        let runs = (1..=10).map(|slot| Run {
+            status: if slot == 3 { RunStatus::Waiting } else { RunStatus::Succeeded },
+            ..run(&format!("r{slot}"), "a", slot)
+        });
+        let mut writes: Vec<Write> = runs.map(Write::InsertRun).collect();
+        writes.push(Write::InsertRun(run("other", "b", 1)));
+        writes.extend((1..=6).map(|at| Write::InsertChange(change("a", at))));
+        one(&store, vec![], writes).await.unwrap();
+        let forget = async |limit| {
+            let old = Old::History { job: "a".into(), kept: 3, before: 6, limit };
+            store.forget(TENANT, old).await.unwrap()
+        };
+        let slots = async |job: &str| {
+            let filter = RunFilter { job: job.into(), statuses: vec![], before: None, limit: 99 };
+            store.find_runs(TENANT, filter).await.unwrap().iter().map(|run| run.slot).collect::<Vec<_>>()
+        };
+        let times = async || {
+            store.find_changes(TENANT, "a".into(), 99).await.unwrap().iter().map(|change| change.at).collect::<Vec<_>>()
+        };
+        assert_eq!(forget(2).await, 2 + 2);
+        assert_eq!(slots("a").await, [10, 9, 8, 7, 6, 5, 4, 3]);
+        assert_eq!(times().await, [6, 5, 4, 3]);
+        assert_eq!(forget(9).await, 2 + 1);
+        assert_eq!(slots("a").await, [10, 9, 8, 7, 6, 3]);
+        assert_eq!(times().await, [6, 5, 4]);
+        assert_eq!(forget(9).await, 0);
+        let all = Old::History { job: "a".into(), kept: 1, before: 99, limit: 99 };
+        store.forget(TENANT, all).await.unwrap();
+        assert_eq!((slots("a").await, times().await), (vec![10, 3], vec![6]));
+        assert_eq!(slots("b").await, [1]);
+        assert_eq!(store.get_runs(TENANT, vec!["r1".into()]).await.unwrap(), [None]);
     }
 
     /// A closed store writes no more.

@@ -100,6 +100,7 @@ async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> 
         .clock(stores.clock)
         .component(component(settings)?)
         .limits(settings.limits)
+        .retention(settings.retention)
         .build()
         .await?;
     host.start()

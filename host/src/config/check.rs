@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::layers::Values;
 use super::{
     ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
-use crate::limits::{PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX, TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX};
+use crate::limits::{
+    ARCHIVE_AFTER_DEFAULT, DELETE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, PARALLEL_RUNS_DEFAULT,
+    PARALLEL_RUNS_MAX, TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX,
+};
+use crate::runtime::Retention;
 use crate::tenants::TenantLimits;
 
 /// The values as they were given, for errors that name where.
@@ -27,6 +32,15 @@ impl Given<'_> {
         self.0.get(key).map(|(value, _)| value.clone())
     }
 
+    fn days(&self, key: &'static str, default: Duration) -> Result<u32, ConfigError> {
+        let default = default.as_secs() / DAY.as_secs();
+        let days = self.text(key, &default.to_string()).parse().ok();
+        days.filter(|days| *days <= DAYS_MAX).ok_or_else(|| {
+            let expected = format!("expected a whole number of days up to {DAYS_MAX}, 0 for never");
+            self.wrong(key, &expected)
+        })
+    }
+
     pub(super) fn wrong(&self, key: &'static str, expected: &str) -> ConfigError {
         let (value, origin) = self.0.get(key).cloned().unwrap_or_default();
         ConfigError::Wrong {
@@ -36,6 +50,15 @@ impl Given<'_> {
             expected: expected.to_owned(),
         }
     }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// A hundred years: longer is for ever.
+const DAYS_MAX: u32 = 36_525;
+
+/// A setting in days; 0 is never.
+fn after(days: u32) -> Option<Duration> {
+    (days > 0).then(|| DAY * days)
 }
 
 impl FromStr for Store {
@@ -85,6 +108,9 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
                 let expected = format!("expected a whole number from 1 to {PARALLEL_RUNS_MAX}");
                 given.wrong("parallel_runs", &expected)
             })?,
+        archive_after_days: given.days("archive_after_days", ARCHIVE_AFTER_DEFAULT)?,
+        delete_after_days: given.days("delete_after_days", DELETE_AFTER_DEFAULT)?,
+        history_after_days: given.days("history_after_days", HISTORY_AFTER_DEFAULT)?,
         timezone: given.maybe("timezone"),
         component: given.maybe("component"),
     };
@@ -125,6 +151,11 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
             jobs_max: shown.jobs_max,
             parallel_runs: shown.parallel_runs,
             ..TenantLimits::default()
+        },
+        retention: Retention {
+            archive_after: after(shown.archive_after_days),
+            delete_after: after(shown.delete_after_days),
+            history_after: after(shown.history_after_days),
         },
         timezone: shown.timezone.clone(),
         component: shown.component.clone().map(PathBuf::from),

@@ -16,6 +16,7 @@ pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
 use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::runtime::Retention;
 use crate::tenants::TenantLimits;
 
 /// Read from the working directory where no other file is named.
@@ -51,7 +52,7 @@ pub enum ConfigError {
 }
 
 /// The names of all settings, as in the file.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "listen",
     "auth",
     "operator_token_file",
@@ -65,6 +66,9 @@ const KEYS: [&str; 15] = [
     "clock",
     "jobs_max",
     "parallel_runs",
+    "archive_after_days",
+    "delete_after_days",
+    "history_after_days",
     "timezone",
     "component",
 ];
@@ -111,6 +115,16 @@ pub struct ServeArgs {
     /// Runs of one tenant that may execute at the same time, likewise [default: 5]
     #[arg(long, value_name = "RUNS")]
     pub parallel_runs: Option<String>,
+    /// Jobs that ended are archived after so many days without a change; 0: never [default: 30]
+    #[arg(long, value_name = "DAYS")]
+    pub archive_after_days: Option<String>,
+    /// Archived jobs are deleted after so many days without a change; 0: never [default: 365]
+    #[arg(long, value_name = "DAYS")]
+    pub delete_after_days: Option<String>,
+    /// Runs and history of repeating jobs (but for the newest 100 of each), and delivered messages, are
+    /// deleted after so many days; 0: never [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    pub history_after_days: Option<String>,
     /// IANA zone of the local caller, used where a trigger names none
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
@@ -161,6 +175,7 @@ pub struct ServeSettings {
     pub clock: ClockSetting,
     /// Of a tenant that has none of its own.
     pub limits: TenantLimits,
+    pub retention: Retention,
     pub timezone: Option<String>,
     pub component: Option<PathBuf>,
     shown: Shown,
@@ -182,6 +197,9 @@ struct Shown {
     clock: String,
     jobs_max: u64,
     parallel_runs: u32,
+    archive_after_days: u32,
+    delete_after_days: u32,
+    history_after_days: u32,
     timezone: Option<String>,
     component: Option<String>,
 }
@@ -238,6 +256,9 @@ impl ServeSettings {
             ("clock", &args.clock),
             ("jobs_max", &args.jobs_max),
             ("parallel_runs", &args.parallel_runs),
+            ("archive_after_days", &args.archive_after_days),
+            ("delete_after_days", &args.delete_after_days),
+            ("history_after_days", &args.history_after_days),
             ("timezone", &args.timezone),
             ("component", &args.component),
         ];

@@ -11,7 +11,7 @@ use crate::agent::Agent;
 use crate::clock::{Clock, SystemClock};
 use crate::component::Component;
 use crate::engine::Sandbox;
-use crate::runtime::{Delivery, Inbox};
+use crate::runtime::{Delivery, Inbox, Retention};
 use crate::storage::Storage;
 use crate::storage::memory::MemoryRegistry;
 use crate::tenants::{Registry, TenantLimits};
@@ -44,6 +44,7 @@ pub struct HostBuilder {
     component: Option<Vec<u8>>,
     compiled: Option<Arc<Component>>,
     limits: TenantLimits,
+    retention: Retention,
     owner: Option<String>,
 }
 
@@ -106,6 +107,13 @@ impl HostBuilder {
         self
     }
 
+    /// How long what is kept: [`Retention::default`] unless given.
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
     /// Runs of one tenant that may execute at the same time; at least 1.
     #[must_use]
     pub fn parallel_runs(mut self, runs: u32) -> Self {
@@ -153,6 +161,7 @@ impl HostBuilder {
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
             owner,
             limits: self.limits,
+            retention: self.retention,
             tokens: Arc::default(),
             served: RwLock::default(),
             changes: tokio::sync::Mutex::default(),

@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::component::Component;
 use crate::contract;
 use crate::limits::{self, PAGE_ROWS_MAX};
-use crate::runtime::{Delivery, Outbox, advance};
+use crate::runtime::{Delivery, Outbox, Retention, Tidied, advance, tidy};
 use crate::service::{CallError, ClockReport, Figures, Service, Session, scopes_needed};
 use crate::storage::{InboxEntry, Storage};
 use crate::tenants::{Registry, RunTokens, Scope, Scopes, TenantCommand, TenantLimits};
@@ -61,6 +61,7 @@ struct Shared {
     delivery: Arc<dyn Delivery>,
     owner: String,
     limits: TenantLimits,
+    retention: Retention,
     tokens: Arc<RunTokens>,
     served: RwLock<BTreeMap<String, Served>>,
     /// Operators' changes, one at a time.
@@ -113,6 +114,7 @@ impl Host {
             .lock()
             .await
             .get_or_insert_with(|| tokio::spawn(outbox.run()));
+        tokio::spawn(keep_tidy(Arc::downgrade(shared), shared.closed.clone()));
         tokio::spawn(heed_nudges(
             Arc::clone(&shared.storage),
             Arc::downgrade(shared),
@@ -162,6 +164,23 @@ impl Host {
         Some(advance(&self.runtimes(), clock, to).await)
     }
 
+    /// A round of retention through the rows of all tenants that are served. The host makes one now and then by
+    /// itself.
+    ///
+    /// # Errors
+    /// When storage does not answer; what was done until then stays done.
+    pub async fn tidy(&self) -> Result<Tidied, StorageError> {
+        let shared = &self.0;
+        let mut all = Tidied::default();
+        for runtime in self.runtimes() {
+            let tenant = &runtime.context.tenant;
+            let tidied = tidy(&shared.storage, &*shared.clock, tenant, shared.retention).await?;
+            all.archived += tidied.archived;
+            all.deleted += tidied.deleted;
+        }
+        Ok(all)
+    }
+
     /// The component of tenants that have none of their own.
     #[must_use]
     pub fn component(&self) -> &Component {
@@ -181,6 +200,27 @@ impl Host {
             &typed,
             result.map_err(|failure| failed(&runtime.context, failure))?,
         )
+    }
+}
+
+/// A round of retention every now and then.
+async fn keep_tidy(host: Weak<Shared>, closed: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(limits::RETENTION_EVERY) => {}
+        }
+        let Some(host) = host.upgrade().map(Host) else {
+            return;
+        };
+        tokio::select! {
+            () = closed.cancelled() => return,
+            tidied = host.tidy() => match tidied {
+                Ok(Tidied { archived: 0, deleted: 0 }) => {}
+                Ok(tidied) => tracing::info!(archived = tidied.archived, deleted = tidied.deleted, "old rows were put away"),
+                Err(error) => tracing::warn!(%error, "old rows wait for the next round"),
+            },
+        }
     }
 }
 

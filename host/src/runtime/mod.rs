@@ -8,6 +8,7 @@ mod delivery;
 mod leases;
 mod pipeline;
 mod poll;
+mod retention;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use advance::advance;
 pub(crate) use delivery::Outbox;
 pub use delivery::{Delivery, Inbox};
+pub(crate) use retention::tidy;
+pub use retention::{Retention, Tidied};
+
 use pipeline::Pipeline;
 use wake::Wake;
 

@@ -6,6 +6,7 @@ pub mod limits;
 pub mod memory;
 pub mod moving;
 pub mod postgres;
+pub mod retention;
 pub mod sqlite;
 mod units;
 pub(crate) mod words;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use self::retention::{Old, SweptJob};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit, Write,
@@ -252,6 +254,12 @@ pub trait Storage: Send + Sync + 'static {
     /// Deletes up to `limit` rows of a tenant that is removed, of every kind. Answers how many: 0
     /// says that none is left. In small steps, so that other tenants' writes pass between them.
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
+
+    /// Jobs behind a number, in the order of creation, at most `limit`: what retention goes through.
+    async fn sweep(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError>;
+
+    /// Deletes what is no longer kept. Answers how many rows.
+    async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError>;
 
     /// One line on what it is and whether it is sound; the error says what to do.
     async fn check(&self) -> Result<String, StorageError>;

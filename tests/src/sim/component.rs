@@ -10,6 +10,7 @@ use meanwhile::clock::Clock;
 use meanwhile::component::Component;
 use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
@@ -379,6 +380,14 @@ impl Storage for Imports {
     }
 
     async fn purge(&self, _tenant: &Tenant, _limit: u32) -> Result<u64, StorageError> {
+        not_asked()
+    }
+
+    async fn sweep(&self, _tenant: &Tenant, _after: u64, _limit: u32) -> Result<Vec<SweptJob>, StorageError> {
+        not_asked()
+    }
+
+    async fn forget(&self, _tenant: &Tenant, _old: Old) -> Result<u64, StorageError> {
         not_asked()
     }
 

@@ -3,6 +3,7 @@
 mod find;
 mod messages;
 mod registry;
+mod retention;
 mod rows;
 mod tables;
 mod write;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use self::find::{cut, rows_of_page, search};
 pub use self::registry::MemoryRegistry;
 use self::rows::{JobRow, Lease, Rows};
+use super::retention::{Old, SweptJob};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
@@ -270,6 +272,14 @@ impl Storage for MemoryStorage {
     async fn purge(&self, tenant: &Tenant, _limit: u32) -> Result<u64, StorageError> {
         // A map is dropped at once: no other tenant waits for it.
         self.change(|all| u64::from(all.tenants.remove(tenant).is_some()))
+    }
+
+    async fn sweep(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError> {
+        self.read(tenant, |rows| rows.sweep(after, limit))
+    }
+
+    async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
+        self.change(|all| all.tenants.get_mut(tenant).map_or(0, |rows| rows.forget(&old)))
     }
 
     async fn check(&self) -> Result<String, StorageError> {

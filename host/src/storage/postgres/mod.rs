@@ -47,6 +47,7 @@ use self::nudge::Nudges;
 pub use self::open::OpenError;
 use self::session::{Scope, Sql};
 use self::value::Value;
+use super::retention::{Old, SweptJob};
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::clock::{Clock, StoreClock};
@@ -256,6 +257,15 @@ impl Storage for PostgresStorage {
     async fn purge(&self, tenant: &Tenant, limit: u32) -> Result<u64, StorageError> {
         self.writable()?;
         Ok(self.purge_some(tenant, limit).await?)
+    }
+
+    async fn sweep(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError> {
+        Ok(self.swept(tenant, after, limit).await?)
+    }
+
+    async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
+        self.writable()?;
+        Ok(self.forget_old(tenant, &old).await?)
     }
 
     async fn check(&self) -> Result<String, StorageError> {

@@ -1,39 +1,61 @@
-//! The removal of a tenant's rows, a few at a time.
+//! The removal of rows, a few at a time: of a tenant that is removed, and of what is no longer kept.
+
+use deadpool_postgres::Object;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::PostgresStorage;
 use super::codec;
 use super::commit;
 use super::failure::Failure;
-use super::session::{Borrowed, Retries, SET_SCOPE, Scope, ended_how};
+use super::session::{Borrowed, Retries, SET_SCOPE, Scope, Sql, ended_how};
 use super::text::stored;
 use super::value::Value;
+use crate::storage::retention::{self, Old, SweptJob};
+use crate::storage::units::Sums;
 use crate::storage::words::Word as _;
 use crate::wit::types::JobStatus;
-use tokio_postgres::types::ToSql;
 
-/// The tables of a tenant's rows, those that name jobs before the jobs themselves. Each answers how many
-/// rows it deleted, the bytes they counted, and which status those of them had that are jobs.
-const DELETE: [&str; 5] = [
-    "WITH old AS (DELETE FROM messages WHERE position IN (SELECT position FROM messages WHERE tenant = $1 LIMIT $2) \
-         RETURNING octet_length(title) + octet_length(text) + 300 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
-    "WITH old AS (DELETE FROM changes WHERE position IN (SELECT position FROM changes WHERE tenant = $1 LIMIT $2) \
-         RETURNING coalesce(octet_length(message), 0) + 100 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
-    "WITH old AS (DELETE FROM runs WHERE (tenant, id) IN (SELECT tenant, id FROM runs WHERE tenant = $1 LIMIT $2) \
-         RETURNING octet_length(body) + 100 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
-    "WITH few AS MATERIALIZED (SELECT tenant, dependent, prerequisite FROM edges WHERE tenant = $1 LIMIT $2), \
-         old AS (DELETE FROM edges USING few WHERE edges.tenant = few.tenant AND edges.dependent = few.dependent \
-             AND edges.prerequisite = few.prerequisite RETURNING 150 AS bytes) \
-     SELECT count(*), coalesce(sum(bytes), 0)::bigint, NULL::text FROM old",
-    // Words and text of a job go with its row.
-    "WITH old AS (DELETE FROM jobs WHERE (tenant, id) IN (SELECT tenant, id FROM jobs WHERE tenant = $1 ORDER BY id LIMIT $2) \
-         RETURNING seq, octet_length(spec) + octet_length(state) + 300 AS bytes, status), \
-         words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
-         texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq) \
-     SELECT count(*), sum(bytes)::bigint, status FROM old GROUP BY status",
+/// The tables of a tenant's rows, those that name jobs before the jobs themselves.
+const TABLES: [(&str, &str, &str); 5] = [
+    ("messages", "position", ""),
+    ("changes", "position", ""),
+    ("runs", "(tenant, id)", ""),
+    ("edges", "(tenant, dependent, prerequisite)", ""),
+    ("jobs", "(tenant, id)", "ORDER BY id"),
 ];
+
+/// A statement of [`retention`] that answers how many rows it deleted, the bytes they counted, and which status
+/// those of them had that are jobs: a row for each. Words and text of a job go with it.
+fn counted(statement: &str) -> String {
+    let jobs = statement.starts_with("DELETE FROM jobs ");
+    let (seq, texts) = if jobs {
+        (
+            ", seq",
+            ", words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
+             texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq)",
+        )
+    } else {
+        ("", "")
+    };
+    let columns = if jobs {
+        "bytes, status, seq"
+    } else {
+        "bytes, status"
+    };
+    format!(
+        "WITH old ({columns}) AS ({statement}{seq}){texts} \
+         SELECT count(*), coalesce(sum(bytes), 0)::bigint, status::text FROM old GROUP BY status"
+    )
+}
+
+/// A statement that deletes some rows ($2) of a table.
+fn some_of((table, key, order): (&str, &str, &str)) -> String {
+    let columns = key.trim_matches(['(', ')']);
+    let few = format!("SELECT {columns} FROM {table} WHERE tenant = $1 {order} LIMIT $2");
+    counted(&retention::delete(table, &format!("{key} IN ({few})")))
+}
+
 const FORGET: &str =
     "WITH outbox AS (DELETE FROM outboxes WHERE tenant = $1) DELETE FROM stored WHERE tenant = $1";
 
@@ -55,30 +77,13 @@ impl PostgresStorage {
         let client = borrowed.client()?;
         let tenant_text = stored(tenant);
         let of: &(dyn ToSql + Sync) = &tenant_text;
-        client.batch_execute("BEGIN").await?;
-        let settings = Scope::Tenant(tenant).settings();
-        let set_scope = client.prepare_cached(SET_SCOPE).await?;
-        client
-            .execute_raw(&set_scope, settings.iter().map(Value::parameter))
-            .await?;
-        let locked = client
-            .query_opt(&client.prepare_cached(&commit::lock_of_tenant()).await?, &[of])
-            .await?;
-        let mut sums = locked.as_ref().map(codec::sums).transpose()?.unwrap_or_default();
+        let mut sums = begin(client, tenant).await?;
         let mut left = limit;
-        for statement in DELETE {
+        for table in TABLES {
             if left == 0 {
                 break;
             }
-            let deleted = client
-                .query(&client.prepare_cached(statement).await?, &[of, &left])
-                .await?;
-            for row in &deleted {
-                let (rows, bytes) = (codec::int(row, 0)?, codec::int(row, 1)?);
-                left -= rows;
-                let status = codec::maybe_text(row, 2)?;
-                sums.take(status.as_deref().and_then(JobStatus::parse), rows, bytes);
-            }
+            left -= delete(client, &some_of(table), &[of, &left], &mut sums).await?;
         }
         if left == limit {
             client
@@ -91,4 +96,116 @@ impl PostgresStorage {
         borrowed.give_back();
         Ok(u64::try_from(limit - left).unwrap_or(0))
     }
+
+    /// Deletes what is no longer kept; made twice it is as if it were made once.
+    pub(super) async fn forget_old(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {
+        let mut retries = Retries::default();
+        loop {
+            match self.forget_once(tenant, old).await {
+                Err(failure) if failure.is_transient() && retries.again().await => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn forget_once(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {
+        let borrowed = Borrowed::from(&self.pool).await?;
+        let client = borrowed.client()?;
+        let tenant_text = stored(tenant);
+        let of: &(dyn ToSql + Sync) = &tenant_text;
+        let mut sums = begin(client, tenant).await?;
+        let mut rows = 0;
+        match old {
+            Old::Jobs(jobs) => {
+                for job in jobs {
+                    let job = stored(job);
+                    let archived = client.prepare_cached(retention::ARCHIVED).await?;
+                    if client.query_opt(&archived, &[of, &job]).await?.is_none() {
+                        continue;
+                    }
+                    for statement in retention::of_job() {
+                        rows += delete(client, &counted(&statement), &[of, &job], &mut sums).await?;
+                    }
+                }
+            }
+            Old::History {
+                job,
+                kept,
+                before,
+                limit,
+            } => {
+                let (job, kept, limit) = (stored(job), i64::from(kept.saturating_sub(1)), i64::from(*limit));
+                for statement in retention::of_history() {
+                    let values: [&(dyn ToSql + Sync); 5] = [of, &job, before, &kept, &limit];
+                    rows += delete(client, &counted(&statement), &values, &mut sums).await?;
+                }
+            }
+            Old::Messages(messages) => {
+                let statement = counted(&retention::of_message());
+                for message in messages {
+                    rows += delete(client, &statement, &[of, &stored(message)], &mut sums).await?;
+                }
+            }
+        }
+        if rows > 0 {
+            commit::put_sums(client, tenant, &sums).await?;
+        }
+        client.batch_execute("COMMIT").await.map_err(ended_how)?;
+        borrowed.give_back();
+        Ok(u64::try_from(rows).unwrap_or(0))
+    }
+
+    pub(super) async fn swept(&self, tenant: &str, after: u64, limit: u32) -> Result<Vec<SweptJob>, Failure> {
+        const SQL: &str = "SELECT seq, id, status, (job_type <> 'ONE_OFF')::int::bigint, updated_at FROM jobs \
+             WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+        let values = [
+            Value::text(tenant),
+            Value::Int(i64::try_from(after).unwrap_or(i64::MAX)),
+            Value::Int(limit.into()),
+        ];
+        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
+        let job = |row: &Row| {
+            Ok(SweptJob {
+                number: codec::count(row, 0)?,
+                id: codec::text(row, 1)?,
+                status: JobStatus::parse(&codec::text(row, 2)?),
+                repeats: codec::int(row, 3)? != 0,
+                updated_at: codec::int(row, 4)?,
+            })
+        };
+        rows.iter().map(job).collect()
+    }
+}
+
+/// Begins a transaction of a tenant whose writers wait; answers what its rows come to.
+async fn begin(client: &Object, tenant: &str) -> Result<Sums, Failure> {
+    client.batch_execute("BEGIN").await?;
+    let settings = Scope::Tenant(tenant).settings();
+    let set_scope = client.prepare_cached(SET_SCOPE).await?;
+    client
+        .execute_raw(&set_scope, settings.iter().map(Value::parameter))
+        .await?;
+    let lock = client.prepare_cached(&commit::lock_of_tenant()).await?;
+    let locked = client.query_opt(&lock, &[&stored(tenant)]).await?;
+    Ok(locked.as_ref().map(codec::sums).transpose()?.unwrap_or_default())
+}
+
+/// Deletes rows by a statement that is [`counted`]; answers how many.
+async fn delete(
+    client: &Object,
+    statement: &str,
+    values: &[&(dyn ToSql + Sync)],
+    sums: &mut Sums,
+) -> Result<i64, Failure> {
+    let deleted = client
+        .query(&client.prepare_cached(statement).await?, values)
+        .await?;
+    let mut count = 0;
+    for row in &deleted {
+        let (rows, bytes) = (codec::int(row, 0)?, codec::int(row, 1)?);
+        let status = codec::maybe_text(row, 2)?;
+        sums.take(status.as_deref().and_then(JobStatus::parse), rows, bytes);
+        count += rows;
+    }
+    Ok(count)
 }

@@ -38,6 +38,7 @@ pub use self::open::OpenError;
 use self::readers::Readers;
 pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
+use super::retention::{Old, SweptJob};
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -294,6 +295,22 @@ impl Storage for SqliteStorage {
         self.writer
             .run(&lane, work, move |connection| {
                 stored::purge(connection, &tenant, limit)
+            })
+            .await
+    }
+
+    async fn sweep(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| stored::sweep(connection, &tenant, after, limit))
+            .await
+    }
+
+    async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
+        let tenant = tenant.to_owned();
+        let (lane, work) = (tenant.clone(), work::DELETION * old.len());
+        self.writer
+            .run(&lane, work, move |connection| {
+                stored::forget(connection, &tenant, &old)
             })
             .await
     }

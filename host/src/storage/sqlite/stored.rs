@@ -1,7 +1,8 @@
 //! What a tenant's rows come to, and their removal.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::{STATUS_COLUMNS, StatusCounts, Sums};
 use crate::storage::words::Word as _;
 use crate::wit::types::JobStatus;
@@ -38,41 +39,130 @@ pub(super) fn put(connection: &Connection, tenant: &str, sums: &Sums) -> rusqlit
 
 /// The tables of a tenant's rows: those that name jobs before the jobs themselves. Each answers of every row
 /// that it deletes the bytes that it counted, and of jobs the status.
-const DELETE: [&str; 5] = [
-    "DELETE FROM messages WHERE position IN (SELECT position FROM messages WHERE tenant = ?1 LIMIT ?2) \
-     RETURNING octet_length(title) + octet_length(text) + 300, NULL",
-    "DELETE FROM changes WHERE position IN (SELECT position FROM changes WHERE tenant = ?1 LIMIT ?2) \
-     RETURNING coalesce(octet_length(message), 0) + 100, NULL",
-    "DELETE FROM runs WHERE (tenant, id) IN (SELECT tenant, id FROM runs WHERE tenant = ?1 LIMIT ?2) \
-     RETURNING octet_length(body) + 100, NULL",
-    "DELETE FROM edges WHERE (tenant, dependent, prerequisite) IN \
-     (SELECT tenant, dependent, prerequisite FROM edges WHERE tenant = ?1 LIMIT ?2) RETURNING 150, NULL",
-    "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE tenant = ?1 ORDER BY id LIMIT ?2) \
-     RETURNING octet_length(spec) + octet_length(state) + 300, status",
+const DELETE: [(&str, &str, &str); 5] = [
+    ("messages", "position", ""),
+    ("changes", "position", ""),
+    ("runs", "(tenant, id)", ""),
+    ("edges", "(tenant, dependent, prerequisite)", ""),
+    ("jobs", "seq", "ORDER BY id"),
 ];
 /// The texts of the jobs that are deleted next.
 const DELETE_TEXTS: &str =
     "DELETE FROM job_text WHERE rowid IN (SELECT seq FROM jobs WHERE tenant = ?1 ORDER BY id LIMIT ?2)";
 
+/// Deletes rows by a statement of [`retention`]; answers how many.
+fn delete(
+    connection: &Connection,
+    statement: &str,
+    values: impl Params,
+    sums: &mut Sums,
+) -> rusqlite::Result<u64> {
+    let mut delete = connection.prepare_cached(statement)?;
+    let mut deleted = delete.query(values)?;
+    let mut count = 0;
+    while let Some(row) = deleted.next()? {
+        let status: Option<String> = row.get(1)?;
+        sums.take(status.as_deref().and_then(JobStatus::parse), 1, row.get(0)?);
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Both storages number parameters, each with a sign of its own.
+fn own(statement: &str) -> String {
+    statement.replace('$', "?")
+}
+
+pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqlite::Result<u64> {
+    let mut sums = of(connection, tenant)?;
+    let mut rows = 0;
+    match old {
+        Old::Jobs(jobs) => {
+            let statements = retention::of_job().map(|statement| own(&statement));
+            for job in jobs {
+                let seq: Option<i64> = connection
+                    .prepare_cached(&own(retention::ARCHIVED))?
+                    .query_row(params![tenant, job], |row| row.get(0))
+                    .optional()?;
+                let Some(seq) = seq else { continue };
+                connection
+                    .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
+                    .execute([seq])?;
+                for statement in &statements {
+                    rows += delete(connection, statement, params![tenant, job], &mut sums)?;
+                }
+            }
+        }
+        Old::History {
+            job,
+            kept,
+            before,
+            limit,
+        } => {
+            for statement in retention::of_history() {
+                let values = params![tenant, job, before, kept.saturating_sub(1), limit];
+                rows += delete(connection, &own(&statement), values, &mut sums)?;
+            }
+        }
+        Old::Messages(messages) => {
+            let statement = own(&retention::of_message());
+            for message in messages {
+                rows += delete(connection, &statement, params![tenant, message], &mut sums)?;
+            }
+        }
+    }
+    if rows > 0 {
+        put(connection, tenant, &sums)?;
+    }
+    Ok(rows)
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    tenant: &str,
+    after: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<SweptJob>> {
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    // A look into the index by status for each, so that other tenants' rows are not walked over.
+    let of_status = |status: &str| {
+        format!(
+            "SELECT * FROM (SELECT seq, id, status, job_type <> 'ONE_OFF', updated_at FROM jobs \
+             WHERE tenant = ?1 AND status = '{status}' AND seq > ?2 ORDER BY seq LIMIT ?3)"
+        )
+    };
+    let all: Vec<String> = JobStatus::ALL.iter().map(|(_, word)| of_status(word)).collect();
+    connection
+        .prepare_cached(&format!("{} ORDER BY 1 LIMIT ?3", all.join(" UNION ALL ")))?
+        .query_map(params![tenant, after, limit], |row| {
+            let status: String = row.get(2)?;
+            Ok(SweptJob {
+                number: row.get(0)?,
+                id: row.get(1)?,
+                status: JobStatus::parse(&status),
+                repeats: row.get(3)?,
+                updated_at: row.get(4)?,
+            })
+        })?
+        .collect()
+}
+
 pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqlite::Result<u64> {
     let mut left = u64::from(limit);
     let mut sums = of(connection, tenant)?;
-    for statement in DELETE {
+    for (table, key, order) in DELETE {
         if left == 0 {
             break;
         }
-        if statement.starts_with("DELETE FROM jobs ") {
+        if table == "jobs" {
             connection
                 .prepare_cached(DELETE_TEXTS)?
                 .execute(params![tenant, left])?;
         }
-        let mut delete = connection.prepare_cached(statement)?;
-        let mut deleted = delete.query(params![tenant, left])?;
-        while let Some(row) = deleted.next()? {
-            let status: Option<String> = row.get(1)?;
-            sums.take(status.as_deref().and_then(JobStatus::parse), 1, row.get(0)?);
-            left -= 1;
-        }
+        let columns = key.trim_matches(['(', ')']);
+        let which = format!("{key} IN (SELECT {columns} FROM {table} WHERE tenant = ?1 {order} LIMIT ?2)");
+        let statement = retention::delete(table, &which);
+        left -= delete(connection, &statement, params![tenant, left], &mut sums)?;
     }
     if left < u64::from(limit) {
         put(connection, tenant, &sums)?;
