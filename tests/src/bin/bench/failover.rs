@@ -44,11 +44,13 @@ async fn lateness(
         let Some(begun) = attempts.get(run) else {
             continue;
         };
-        // A host may have died before the agent began: that counts from when the run was due.
-        let affected = begun[0].attempt > 1;
-        late[usize::from(!affected)].push((begun[0].at - slots[run]) as f64);
+        // Hosts may have died before the agent began, which it knows nothing of: each has a part of the wait.
+        let died = begun[0].attempt - 1;
+        let late_by = (begun[0].at - slots[run]) as f64;
+        late[usize::from(died == 0)].push(late_by / f64::from(died.max(1)));
         for pair in begun.windows(2) {
-            late[0].push((pair[1].at - deaths[&pair[0].host]) as f64);
+            let died = pair[1].attempt - pair[0].attempt;
+            late[0].push((pair[1].at - deaths[&pair[0].host]) as f64 / f64::from(died));
         }
     }
     late
