@@ -72,12 +72,29 @@ pub(super) fn size(table: &str) -> String {
 }
 
 /// A statement that deletes rows of a table; of each it answers the bytes, and of jobs the status.
-pub(super) fn delete(table: &str, which: &str) -> String {
+fn delete(table: &str, which: &str) -> String {
     let status = if table == "jobs" { "status" } else { "NULL" };
     format!(
         "DELETE FROM {table} WHERE {which} RETURNING {}, {status}",
         size(table)
     )
+}
+
+/// Statements that delete some ($2) of a tenant's rows, with their tables: those that name jobs before the
+/// jobs themselves, and jobs but for their texts.
+pub(super) fn of_tenant() -> [(&'static str, String); 5] {
+    [
+        ("messages", "position", ""),
+        ("changes", "position", ""),
+        ("runs", "(tenant, id)", ""),
+        ("edges", "(tenant, dependent, prerequisite)", ""),
+        ("jobs", "(tenant, id)", "ORDER BY id"),
+    ]
+    .map(|(table, key, order)| {
+        let columns = key.trim_matches(['(', ')']);
+        let few = format!("SELECT {columns} FROM {table} WHERE tenant = $1 {order} LIMIT $2");
+        (table, delete(table, &format!("{key} IN ({few})")))
+    })
 }
 
 /// Statements that delete what is a job's ($2), and then the job, but for its text.

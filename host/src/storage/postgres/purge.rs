@@ -16,15 +16,6 @@ use crate::storage::units::Sums;
 use crate::storage::words::Word as _;
 use crate::wit::types::JobStatus;
 
-/// The tables of a tenant's rows, those that name jobs before the jobs themselves.
-const TABLES: [(&str, &str, &str); 5] = [
-    ("messages", "position", ""),
-    ("changes", "position", ""),
-    ("runs", "(tenant, id)", ""),
-    ("edges", "(tenant, dependent, prerequisite)", ""),
-    ("jobs", "(tenant, id)", "ORDER BY id"),
-];
-
 /// A statement of [`retention`] that answers how many rows it deleted, the bytes they counted, and which status
 /// those of them had that are jobs: a row for each. Words and text of a job go with it.
 fn counted(statement: &str) -> String {
@@ -47,13 +38,6 @@ fn counted(statement: &str) -> String {
         "WITH old ({columns}) AS ({statement}{seq}){texts} \
          SELECT count(*), coalesce(sum(bytes), 0)::bigint, status::text FROM old GROUP BY status"
     )
-}
-
-/// A statement that deletes some rows ($2) of a table.
-fn some_of((table, key, order): (&str, &str, &str)) -> String {
-    let columns = key.trim_matches(['(', ')']);
-    let few = format!("SELECT {columns} FROM {table} WHERE tenant = $1 {order} LIMIT $2");
-    counted(&retention::delete(table, &format!("{key} IN ({few})")))
 }
 
 const FORGET: &str =
@@ -79,11 +63,11 @@ impl PostgresStorage {
         let of: &(dyn ToSql + Sync) = &tenant_text;
         let mut sums = begin(client, tenant).await?;
         let mut left = limit;
-        for table in TABLES {
+        for (_, statement) in retention::of_tenant() {
             if left == 0 {
                 break;
             }
-            left -= delete(client, &some_of(table), &[of, &left], &mut sums).await?;
+            left -= delete(client, &counted(&statement), &[of, &left], &mut sums).await?;
         }
         if left == limit {
             client

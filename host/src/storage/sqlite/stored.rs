@@ -37,15 +37,6 @@ pub(super) fn put(connection: &Connection, tenant: &str, sums: &Sums) -> rusqlit
     Ok(())
 }
 
-/// The tables of a tenant's rows: those that name jobs before the jobs themselves. Each answers of every row
-/// that it deletes the bytes that it counted, and of jobs the status.
-const DELETE: [(&str, &str, &str); 5] = [
-    ("messages", "position", ""),
-    ("changes", "position", ""),
-    ("runs", "(tenant, id)", ""),
-    ("edges", "(tenant, dependent, prerequisite)", ""),
-    ("jobs", "seq", "ORDER BY id"),
-];
 /// The texts of the jobs that are deleted next.
 const DELETE_TEXTS: &str =
     "DELETE FROM job_text WHERE rowid IN (SELECT seq FROM jobs WHERE tenant = ?1 ORDER BY id LIMIT ?2)";
@@ -150,7 +141,7 @@ pub(super) fn sweep(
 pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqlite::Result<u64> {
     let mut left = u64::from(limit);
     let mut sums = of(connection, tenant)?;
-    for (table, key, order) in DELETE {
+    for (table, statement) in retention::of_tenant() {
         if left == 0 {
             break;
         }
@@ -159,10 +150,7 @@ pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqli
                 .prepare_cached(DELETE_TEXTS)?
                 .execute(params![tenant, left])?;
         }
-        let columns = key.trim_matches(['(', ')']);
-        let which = format!("{key} IN (SELECT {columns} FROM {table} WHERE tenant = ?1 {order} LIMIT ?2)");
-        let statement = retention::delete(table, &which);
-        left -= delete(connection, &statement, params![tenant, left], &mut sums)?;
+        left -= delete(connection, &own(&statement), params![tenant, left], &mut sums)?;
     }
     if left < u64::from(limit) {
         put(connection, tenant, &sums)?;
