@@ -1,6 +1,6 @@
 //! Which tenants this host serves: started, changed, withdrawn, removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
@@ -71,10 +71,11 @@ impl Host {
             self.0.registry.put_tenant(local.clone()).await?;
             records.push(local);
         }
+        let known: HashSet<&str> = records.iter().map(|record| record.name.as_str()).collect();
         let gone: Vec<String> = self
             .served()
             .keys()
-            .filter(|name| records.iter().all(|record| record.name != **name))
+            .filter(|name| !known.contains(name.as_str()))
             .cloned()
             .collect();
         for name in gone {
