@@ -326,8 +326,6 @@ pub const PURGE_ROWS: u32 = 250;
 pub const PLATFORM: &str = "meanwhile";
 /// An ended job is archived when it has not changed for this long, unless the settings say otherwise.
 pub const ARCHIVE_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 86_400);
-/// An archived job is deleted when it has not changed for this long, likewise.
-pub const DELETE_AFTER_DEFAULT: Duration = Duration::from_secs(365 * 86_400);
 /// Runs, status changes and messages are deleted when they are this old, likewise.
 pub const HISTORY_AFTER_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 /// So many of the newest runs and status changes of a job are kept, however old they are.

@@ -10,8 +10,8 @@ use super::{
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
 use crate::limits::{
-    ARCHIVE_AFTER_DEFAULT, DELETE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, PARALLEL_RUNS_DEFAULT,
-    PARALLEL_RUNS_MAX, TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX,
+    ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX,
+    TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX,
 };
 use crate::runtime::Retention;
 use crate::tenants::TenantLimits;
@@ -109,7 +109,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
                 given.wrong("parallel_runs", &expected)
             })?,
         archive_after_days: given.days("archive_after_days", ARCHIVE_AFTER_DEFAULT)?,
-        delete_after_days: given.days("delete_after_days", DELETE_AFTER_DEFAULT)?,
+        delete_after_days: given.days("delete_after_days", Duration::ZERO)?,
         history_after_days: given.days("history_after_days", HISTORY_AFTER_DEFAULT)?,
         timezone: given.maybe("timezone"),
         component: given.maybe("component"),

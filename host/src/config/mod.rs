@@ -118,7 +118,7 @@ pub struct ServeArgs {
     /// Jobs that ended are archived after so many days without a change; 0: never [default: 30]
     #[arg(long, value_name = "DAYS")]
     pub archive_after_days: Option<String>,
-    /// Archived jobs are deleted after so many days without a change; 0: never [default: 365]
+    /// Archived jobs are deleted after so many days without a change; 0: never [default: 0]
     #[arg(long, value_name = "DAYS")]
     pub delete_after_days: Option<String>,
     /// Runs and history of repeating jobs (but for the newest 100 of each), and delivered messages, are

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::limits::{
-    ARCHIVE_AFTER_DEFAULT, DELETE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, HISTORY_KEPT, PLATFORM,
-    RETENTION_DELETES, RETENTION_PAUSE, RETENTION_ROWS,
+    ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, HISTORY_KEPT, PLATFORM, RETENTION_DELETES, RETENTION_PAUSE,
+    RETENTION_ROWS,
 };
 use crate::storage::retention::{Old, SweptJob};
 use crate::storage::{Quota, Storage};
 use crate::wit::storage::{Guard, JobRevision, JobUpdate, StorageError, Unit, Write};
-use crate::wit::types::{DeliveryStatus, Instant, Job, JobStatus, StatusChange, StatusReason};
+use crate::wit::types::{
+    DeliveryStatus, Instant, Job, JobStatus, Message, MessageKind, StatusChange, StatusReason,
+};
 
 /// How long what is kept, in time that has passed by the host's clock. None: for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             archive_after: Some(ARCHIVE_AFTER_DEFAULT),
-            delete_after: Some(DELETE_AFTER_DEFAULT),
+            delete_after: None,
             history_after: Some(HISTORY_AFTER_DEFAULT),
         }
     }
@@ -173,11 +175,11 @@ fn archived(job: Job, now: Instant) -> Unit {
         from: job.state.status,
         to: JobStatus::Archived,
         by: PLATFORM.into(),
-        reason: Some(reason.clone()),
+        reason: Some(reason),
     };
+    // Why it ended stays.
     let mut state = job.state;
     state.status = JobStatus::Archived;
-    state.status_reason = Some(reason);
     Unit {
         guards: vec![Guard::Revision(JobRevision {
             job: job.id.clone(),
@@ -219,6 +221,13 @@ async fn history(
     }
 }
 
+/// A question stays as long as its job does: it may be open still.
+fn is_old(message: &Message, before: Instant) -> bool {
+    message.created_at < before
+        && message.delivery != DeliveryStatus::Queued
+        && message.kind != MessageKind::Question
+}
+
 /// Deletes old messages that were delivered, oldest first.
 async fn messages(storage: &Arc<dyn Storage>, tenant: &str, before: Instant) -> Result<u64, StorageError> {
     let (mut after, mut deleted) = (0, 0);
@@ -229,9 +238,7 @@ async fn messages(storage: &Arc<dyn Storage>, tenant: &str, before: Instant) -> 
         };
         after = last.position;
         let young = last.message.created_at >= before;
-        let old = page.into_iter().filter(|entry| {
-            entry.message.created_at < before && entry.message.delivery != DeliveryStatus::Queued
-        });
+        let old = page.into_iter().filter(|entry| is_old(&entry.message, before));
         let old: Vec<String> = old.map(|entry| entry.message.id).collect();
         if !old.is_empty() {
             deleted += storage.forget(tenant, Old::Messages(old)).await?;
