@@ -131,8 +131,8 @@ pub(crate) async fn tidy(
     Ok(tidied)
 }
 
-/// Archives jobs that have ended, as far as nothing of their end has still to be passed on, and nobody changes
-/// them meanwhile.
+/// Archives jobs that have ended, as far as nothing depends on them (an end is told by what a job's status is), nothing
+/// of their end has still to be passed on, and nobody changes them meanwhile.
 async fn archive(
     storage: &Arc<dyn Storage>,
     tenant: &str,
@@ -145,7 +145,8 @@ async fn archive(
     let jobs = storage.get_jobs(tenant, ids).await?;
     let rests = |job: &Job| {
         let state = &job.state;
-        state.open_run.is_none()
+        state.dependents == 0
+            && state.open_run.is_none()
             && state.untold.is_none()
             && state.hearing.is_none()
             && state.due_at.is_none()
