@@ -14,6 +14,7 @@ pub mod config;
 pub mod contract;
 mod cpu;
 pub mod engine;
+mod hex;
 pub mod host;
 pub mod http;
 pub mod imports;

@@ -1,8 +1,6 @@
 //! Fences around texts from outside, for readers that take text as instructions: two lines with a
 //! boundary that the text cannot contain, since it is drawn at random once the text is there.
 
-use std::fmt::Write;
-
 use crate::visible::visible;
 
 /// Bytes of a boundary: nobody meets one by chance.
@@ -26,11 +24,7 @@ impl Fence {
         loop {
             let mut bytes = [0; BOUNDARY_BYTES];
             draw(&mut bytes)?;
-            let boundary = bytes.iter().fold(String::new(), |mut text, byte| {
-                // Writing into a text cannot fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            });
+            let boundary = crate::hex::hex(&bytes);
             if texts
                 .iter()
                 .all(|text| !text.to_ascii_lowercase().contains(&boundary))

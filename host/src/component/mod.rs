@@ -266,10 +266,7 @@ impl Component {
 /// SHA-256 of a component's bytes, in hexadecimal.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::hex::hex(&Sha256::digest(bytes))
 }
 
 /// Whether the host offers an import. Of `wasi:*`, patch versions are the same interface.

@@ -4,7 +4,8 @@ use std::io::{BufRead, Read as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::lines::{End, FORMAT, Header, Line, hex};
+use super::lines::{End, FORMAT, Header, Line};
+use crate::hex::hex;
 use crate::limits::{IMPORT_BATCH_BYTES, MOVED_LINE_BYTES_MAX};
 use crate::storage::moving::{Batch, Counts, PutError, Reached, Row, Table, Target};
 

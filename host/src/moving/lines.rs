@@ -5,6 +5,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::hex::{bytes, hex};
 use crate::storage::moving::{Cell, Column, Counts, Kind, Last, Row, Table, table};
 
 /// The version of what is written here.
@@ -158,30 +159,11 @@ impl Serialize for Cells<'_> {
     }
 }
 
-const DIGITS: [u8; 16] = *b"0123456789abcdef";
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .filter_map(|digit| DIGITS.get(usize::from(digit)))
-        .map(|digit| char::from(*digit))
-        .collect()
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16);
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let byte = |[high, low]: &[u8; 2]| u8::try_from(digit(high)? << 4 | digit(low)?).ok();
-    pairs.iter().map(byte).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Cell, Line, Row, Written, bytes, hex};
+    use super::{Cell, Line, Row, Written};
     use crate::storage::moving::{Kind, TABLES};
 
     /// Cells of all kinds, and nothing where there may be nothing.
@@ -246,15 +228,6 @@ mod tests {
         ] {
             let told = Line::read(line.as_bytes()).unwrap_err();
             assert!(told.contains(why), "{line}: {told}");
-        }
-    }
-
-    #[test]
-    fn bytes_are_pairs_of_digits() {
-        assert_eq!(hex(&[0, 15, 255]), "000fff");
-        assert_eq!(bytes("000fFF"), Some(vec![0, 15, 255]));
-        for wrong in ["0", "0g", "+1", "ä"] {
-            assert_eq!(bytes(wrong), None, "{wrong}");
         }
     }
 }

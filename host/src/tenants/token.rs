@@ -4,6 +4,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{Registry, TokenHash, TokenRecord};
+use crate::hex::hex;
 use crate::wit::storage::StorageError;
 use crate::wit::types::Instant;
 
@@ -64,10 +65,6 @@ pub async fn verify(
     Ok(found
         .filter(|record| matches(secret, &record.hash))
         .filter(|record| record.expires_at.is_none_or(|expires| now < expires)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -303,8 +303,7 @@ CREATE TABLE half_imported (
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.
 pub(super) fn owner(tenant: &str) -> String {
-    let hex = tenant.bytes().map(|byte| format!("{byte:02x}"));
-    format!("t{}", hex.collect::<String>())
+    format!("t{}", crate::hex::hex(tenant.as_bytes()))
 }
 
 /// Brings a file to the present version.
