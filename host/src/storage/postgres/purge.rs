@@ -8,7 +8,7 @@ use super::PostgresStorage;
 use super::codec;
 use super::commit;
 use super::failure::Failure;
-use super::session::{Borrowed, Retries, SET_SCOPE, Scope, Sql, ended_how};
+use super::session::{Borrowed, SET_SCOPE, Scope, Sql, again, ended_how};
 use super::text::stored;
 use super::value::Value;
 use crate::storage::retention::{self, Old, SweptJob};
@@ -47,13 +47,10 @@ impl PostgresStorage {
     /// Deletes up to `limit` rows; answers how many. A step that may have been made is not made again:
     /// its caller makes the next one, which finds what is left.
     pub(super) async fn purge_some(&self, tenant: &str, limit: u32) -> Result<u64, Failure> {
-        let mut retries = Retries::default();
-        loop {
-            match self.purge_once(tenant, i64::from(limit)).await {
-                Err(failure) if failure.is_transient() && retries.again().await => {}
-                result => return result,
-            }
-        }
+        again(Failure::is_transient, || {
+            self.purge_once(tenant, i64::from(limit))
+        })
+        .await
     }
 
     async fn purge_once(&self, tenant: &str, limit: i64) -> Result<u64, Failure> {
@@ -83,13 +80,7 @@ impl PostgresStorage {
 
     /// Deletes what is no longer kept; made twice it is as if it were made once.
     pub(super) async fn forget_old(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {
-        let mut retries = Retries::default();
-        loop {
-            match self.forget_once(tenant, old).await {
-                Err(failure) if failure.is_transient() && retries.again().await => {}
-                result => return result,
-            }
-        }
+        again(Failure::is_transient, || self.forget_once(tenant, old)).await
     }
 
     async fn forget_once(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {

@@ -134,8 +134,22 @@ pub(super) fn ended_how(error: tokio_postgres::Error) -> Failure {
 const READ: &str = "BEGIN READ ONLY";
 const WRITE: &str = "BEGIN";
 
+/// Does something again, a few times, after failures of a kind.
+pub(super) async fn again<T, F: Future<Output = Result<T, Failure>>>(
+    after: fn(&Failure) -> bool,
+    work: impl Fn() -> F,
+) -> Result<T, Failure> {
+    let mut retries = Retries::default();
+    loop {
+        match work().await {
+            Err(failure) if after(&failure) && retries.again().await => {}
+            result => return result,
+        }
+    }
+}
+
 /// Waits between tries: doubling, a few times.
-pub(super) struct Retries {
+struct Retries {
     left: u32,
     wait: Duration,
 }
@@ -151,7 +165,7 @@ impl Default for Retries {
 
 impl Retries {
     /// Waits for the next try. False: there were enough.
-    pub(super) async fn again(&mut self) -> bool {
+    async fn again(&mut self) -> bool {
         if self.left == 0 {
             return false;
         }
@@ -244,13 +258,7 @@ async fn tried(
     values: &[Value],
     bound: Bound,
 ) -> Result<Found, Failure> {
-    let mut retries = Retries::default();
-    loop {
-        match once(pool, begin, scope, sql, values, bound).await {
-            Err(failure) if again_after(&failure) && retries.again().await => {}
-            result => return result,
-        }
-    }
+    again(again_after, || once(pool, begin, scope, sql, values, bound)).await
 }
 
 async fn once(

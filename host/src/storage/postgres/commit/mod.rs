@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 pub(super) use self::load::lock_of_tenant;
 pub(super) use self::texts::put_texts;
 use super::failure::Failure;
-use super::session::{Borrowed, Retries, answered, ended_how};
+use super::session::{Borrowed, again, answered, ended_how};
 use super::terms::Terms;
 use crate::storage::Quota;
 use crate::storage::limits::{GROUP_TASKS_MAX, GROUP_WORK_MAX};
@@ -210,13 +210,7 @@ async fn apply(
 
 /// Again as long as nothing was written for certain: until COMMIT is sent.
 async fn transaction(pool: &Pool, tenant: &str, units: &[(Quota, &Prepared)]) -> Result<Answers, Failure> {
-    let mut retries = Retries::default();
-    loop {
-        match once(pool, tenant, units).await {
-            Err(failure) if failure.is_transient() && retries.again().await => {}
-            result => return result,
-        }
-    }
+    again(Failure::is_transient, || once(pool, tenant, units)).await
 }
 
 async fn once(pool: &Pool, tenant: &str, units: &[(Quota, &Prepared)]) -> Result<Answers, Failure> {
