@@ -45,7 +45,8 @@ impl Drop for Background {
     }
 }
 
-/// Lowers the priority of this thread, and of those that it starts. Only Linux gives each thread a priority of its own; elsewhere it would be the whole host's.
+/// Lowers the priority of this thread, and of those that it starts. Only Linux gives each thread a priority of
+/// its own; elsewhere it would be the whole host's.
 pub(crate) fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::setpriority_process(None, limits::BACKGROUND_NICE) {

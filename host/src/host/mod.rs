@@ -4,12 +4,13 @@ mod answers;
 mod builder;
 mod complexity;
 mod components;
+mod loops;
 mod operate;
 mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -95,7 +96,7 @@ impl Host {
         let seen = shared.registry.revision().await?;
         self.serve_all().await?;
         if let Some(seen) = seen {
-            tokio::spawn(serving::follow(
+            tokio::spawn(loops::follow_registry(
                 Arc::clone(&shared.registry),
                 Arc::downgrade(shared),
                 shared.closed.clone(),
@@ -114,8 +115,8 @@ impl Host {
             .lock()
             .await
             .get_or_insert_with(|| tokio::spawn(outbox.run()));
-        tokio::spawn(keep_tidy(Arc::downgrade(shared), shared.closed.clone()));
-        tokio::spawn(heed_nudges(
+        tokio::spawn(loops::keep_tidy(Arc::downgrade(shared), shared.closed.clone()));
+        tokio::spawn(loops::heed_nudges(
             Arc::clone(&shared.storage),
             Arc::downgrade(shared),
             shared.closed.clone(),
@@ -174,7 +175,7 @@ impl Host {
         let mut all = Tidied::default();
         for runtime in self.runtimes() {
             let tenant = &runtime.context.tenant;
-            let tidied = tidy(&shared.storage, &*shared.clock, tenant, shared.retention).await?;
+            let tidied = tidy(&*shared.storage, &*shared.clock, tenant, shared.retention).await?;
             all.archived += tidied.archived;
             all.deleted += tidied.deleted;
         }
@@ -200,52 +201,6 @@ impl Host {
             &typed,
             result.map_err(|failure| failed(&runtime.context, failure))?,
         )
-    }
-}
-
-/// A round of retention every now and then.
-async fn keep_tidy(host: Weak<Shared>, closed: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = closed.cancelled() => return,
-            () = tokio::time::sleep(limits::RETENTION_EVERY) => {}
-        }
-        let Some(host) = host.upgrade().map(Host) else {
-            return;
-        };
-        tokio::select! {
-            () = closed.cancelled() => return,
-            tidied = host.tidy() => match tidied {
-                Ok(Tidied { archived: 0, deleted: 0 }) => {}
-                Ok(tidied) => tracing::info!(archived = tidied.archived, deleted = tidied.deleted, "old rows were put away"),
-                Err(error) => tracing::warn!(%error, "old rows wait for the next round"),
-            },
-        }
-    }
-}
-
-/// Looks at once where another host wrote something for a tenant.
-async fn heed_nudges(storage: Arc<dyn Storage>, host: Weak<Shared>, closed: CancellationToken) {
-    loop {
-        let tenant = tokio::select! {
-            () = closed.cancelled() => return,
-            tenant = storage.nudged() => tenant,
-        };
-        let Some(host) = host.upgrade().map(Host) else {
-            return;
-        };
-        let runtimes = match tenant {
-            Some(tenant) => host
-                .served()
-                .get(&tenant)
-                .and_then(|served| served.runtime.clone())
-                .into_iter()
-                .collect(),
-            None => host.runtimes(),
-        };
-        for runtime in runtimes {
-            runtime.touched();
-        }
     }
 }
 

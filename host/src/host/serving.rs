@@ -1,18 +1,16 @@
 //! Which tenants this host serves: started, changed, withdrawn, removed.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::answers::{error, storage_failed};
-use super::{Host, LOCAL_TENANT, Shared};
+use super::{Host, LOCAL_TENANT};
 use crate::component::Component;
 use crate::limits;
 use crate::runtime::{Parts, Runtime};
 use crate::service::{CallError, Session};
-use crate::tenants::{Registry, RequestRate, TenantRecord, TenantState};
+use crate::tenants::{RequestRate, TenantRecord, TenantState};
 use crate::wit::storage::StorageError;
 
 /// A tenant as this host knows it.
@@ -241,36 +239,6 @@ impl Host {
                 0 => return Ok(rows),
                 deleted => rows += deleted,
             }
-        }
-    }
-}
-
-/// Serves tenants as other hosts have changed them: looks at the registry again and again.
-pub(super) async fn follow(
-    registry: Arc<dyn Registry>,
-    host: Weak<Shared>,
-    closed: CancellationToken,
-    mut seen: u64,
-) {
-    loop {
-        tokio::select! {
-            () = closed.cancelled() => return,
-            () = tokio::time::sleep(limits::REGISTRY_LOOK) => {}
-        }
-        // A registry that does not answer now does at a later look; the polls tell of it.
-        let Ok(Some(revision)) = registry.revision().await else {
-            continue;
-        };
-        if revision == seen {
-            continue;
-        }
-        let Some(host) = host.upgrade().map(Host) else {
-            return;
-        };
-        let _turn = host.0.changes.lock().await;
-        match host.serve_all().await {
-            Ok(()) => seen = revision,
-            Err(error) => tracing::warn!(%error, "tenants that were changed wait for storage"),
         }
     }
 }

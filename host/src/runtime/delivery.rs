@@ -196,17 +196,17 @@ impl Round {
     }
 
     fn ended(&mut self, (tenant, result): Ended) {
-        let (most, error) = match result {
+        let most = match result {
             Ok(()) => {
                 self.recipients.remove(&tenant);
                 return;
             }
-            Err(Obstacle::Held) => (limits::OUTBOX_LOOK, None),
-            Err(Obstacle::Failed(error)) => (limits::RETRY_WAIT_MAX, Some(error)),
+            Err(Obstacle::Held) => limits::OUTBOX_LOOK,
+            Err(Obstacle::Failed(error)) => {
+                tracing::warn!(tenant, error, "messages wait for their delivery");
+                limits::RETRY_WAIT_MAX
+            }
         };
-        if let Some(error) = error {
-            tracing::warn!(tenant, error, "messages wait for their delivery");
-        }
         if let Some(recipient) = self.recipients.get_mut(&tenant) {
             recipient.under_way = false;
             recipient.retry = Some(Retry::after(recipient.retry, most));

@@ -2,7 +2,6 @@
 //! others write. Ended jobs are archived, archived ones deleted, and old runs, changes and messages with
 //! them. Several hosts may do it at once: each step is decided by storage on what is there.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -91,17 +90,17 @@ impl Cutoffs {
 
 /// A round through one tenant's rows.
 pub(crate) async fn tidy(
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
     clock: &dyn Clock,
     tenant: &str,
     policy: Retention,
 ) -> Result<Tidied, StorageError> {
-    let now = clock.now();
-    let cutoffs = Cutoffs::at(now, policy);
     let mut tidied = Tidied::default();
     if policy == Retention::FOR_EVER {
         return Ok(tidied);
     }
+    let now = clock.now();
+    let cutoffs = Cutoffs::at(now, policy);
     let mut after = 0;
     loop {
         let jobs = storage.sweep(tenant, after, RETENTION_ROWS).await?;
@@ -131,10 +130,10 @@ pub(crate) async fn tidy(
     Ok(tidied)
 }
 
-/// Archives jobs that have ended, as far as nothing depends on them (an end is told by what a job's status is), nothing
-/// of their end has still to be passed on, and nobody changes them meanwhile.
+/// Archives jobs that have ended, as far as nothing depends on them (what a job's status is tells how it ended),
+/// nothing of their end has still to be passed on, and nobody changes them meanwhile.
 async fn archive(
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
     tenant: &str,
     ids: Vec<String>,
     now: Instant,
@@ -200,7 +199,7 @@ fn archived(job: Job, now: Instant) -> Unit {
 
 /// Deletes the old runs and changes of a job, some at a time.
 async fn history(
-    storage: &Arc<dyn Storage>,
+    storage: &dyn Storage,
     tenant: &str,
     job: &str,
     before: Instant,
@@ -230,7 +229,7 @@ fn is_old(message: &Message, before: Instant) -> bool {
 }
 
 /// Deletes old messages that were delivered, oldest first.
-async fn messages(storage: &Arc<dyn Storage>, tenant: &str, before: Instant) -> Result<u64, StorageError> {
+async fn messages(storage: &dyn Storage, tenant: &str, before: Instant) -> Result<u64, StorageError> {
     let (mut after, mut deleted) = (0, 0);
     loop {
         let page = storage.inbox(tenant, None, after, RETENTION_DELETES).await?;
