@@ -177,6 +177,16 @@ pub async fn runs(client: &Client, id: &str) -> Vec<Value> {
     serde_json::from_value(found["runs"].take()).unwrap()
 }
 
+/// The slots that were run, oldest first.
+pub async fn slots(client: &Client, id: &str) -> Vec<String> {
+    let mut runs = runs(client, id).await;
+    runs.reverse();
+    each(&runs, "scheduled_for")
+        .into_iter()
+        .map(String::from)
+        .collect()
+}
+
 pub async fn status(client: &Client, id: &str) -> String {
     job(client, id).await["status"].as_str().unwrap().to_owned()
 }

@@ -5,8 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use meanwhile::clock::{Clock as _, SystemClock};
 use meanwhile::limits::LEASE;
 use meanwhile_tests::fleet::ledger::Ledger;
 use meanwhile_tests::fleet::load::{Acknowledged, Created, create};
@@ -38,11 +39,6 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().unwrap())
 }
 
-fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
-}
-
 /// Creates the jobs that are not acknowledged yet, in order, until the host is gone. A call that
 /// got no answer is made again, with the same key, by the next life's client.
 async fn create_until(client: Client, acknowledged: Acknowledged, until: usize) {
@@ -55,7 +51,7 @@ async fn create_until(client: Client, acknowledged: Acknowledged, until: usize) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_nothing_runs_twice() {
-    let seed = setting("CRASH_SEED", now_ms().unsigned_abs());
+    let seed = setting("CRASH_SEED", SystemClock.now().unsigned_abs());
     let kills = setting("CRASH_KILLS", u64::from(KILLS));
     println!("CRASH_SEED={seed}");
     let mut choices = Choices(seed);
@@ -77,7 +73,7 @@ async fn nothing_is_lost_and_nothing_runs_twice() {
         ));
         tokio::time::sleep(Duration::from_millis(choices.next(LIFE_MS_MAX))).await;
         served.kill();
-        killed_at.push(now_ms());
+        killed_at.push(SystemClock.now());
         creating.await.unwrap();
     }
 

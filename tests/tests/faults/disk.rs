@@ -1,8 +1,9 @@
 //! The disk is full, and has room again.
 
 use meanwhile_tests::cluster::Cluster;
+use meanwhile_tests::fleet::Fleet;
+use meanwhile_tests::fleet::disk::SmallDisk;
 use meanwhile_tests::fleet::load::Load;
-use meanwhile_tests::fleet::{Fleet, SmallDisk};
 
 use crate::{PAUSE, SOON, WORK, fleet, tell};
 

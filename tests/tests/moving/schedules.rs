@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use meanwhile_tests::given::{HOUR, MINUTE, create, each, every, job, once, runs, status, with};
+use meanwhile_tests::given::{HOUR, MINUTE, create, every, job, once, runs, slots, status, with};
 use meanwhile_tests::scripted::{Scripted, WAIT};
-use meanwhile_tests::served::{Client, Served, command, run};
+use meanwhile_tests::served::{Served, command, run};
 use serde_json::json;
 
 use crate::place::Place;
@@ -46,16 +46,6 @@ fn moved(from: &Place, to: &Place) -> String {
     assert_eq!(exported, imported);
     assert!(imported.unwrap().contains("5 jobs"), "{heard}");
     said
-}
-
-/// The slots that were run, oldest first.
-async fn slots(client: &Client, id: &str) -> Vec<String> {
-    let mut runs = runs(client, id).await;
-    runs.reverse();
-    each(&runs, "scheduled_for")
-        .into_iter()
-        .map(String::from)
-        .collect()
 }
 
 /// Three hosts, one after the other, on three stores.

@@ -1,22 +1,11 @@
 //! Schedules: scenarios 3, 4 and 5.
 
 use meanwhile_tests::scripted::WAIT;
-use meanwhile_tests::served::Client;
 use serde_json::json;
 
 use meanwhile_tests::given::{
-    DAY, HOUR, MINUTE, World, create, each, every, failed, job, kinds_told, runs, status, with,
+    DAY, HOUR, MINUTE, World, create, every, failed, job, kinds_told, runs, slots, status, with,
 };
-
-/// The slots that were run, oldest first.
-async fn slots(client: &Client, id: &str) -> Vec<String> {
-    let mut runs = runs(client, id).await;
-    runs.reverse();
-    each(&runs, "scheduled_for")
-        .into_iter()
-        .map(String::from)
-        .collect()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scenario_03_scheduled_cron_across_dst() {
