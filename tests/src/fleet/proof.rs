@@ -100,11 +100,19 @@ pub async fn prove(client: &Client, jobs: &[String], ledger: &Ledger) -> Found {
             assert_eq!(of_job.len(), 1, "{of_job:?}");
             assert_eq!(of_job[0]["status"], "succeeded", "{of_job:?}");
         }
+        let slot_of = |run: &&Value| run["scheduled_for"].as_str().unwrap().to_owned();
+        let newest = of_job.iter().max_by_key(slot_of);
+        let newest = newest.map(|run| run["run_id"].as_str().unwrap().to_owned());
         for run in of_job {
             let id = run["run_id"].as_str().unwrap().to_owned();
             let messages = told.get(&id).copied().unwrap_or_default();
             let wanted = u32::from(run["status"] == "succeeded");
-            assert_eq!(messages, wanted, "{run}");
+            // A run that the cancellation found under way keeps its result, and tells nobody.
+            let found_under_way = n < REPEATING && newest.as_deref() == Some(&id);
+            assert!(
+                messages == wanted || (found_under_way && messages == 0),
+                "{messages}: {run}"
+            );
             runs.insert(id, run);
         }
     }
