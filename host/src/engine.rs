@@ -1,14 +1,54 @@
 //! The wasmtime engine: the one place that makes a `Config`, and the thread that lets CPU time
 //! pass for every engine of the process.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::Semaphore;
-use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy,
+    PoolingAllocationConfig,
+};
 
 use crate::background::Background;
 use crate::limits;
 use crate::turns::Turns;
+
+/// Where compiled components are kept, so that the next start need not compile them. Its files are machine
+/// code that a host runs: who can write there can do whatever the host can.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CompilationCache {
+    /// Every start compiles.
+    #[default]
+    None,
+    /// The user's cache directory, where wasmtime's own programs keep theirs.
+    User,
+    /// This one; made where it is not there.
+    Directory(PathBuf),
+}
+
+impl CompilationCache {
+    /// Opens it. Where that cannot be, starts are slower, and one line of the log says so.
+    fn open(&self) -> Option<Cache> {
+        let mut config = CacheConfig::new();
+        match self {
+            Self::None => return None,
+            Self::User => {}
+            Self::Directory(directory) => {
+                // A path that cannot be made absolute is refused as it is.
+                config.with_directory(std::path::absolute(directory).unwrap_or_else(|_| directory.clone()));
+            }
+        }
+        match Cache::new(config) {
+            Ok(cache) => Some(cache),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(error, "compiled components are not kept: each start compiles");
+                None
+            }
+        }
+    }
+}
 
 /// An engine and what the calls of all its components share. Cheap to clone; one a host.
 #[derive(Clone)]
@@ -21,11 +61,21 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// One that compiles every component it is given.
+    ///
     /// # Errors
     /// When wasmtime does not support this machine.
     pub fn new() -> Result<Self, wasmtime::Error> {
+        Self::keeping(&CompilationCache::None)
+    }
+
+    /// One that keeps what it compiles.
+    ///
+    /// # Errors
+    /// When wasmtime does not support this machine.
+    pub fn keeping(cache: &CompilationCache) -> Result<Self, wasmtime::Error> {
         Ok(Self {
-            engine: engine()?,
+            engine: engine(cache.open())?,
             slots: Arc::new(Semaphore::new(limits::PARALLEL_CALLS_MAX as usize)),
             turns: Arc::new(Turns::new()),
             background: Arc::default(),
@@ -54,14 +104,14 @@ impl Sandbox {
 ///
 /// # Errors
 /// When wasmtime does not support this machine.
-fn engine() -> Result<Engine, wasmtime::Error> {
-    let mut pooled = config();
+fn engine(cache: Option<Cache>) -> Result<Engine, wasmtime::Error> {
+    let mut pooled = config(cache.clone());
     pooled.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
     let engine = match Engine::new(&pooled) {
         Ok(engine) => engine,
         Err(error) => {
             tracing::warn!(%error, "no address space for the instance pool: calls will be slower");
-            let mut on_demand = config();
+            let mut on_demand = config(cache);
             on_demand.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&on_demand)?
         }
@@ -70,9 +120,10 @@ fn engine() -> Result<Engine, wasmtime::Error> {
     Ok(engine)
 }
 
-fn config() -> Config {
+fn config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config
+        .cache(cache)
         .wasm_component_model(true)
         .concurrency_support(false)
         .wasm_memory64(false)
@@ -151,12 +202,54 @@ fn tick(engine: &Engine) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::engine;
+    use super::{CompilationCache, Sandbox, engine};
+    use crate::component::Component;
+
+    /// What one start compiled the next one finds; what is in a file that was cut short is compiled again.
+    #[test]
+    fn what_was_compiled_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = CompilationCache::Directory(folder.path().join("kept"));
+        let found = || {
+            let cache = kept.open().unwrap();
+            let engine = engine(Some(cache.clone())).unwrap();
+            wasmtime::component::Component::new(&engine, crate::COMPONENT).unwrap();
+            (cache.cache_hits(), cache.cache_misses())
+        };
+        assert_eq!(found(), (0, 1));
+        assert_eq!(found(), (1, 0));
+        for file in files_in(folder.path()) {
+            std::fs::write(file, "cut short").unwrap();
+        }
+        assert_eq!(found(), (0, 1));
+        assert_eq!(found(), (1, 0));
+    }
+
+    fn files_in(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files.extend(files_in(&path)),
+                false => files.push(path),
+            }
+        }
+        files
+    }
+
+    /// A directory that cannot be made is no reason not to start.
+    #[test]
+    fn without_its_directory_a_component_is_compiled() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let nowhere = CompilationCache::Directory(file.path().join("below a file"));
+        let sandbox = Sandbox::keeping(&nowhere).unwrap();
+        Component::load(&sandbox, crate::COMPONENT).unwrap();
+    }
 
     /// A core module that loops for ever is interrupted on each engine, the third as the first.
     #[test]
     fn every_engine_of_the_process_interrupts_a_loop() {
-        let engines = [engine().unwrap(), engine().unwrap(), engine().unwrap()];
+        let engines = [(); 3].map(|()| engine(None).unwrap());
         for engine in engines {
             let wat = "(module (func (export \"run\") (loop br 0)))";
             let module = wasmtime::Module::new(&engine, wat::parse_str(wat).unwrap()).unwrap();

@@ -12,6 +12,7 @@ use super::outside;
 use crate::agent;
 use crate::clock::Clock;
 use crate::config::{ClockSetting, ServeArgs, ServeSettings, Store};
+use crate::engine::Sandbox;
 use crate::host::Host;
 use crate::http::Bounds;
 use crate::service::Session;
@@ -99,6 +100,7 @@ async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> 
         .agent(agent::from_setting(&settings.agent, url)?)
         .clock(stores.clock)
         .component(component(settings)?)
+        .compilation_cache(settings.compilation_cache.clone())
         .limits(settings.limits)
         .retention(settings.retention)
         .build()
@@ -205,7 +207,8 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
             .ok_or_else(|| "shows no date: set the machine's clock".to_owned()),
     );
     let checked = component(&settings).and_then(|bytes| {
-        let component = crate::component::Component::load(&crate::engine::Sandbox::new()?, &bytes)?;
+        let sandbox = Sandbox::keeping(&settings.compilation_cache)?;
+        let component = crate::component::Component::load(&sandbox, &bytes)?;
         Ok(component.digest().to_owned())
     });
     tell("component", checked.map_err(|error| format!("{error:#}")));

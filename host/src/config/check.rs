@@ -9,6 +9,7 @@ use super::{
     ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
+use crate::engine::CompilationCache;
 use crate::limits::{
     ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX,
     TENANT_JOBS_DEFAULT, TENANT_JOBS_MAX,
@@ -113,6 +114,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         history_after_days: given.days("history_after_days", HISTORY_AFTER_DEFAULT)?,
         timezone: given.maybe("timezone"),
         component: given.maybe("component"),
+        compilation_cache: given.text("compilation_cache", "user"),
     };
     let outside = outside::check(&shown, &given)?;
     let store: Result<Store, String> = shown.store.parse();
@@ -142,6 +144,15 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
     {
         return Err(given.wrong("timezone", "expected an IANA name such as Europe/Berlin"));
     }
+    let compilation_cache = match shown.compilation_cache.as_str() {
+        "user" => CompilationCache::User,
+        "none" => CompilationCache::None,
+        "" => {
+            let expected = "expected `user`, `none` or a directory";
+            return Err(given.wrong("compilation_cache", expected));
+        }
+        directory => CompilationCache::Directory(PathBuf::from(directory)),
+    };
     Ok(ServeSettings {
         outside,
         store,
@@ -159,6 +170,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         },
         timezone: shown.timezone.clone(),
         component: shown.component.clone().map(PathBuf::from),
+        compilation_cache,
         shown,
     })
 }

@@ -16,6 +16,7 @@ pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
 use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::engine::CompilationCache;
 use crate::runtime::Retention;
 use crate::tenants::TenantLimits;
 
@@ -52,7 +53,7 @@ pub enum ConfigError {
 }
 
 /// The names of all settings, as in the file.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "listen",
     "auth",
     "operator_token_file",
@@ -71,6 +72,7 @@ const KEYS: [&str; 18] = [
     "history_after_days",
     "timezone",
     "component",
+    "compilation_cache",
 ];
 
 /// The flags of `meanwhile serve` and `meanwhile mcp`.
@@ -131,6 +133,10 @@ pub struct ServeArgs {
     /// Another jobs component than the embedded one
     #[arg(long, value_name = "FILE")]
     pub component: Option<String>,
+    /// Where compiled components are kept for the next start: `user` (your cache directory), `none`, or a
+    /// directory that nobody else may write to [default: user]
+    #[arg(long, value_name = "DIRECTORY")]
+    pub compilation_cache: Option<String>,
     /// The settings file [default: meanwhile.toml, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -178,6 +184,7 @@ pub struct ServeSettings {
     pub retention: Retention,
     pub timezone: Option<String>,
     pub component: Option<PathBuf>,
+    pub compilation_cache: CompilationCache,
     shown: Shown,
 }
 
@@ -202,6 +209,7 @@ struct Shown {
     history_after_days: u32,
     timezone: Option<String>,
     component: Option<String>,
+    compilation_cache: String,
 }
 
 impl ServeSettings {
@@ -261,6 +269,7 @@ impl ServeSettings {
             ("history_after_days", &args.history_after_days),
             ("timezone", &args.timezone),
             ("component", &args.component),
+            ("compilation_cache", &args.compilation_cache),
         ];
         for (key, value) in flags {
             if let Some(value) = value {

@@ -10,7 +10,7 @@ use super::{Host, Shared};
 use crate::agent::Agent;
 use crate::clock::{Clock, SystemClock};
 use crate::component::Component;
-use crate::engine::Sandbox;
+use crate::engine::{CompilationCache, Sandbox};
 use crate::runtime::{Delivery, Inbox, Retention};
 use crate::storage::Storage;
 use crate::storage::memory::MemoryRegistry;
@@ -43,6 +43,7 @@ pub struct HostBuilder {
     delivery: Option<Arc<dyn Delivery>>,
     component: Option<Vec<u8>>,
     compiled: Option<Arc<Component>>,
+    compilation_cache: CompilationCache,
     limits: TenantLimits,
     retention: Retention,
     owner: Option<String>,
@@ -100,6 +101,13 @@ impl HostBuilder {
         self
     }
 
+    /// Where what is compiled is kept for the next start: nowhere unless given.
+    #[must_use]
+    pub fn compilation_cache(mut self, cache: CompilationCache) -> Self {
+        self.compilation_cache = cache;
+        self
+    }
+
     /// What a tenant may use unless its own limits say otherwise.
     #[must_use]
     pub fn limits(mut self, limits: TenantLimits) -> Self {
@@ -142,7 +150,8 @@ impl HostBuilder {
         let (components, component) = match self.compiled {
             Some(component) => (Components::new(component.sandbox().clone()), component),
             None => {
-                let sandbox = Sandbox::new().map_err(|error| BuildError::Engine(format!("{error:#}")))?;
+                let sandbox = Sandbox::keeping(&self.compilation_cache)
+                    .map_err(|error| BuildError::Engine(format!("{error:#}")))?;
                 let components = Components::new(sandbox);
                 let bytes = self.component.unwrap_or_else(|| crate::COMPONENT.to_vec());
                 let component = components.load(bytes).await?;
