@@ -119,7 +119,8 @@ fn begun<'a>(row: &'a mut Job, run: &str) -> &'a mut Offspring {
     })
 }
 
-/// No job is ever deleted, but rows may have been copied without it.
+/// A job that came of one that was deleted since: a host deletes none that has live ones, but a run may bring
+/// back one that had ended.
 fn gone(origin: &Origin) -> ToolError {
     conflict(format!(
         "The job {} that this one comes from is not there: nothing more may come of it.",

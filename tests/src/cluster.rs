@@ -92,6 +92,16 @@ impl Cluster {
         Self::with("", Path::new("/tmp"))
     }
 
+    /// A cluster of its own that counts what each statement reads (extension `pg_stat_statements`).
+    ///
+    /// # Panics
+    /// As [`of_process`](Self::of_process).
+    #[must_use]
+    pub fn counting() -> Self {
+        let settings = "fsync = off\nautovacuum = off\nshared_preload_libraries = 'pg_stat_statements'\n";
+        Self::with(settings, Path::new("/tmp"))
+    }
+
     fn with(settings: &str, parent: &Path) -> Self {
         let bin = installed().expect("Postgres is not installed: tests/setup/postgres");
         let user = unprivileged();

@@ -146,6 +146,7 @@ passed_on! {
     stored(tenant: &Tenant) -> Result<Stored, StorageError>;
     purge(tenant: &Tenant, limit: u32) -> Result<u64, StorageError>;
     sweep(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError>;
+    sweep_messages(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
     forget(tenant: &Tenant, old: Old) -> Result<u64, StorageError>;
     nudged() -> Option<String>;
     check() -> Result<String, StorageError>;

@@ -9,6 +9,7 @@ pub mod hostile;
 pub mod in_process;
 pub mod interposed;
 pub mod issuer;
+pub mod rows;
 pub mod scripted;
 pub mod served;
 pub mod sim;

@@ -853,6 +853,26 @@ suite! {
         assert!(store.sweep("other", 0, 9).await.unwrap().is_empty());
     }
 
+    /// It does so with messages, also of others and with what persons said.
+    sweeps_of_messages_go_on_behind_a_position(store) {
+        put(&store, &[("a", None)]).await;
+        let told = |id: &str, user: &str, kind| Message {
+            job: "a".into(), user: user.into(), kind, ..message(id, id)
+        };
+        let writes = vec![
+            Write::InsertMessage(told("1", "ada", MessageKind::Reply)),
+            Write::InsertMessage(told("2", "bob", MessageKind::Result)),
+            Write::InsertMessage(told("3", "ada", MessageKind::Question)),
+        ];
+        one(&store, vec![], writes).await.unwrap();
+        let first = store.sweep_messages(TENANT, 0, 2).await.unwrap();
+        let rest = store.sweep_messages(TENANT, first[1].position, 2).await.unwrap();
+        let ids: Vec<&str> = first.iter().chain(&rest).map(|entry| entry.message.id.as_str()).collect();
+        assert_eq!(ids, ["1", "2", "3"]);
+        assert!(store.sweep_messages(TENANT, rest[0].position, 2).await.unwrap().is_empty());
+        assert!(store.sweep_messages("other", 0, 2).await.unwrap().is_empty());
+    }
+
     /// An archived job goes with all that is its own, unless a job that is not archived depends on it; what
     /// was not delivered stays.
     archived_jobs_are_forgotten(store) {
@@ -940,6 +960,13 @@ suite! {
         let all = Old::History { job: "a".into(), kept: 1, before: 99, limit: 99 };
         store.forget(TENANT, all).await.unwrap();
         assert_eq!((slots("a").await, times().await), (vec![10, 3], vec![6]));
+        // What a job looks back at is its newest success, however often it failed since.
+        let failed = (11..=15).map(|slot| Run { status: RunStatus::Failed, ..run(&format!("r{slot}"), "a", slot) });
+        one(&store, vec![], failed.map(Write::InsertRun).collect()).await.unwrap();
+        let old = Old::History { job: "a".into(), kept: 2, before: 99, limit: 99 };
+        assert_eq!(store.forget(TENANT, old.clone()).await.unwrap(), 3);
+        assert_eq!(slots("a").await, [15, 14, 10, 3]);
+        assert_eq!(store.forget(TENANT, old).await.unwrap(), 0);
         assert_eq!(slots("b").await, [1]);
         assert_eq!(store.get_runs(TENANT, vec!["r1".into()]).await.unwrap(), [None]);
     }

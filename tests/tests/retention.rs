@@ -7,13 +7,17 @@ use std::time::Duration;
 use meanwhile::clock::ManualClock;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::runtime::{Retention, Tidied};
+use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
-use meanwhile::storage::{Storage, Stored};
+use meanwhile::storage::{Quota, Storage, Stored};
+use meanwhile::wit::storage::Write;
+use meanwhile::wit::types::{DeliveryStatus, JobStatus, Message, MessageKind, Offspring};
 use meanwhile_tests::cluster::{Cluster, ROLE};
 use meanwhile_tests::given::{T0_MS, once};
 use meanwhile_tests::in_process::{caller, client};
 use meanwhile_tests::served::Client;
+use meanwhile_tests::storage_suite::{message, unit, update};
 use serde_json::{Value, json};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -150,5 +154,69 @@ async fn a_job_is_put_away_and_then_deleted() {
     assert!(host.tidy().await.unwrap().deleted >= 2, "the job and its run");
     let refused = client.refused("job_retrieval_by_id", json!({"job_id": id})).await;
     assert_eq!(refused["code"], "not_found");
+    host.shutdown().await;
+}
+
+/// A job stays as long as what its runs created is live: on it stands how many more there may be. What
+/// persons said to jobs goes like what they were told, but for questions.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_needed_stays() {
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let clock = Arc::new(ManualClock::new(T0_MS));
+    let (host, client) = host(Arc::clone(&storage), &clock, AN_HOUR).await;
+    let created = async |job: Value| {
+        let answer = client.tool("job_create", job).await;
+        answer["job"]["job_id"].as_str().unwrap().to_owned()
+    };
+    let child = created(repeating()).await;
+    let root = created(once("Root")).await;
+    let mut passed = 0;
+    let mut pass_hours = async |hours: i64| {
+        passed += hours * HOUR_MS + 1_000;
+        host.advance_clock(T0_MS + passed).await.unwrap();
+        host.tidy().await.unwrap();
+    };
+    pass_hours(0).await;
+    let row = async || {
+        storage
+            .get_jobs(LOCAL_TENANT, vec![root.clone()])
+            .await
+            .unwrap()
+            .remove(0)
+    };
+    let ended = row().await.unwrap();
+    let offspring = Offspring {
+        children: 1,
+        run: "run".into(),
+        run_children: 1,
+        live: vec![child.clone()],
+    };
+    let of_child = |name: &str, kind| Message {
+        kind,
+        job: child.clone(),
+        delivery: DeliveryStatus::Delivered,
+        ..message(name, name)
+    };
+    let unit = unit(
+        vec![],
+        vec![
+            update(&ended, |state| state.offspring = Some(offspring)),
+            Write::InsertMessage(of_child("said", MessageKind::Reply)),
+            Write::InsertMessage(of_child("asked", MessageKind::Question)),
+        ],
+    );
+    let answers = storage.commit(LOCAL_TENANT, Quota::UNLIMITED, vec![unit]).await;
+    answers.unwrap().remove(0).unwrap();
+
+    pass_hours(2).await;
+    pass_hours(2).await;
+    assert_eq!(row().await.unwrap().state.status, JobStatus::Archived);
+    let kept = storage.sweep_messages(LOCAL_TENANT, 0, 99).await.unwrap();
+    let kept: Vec<&str> = kept.iter().map(|entry| entry.message.id.as_str()).collect();
+    assert!(kept.contains(&"asked") && !kept.contains(&"said"), "{kept:?}");
+
+    client.tool("job_cancel", json!({"job_id": child})).await;
+    pass_hours(0).await;
+    assert_eq!(row().await, None);
     host.shutdown().await;
 }

@@ -10,7 +10,7 @@ use crate::limits::{
     RETENTION_ROWS,
 };
 use crate::storage::retention::{Old, SweptJob};
-use crate::storage::{Quota, Storage};
+use crate::storage::{Quota, Storage, is_live};
 use crate::wit::storage::{Guard, JobRevision, JobUpdate, StorageError, Unit, Write};
 use crate::wit::types::{
     DeliveryStatus, Instant, Job, JobStatus, Message, MessageKind, StatusChange, StatusReason,
@@ -76,11 +76,10 @@ impl Cutoffs {
     }
 
     fn archives(&self, job: &SweptJob) -> bool {
-        let ended = matches!(
-            job.status,
-            Some(JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled)
-        );
-        ended && self.ended.is_some_and(|before| job.updated_at < before)
+        let rests = job
+            .status
+            .is_some_and(|status| !is_live(status) && status != JobStatus::Archived);
+        rests && self.ended.is_some_and(|before| job.updated_at < before)
     }
 
     fn deletes(&self, job: &SweptJob) -> bool {
@@ -111,16 +110,13 @@ pub(crate) async fn tidy(
         tidied.archived += archive(storage, tenant, ended, now).await?;
         if let Some(before) = cutoffs.history {
             for job in jobs.iter().filter(|job| job.repeats) {
-                tidied.deleted += history(storage, tenant, &job.id, before).await?;
+                tidied.deleted += history(storage, tenant, &job.id, HISTORY_KEPT, before).await?;
             }
         }
-        let old: Vec<String> = jobs
-            .iter()
-            .filter(|job| cutoffs.deletes(job))
-            .map(|job| job.id.clone())
-            .collect();
+        let old = jobs.iter().filter(|job| cutoffs.deletes(job));
+        let old: Vec<String> = old.map(|job| job.id.clone()).collect();
         for few in old.chunks(RETENTION_DELETES as usize) {
-            tidied.deleted += storage.forget(tenant, Old::Jobs(few.to_vec())).await?;
+            tidied.deleted += delete(storage, tenant, few.to_vec()).await?;
             tokio::time::sleep(RETENTION_PAUSE).await;
         }
     }
@@ -197,18 +193,42 @@ fn archived(job: Job, now: Instant) -> Unit {
     }
 }
 
-/// Deletes the old runs and changes of a job, some at a time.
+/// Deletes archived jobs, as far as no job that is live came of them: what its runs create is counted on them.
+/// Their histories go before them, so that no step is large.
+async fn delete(storage: &dyn Storage, tenant: &str, ids: Vec<String>) -> Result<u64, StorageError> {
+    let (mut going, mut deleted) = (Vec::new(), 0);
+    for job in storage.get_jobs(tenant, ids).await?.into_iter().flatten() {
+        if let Some(offspring) = &job.state.offspring {
+            let rows = storage.get_jobs(tenant, offspring.live.clone()).await?;
+            if rows.iter().flatten().any(|job| is_live(job.state.status)) {
+                continue;
+            }
+        }
+        // What others depend on may have to stay, whole.
+        if job.state.dependents == 0 {
+            deleted += history(storage, tenant, &job.id, 1, Instant::MAX).await?;
+        }
+        going.push(job.id);
+    }
+    if !going.is_empty() {
+        deleted += storage.forget(tenant, Old::Jobs(going)).await?;
+    }
+    Ok(deleted)
+}
+
+/// Deletes the runs and changes of a job that are old, but for the newest, some at a time.
 async fn history(
     storage: &dyn Storage,
     tenant: &str,
     job: &str,
+    kept: u32,
     before: Instant,
 ) -> Result<u64, StorageError> {
     let mut deleted = 0;
     loop {
         let old = Old::History {
             job: job.to_owned(),
-            kept: HISTORY_KEPT,
+            kept,
             before,
             limit: RETENTION_DELETES,
         };
@@ -232,7 +252,7 @@ fn is_old(message: &Message, before: Instant) -> bool {
 async fn messages(storage: &dyn Storage, tenant: &str, before: Instant) -> Result<u64, StorageError> {
     let (mut after, mut deleted) = (0, 0);
     loop {
-        let page = storage.inbox(tenant, None, after, RETENTION_DELETES).await?;
+        let page = storage.sweep_messages(tenant, after, RETENTION_ROWS).await?;
         let Some(last) = page.last() else {
             return Ok(deleted);
         };
@@ -240,8 +260,8 @@ async fn messages(storage: &dyn Storage, tenant: &str, before: Instant) -> Resul
         let young = last.message.created_at >= before;
         let old = page.into_iter().filter(|entry| is_old(&entry.message, before));
         let old: Vec<String> = old.map(|entry| entry.message.id).collect();
-        if !old.is_empty() {
-            deleted += storage.forget(tenant, Old::Messages(old)).await?;
+        for few in old.chunks(RETENTION_DELETES as usize) {
+            deleted += storage.forget(tenant, Old::Messages(few.to_vec())).await?;
             tokio::time::sleep(RETENTION_PAUSE).await;
         }
         // They are in the order in which they were written.

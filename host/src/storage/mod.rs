@@ -84,8 +84,8 @@ pub struct Stored {
     pub bytes: u64,
 }
 
-/// Whether a job of this status counts against [`Quota::live_jobs`].
-fn is_live(status: JobStatus) -> bool {
+/// Whether a job of this status has not ended: it counts against [`Quota::live_jobs`].
+pub(crate) fn is_live(status: JobStatus) -> bool {
     !matches!(
         status,
         JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled | JobStatus::Archived
@@ -257,6 +257,14 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Jobs behind a number, in the order of creation, at most `limit`: what retention goes through.
     async fn sweep(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError>;
+
+    /// Messages of everybody and of every kind behind a position, oldest first: likewise.
+    async fn sweep_messages(
+        &self,
+        tenant: &Tenant,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError>;
 
     /// Deletes what is no longer kept. Answers how many rows.
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError>;

@@ -25,8 +25,9 @@ pub enum Old {
     /// These jobs with all that is theirs, as far as they are ARCHIVED and no job that is not depends on
     /// them. A message that was not delivered yet stays.
     Jobs(Vec<String>),
-    /// Of a job's runs and history what is before an instant, but for the newest `kept` of each and for runs
-    /// that are not settled; at most `limit` of each.
+    /// Of a job's runs and history what is before an instant, but for the newest `kept` of each, the newest run
+    /// that succeeded (what comes next is compared with it), and runs that are not settled; at most `limit` of
+    /// each. Where there is none nothing is written.
     History {
         /// The job.
         job: String,
@@ -113,25 +114,45 @@ pub(super) fn of_job() -> [String; 6] {
     .map(|(table, which)| delete(table, which))
 }
 
-/// Statements that delete the history of a job ($2) before an instant ($3), but for the newest one and so many
-/// more ($4), at most so many ($5).
+/// The old rows of a job's ($2) history in a table: before an instant ($3), but for the newest one and so many
+/// more ($4).
+fn history(table: &str, key: &str, order: &str, more: &str) -> String {
+    format!(
+        "SELECT {key} FROM {table} WHERE tenant = $1 AND job = $2 AND {more} AND {order} < \
+             (SELECT {order} FROM {table} WHERE tenant = $1 AND job = $2 ORDER BY {order} DESC LIMIT 1 OFFSET $4)"
+    )
+}
+
+fn old_runs() -> String {
+    let more = "slot < $3 AND status NOT IN ('executing', 'waiting', 'analysing') AND slot IS DISTINCT FROM \
+         (SELECT slot FROM runs WHERE tenant = $1 AND job = $2 AND status = 'succeeded' ORDER BY slot DESC LIMIT 1)";
+    history("runs", "id", "slot", more)
+}
+
+fn old_changes() -> String {
+    history("changes", "position", "position", "at < $3")
+}
+
+/// Whether there is any such row.
+pub(super) fn has_history() -> String {
+    format!(
+        "SELECT 1 WHERE EXISTS ({}) OR EXISTS ({})",
+        old_runs(),
+        old_changes()
+    )
+}
+
+/// Statements that delete them, oldest first and at most so many ($5) of each table.
 pub(super) fn of_history() -> [String; 2] {
-    let old = |table: &str, key: &str, order: &str, more: &str| {
-        let which = format!(
-            "{key} IN (SELECT {key} FROM {table} WHERE tenant = $1 AND job = $2 AND {more} AND {order} < \
-                 (SELECT {order} FROM {table} WHERE tenant = $1 AND job = $2 ORDER BY {order} DESC LIMIT 1 OFFSET $4) \
-             ORDER BY {order} LIMIT $5)"
-        );
-        delete(table, &format!("tenant = $1 AND {which}"))
+    let few = |table: &str, key: &str, order: &str, old: &str| {
+        delete(
+            table,
+            &format!("tenant = $1 AND {key} IN ({old} ORDER BY {order} LIMIT $5)"),
+        )
     };
     [
-        old(
-            "runs",
-            "id",
-            "slot",
-            "slot < $3 AND status NOT IN ('executing', 'waiting', 'analysing')",
-        ),
-        old("changes", "position", "position", "at < $3"),
+        few("runs", "id", "slot", &old_runs()),
+        few("changes", "position", "position", &old_changes()),
     ]
 }
 

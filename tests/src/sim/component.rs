@@ -387,6 +387,15 @@ impl Storage for Imports {
         not_asked()
     }
 
+    async fn sweep_messages(
+        &self,
+        _tenant: &Tenant,
+        _after: u64,
+        _limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError> {
+        not_asked()
+    }
+
     async fn forget(&self, _tenant: &Tenant, _old: Old) -> Result<u64, StorageError> {
         not_asked()
     }

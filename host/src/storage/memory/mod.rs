@@ -278,6 +278,18 @@ impl Storage for MemoryStorage {
         self.read(tenant, |rows| rows.sweep(after, limit))
     }
 
+    async fn sweep_messages(
+        &self,
+        tenant: &Tenant,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError> {
+        self.read(tenant, |rows| {
+            let behind = rows.messages.range(after.saturating_add(1)..);
+            behind.take(rows_of_page(limit)).map(entry).collect()
+        })
+    }
+
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         self.change(|all| all.tenants.get_mut(tenant).map_or(0, |rows| rows.forget(&old)))
     }

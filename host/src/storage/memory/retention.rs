@@ -91,11 +91,16 @@ impl Rows {
     }
 
     fn forget_history(&mut self, job: &str, kept: usize, before: Instant, limit: usize) -> u64 {
+        let last_success = {
+            let mut newest_first = self.runs.of_job(job, None);
+            let succeeded = newest_first.find(|run| run.status == RunStatus::Succeeded);
+            succeeded.map(|run| run.slot)
+        };
         let mut runs: Vec<(String, Instant)> = self
             .runs
             .of_job(job, None)
             .skip(kept)
-            .filter(|run| run.slot < before && !is_open(run))
+            .filter(|run| run.slot < before && !is_open(run) && Some(run.slot) != last_success)
             .map(|run| (run.job.clone(), run.slot))
             .collect();
         // The oldest go first.

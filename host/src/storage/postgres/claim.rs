@@ -157,7 +157,11 @@ impl PostgresStorage {
     }
 
     pub(super) async fn end_leases(&self, owner: &str) -> Result<u64, Failure> {
-        const SQL: &str = "WITH held AS (SELECT tenant, id FROM jobs WHERE lease_owner = $1 ORDER BY tenant, id FOR UPDATE), \
+        const SQL: &str = "WITH leased AS MATERIALIZED (SELECT tenant, id FROM \
+                 (SELECT tenant, id FROM jobs WHERE lease_owner = $1 OFFSET 0) AS found ORDER BY tenant, id), \
+             held AS MATERIALIZED (SELECT job.tenant, job.id FROM leased CROSS JOIN LATERAL \
+                 (SELECT tenant, id FROM jobs WHERE tenant = leased.tenant AND id = leased.id AND lease_owner = $1 FOR UPDATE) \
+                 AS job), \
              ended AS (UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
                  FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING 1), \
              outboxes_left AS (DELETE FROM outboxes WHERE owner = $1) \

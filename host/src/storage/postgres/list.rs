@@ -17,8 +17,10 @@ pub(super) type Newest = (Vec<Job>, Option<String>, u64);
 
 /// A short look into an index for each status (and type, where the jobs are one person's), so that no list walks
 /// over what it does not show. The condition's first values are the tenant and the owner, its last one is where
-/// the page begins. Ranges of whole rows, and their order, leave the planner only the index that is meant: others
-/// have the order too, and it cannot know how far it would have to walk there.
+/// the page begins. One person's jobs of a status and type are one stretch of an index, in their order. Of all
+/// persons' jobs, ranges of whole rows, and their order, leave the planner only the index that is meant: others
+/// have the order too, and it cannot know how far it would have to walk there. (Only the first column of such a
+/// range ends a walk: no longer ones.)
 fn by_class(condition: &mut Condition, filter: &JobFilter, older: bool, rows: u32) -> String {
     let before = if older {
         format!("${}", condition.values.len())
@@ -30,10 +32,9 @@ fn by_class(condition: &mut Condition, filter: &JobFilter, older: bool, rows: u3
     let words = types_of(filter);
     let types = condition.value(Value::texts(words.iter().map(|kind| kind.word())));
     let (class, look) = if filter.agent.is_some() && filter.user.is_some() {
-        let row = "agent, \"user\", status, job_type, seq";
         let look = format!(
-            "({row}) >= ($2, $3, class.word, kind.word, 0) AND ({row}) < ($2, $3, class.word, kind.word, {before}) \
-             ORDER BY agent DESC, \"user\" DESC, status DESC, job_type DESC, seq DESC"
+            "agent = $2 AND \"user\" = $3 AND status = class.word AND job_type = kind.word AND seq < {before} \
+             ORDER BY seq DESC"
         );
         (
             format!(" CROSS JOIN unnest({types}::text[]) AS kind (word)"),
@@ -135,7 +136,12 @@ impl PostgresStorage {
         }
         let rows = limit(page.limit);
         let from = if filter.idempotency_key.is_some() || filter.title.is_some() {
-            format!("{} WHERE {}", condition.tables(), condition.text)
+            // A few rows by what they are asked for, whatever order others have.
+            format!(
+                "(SELECT jobs.* FROM {} WHERE {} OFFSET 0) AS jobs",
+                condition.tables(),
+                condition.text
+            )
         } else {
             by_class(&mut condition, filter, before.is_some(), rows)
         };

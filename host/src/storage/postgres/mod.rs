@@ -263,6 +263,15 @@ impl Storage for PostgresStorage {
         Ok(self.swept(tenant, after, limit).await?)
     }
 
+    async fn sweep_messages(
+        &self,
+        tenant: &Tenant,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError> {
+        Ok(self.messages_after(tenant, after, limit).await?)
+    }
+
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         self.writable()?;
         Ok(self.forget_old(tenant, &old).await?)

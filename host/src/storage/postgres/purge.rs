@@ -80,7 +80,31 @@ impl PostgresStorage {
 
     /// Deletes what is no longer kept; made twice it is as if it were made once.
     pub(super) async fn forget_old(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {
+        if !self.has_old(tenant, old).await? {
+            return Ok(0);
+        }
         again(Failure::is_transient, || self.forget_once(tenant, old)).await
+    }
+
+    /// Whether there may be something to forget.
+    async fn has_old(&self, tenant: &str, old: &Old) -> Result<bool, Failure> {
+        let (job, kept, before) = match old {
+            Old::History {
+                job, kept, before, ..
+            } => (job, kept, before),
+            Old::Jobs(named) | Old::Messages(named) => return Ok(!named.is_empty()),
+        };
+        let values = [
+            Value::text(tenant),
+            Value::text(job),
+            Value::Int(*before),
+            Value::Int(kept.saturating_sub(1).into()),
+        ];
+        let sql = retention::has_history();
+        let found = self
+            .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
+            .await?;
+        Ok(!found.is_empty())
     }
 
     async fn forget_once(&self, tenant: &str, old: &Old) -> Result<u64, Failure> {

@@ -21,6 +21,14 @@ pub(super) fn limit(rows: u32) -> u32 {
     rows.clamp(1, PAGE_ROWS_MAX)
 }
 
+/// A tenant's messages behind a position.
+fn behind(tenant: &str, after: u64) -> Condition {
+    let mut condition = Condition::of_tenant("tenant", tenant);
+    let mark = condition.value(Value::Int(i64::try_from(after).unwrap_or(i64::MAX)));
+    condition.and(&format!("position > {mark}"));
+    condition
+}
+
 impl PostgresStorage {
     pub(super) async fn rows(
         &self,
@@ -161,12 +169,19 @@ impl PostgresStorage {
         after: u64,
         limit: u32,
     ) -> Result<Vec<InboxEntry>, Failure> {
-        let mut condition = Condition::of_tenant("tenant", tenant);
-        let mark = condition.value(Value::Int(i64::try_from(after).unwrap_or(i64::MAX)));
-        condition.and(&format!("position > {mark}"));
+        let mut condition = behind(tenant, after);
         condition.and_equal("\"user\"", user);
         condition.and("kind <> 'reply'");
         self.messages_that(tenant, &condition, limit).await
+    }
+
+    pub(super) async fn messages_after(
+        &self,
+        tenant: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, Failure> {
+        self.messages_that(tenant, &behind(tenant, after), limit).await
     }
 
     async fn messages_that(

@@ -49,11 +49,25 @@ pub(super) fn inbox(
     after: u64,
     limit: u32,
 ) -> rusqlite::Result<Vec<InboxEntry>> {
-    let after = Value::Integer(i64::try_from(after).unwrap_or(i64::MAX));
-    let mut condition = Condition::new("tenant = ? AND position > ?", vec![text(tenant), after]);
+    let mut condition = behind(tenant, after);
     condition.and_equal("user", user);
     condition.and("kind <> 'reply'", []);
     oldest(connection, &condition, limit)
+}
+
+/// A tenant's messages behind a position.
+fn behind(tenant: &str, after: u64) -> Condition {
+    let after = Value::Integer(i64::try_from(after).unwrap_or(i64::MAX));
+    Condition::new("tenant = ? AND position > ?", vec![text(tenant), after])
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    tenant: &str,
+    after: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<InboxEntry>> {
+    oldest(connection, &behind(tenant, after), limit)
 }
 
 pub(super) fn undelivered(
@@ -62,7 +76,8 @@ pub(super) fn undelivered(
     limit: u32,
 ) -> rusqlite::Result<Vec<InboxEntry>> {
     let sql = format!(
-        "SELECT {MESSAGE} FROM messages WHERE tenant = ?1 AND delivery = 'queued' AND kind <> 'reply' \
+        "SELECT {MESSAGE} FROM messages INDEXED BY messages_queued WHERE tenant = ?1 \
+             AND delivery = 'queued' AND kind <> 'reply' \
          ORDER BY position LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;

@@ -18,6 +18,7 @@ mod room;
 mod schema;
 mod search;
 mod snapshot;
+mod steps;
 mod stored;
 mod texts;
 mod turns;
@@ -305,8 +306,26 @@ impl Storage for SqliteStorage {
             .await
     }
 
+    async fn sweep_messages(
+        &self,
+        tenant: &Tenant,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| messages::sweep(connection, &tenant, after, limit))
+            .await
+    }
+
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
+        let (of, asked) = (tenant.clone(), old.clone());
+        if !self
+            .read(move |connection| stored::has(connection, &of, &asked))
+            .await?
+        {
+            return Ok(0);
+        }
         let (lane, work) = (tenant.clone(), work::DELETION * old.len());
         self.writer
             .run(&lane, work, move |connection| {

@@ -99,7 +99,7 @@ pub(super) fn connected(path: &Path) -> Result<(File, Connection), OpenError> {
     }
     let lock = locked(path)?;
     let mut connection = Connection::open(path)?;
-    prepare(&connection, WRITER_CACHE_KIB)?;
+    prepare(&mut connection, WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::steps;
 use crate::storage::limits::{BUSY_TIMEOUT_MS, READER_CACHE_KIB, READERS_KEPT, STATEMENTS_KEPT};
 
 /// Connections that only read.
@@ -31,8 +32,8 @@ impl Readers {
             Some(connection) => connection,
             None => {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags)?;
-                prepare(&connection, READER_CACHE_KIB)?;
+                let mut connection = Connection::open_with_flags(&self.path, flags)?;
+                prepare(&mut connection, READER_CACHE_KIB)?;
                 connection
             }
         };
@@ -46,7 +47,8 @@ impl Readers {
 }
 
 /// What every connection is set to, reading or writing.
-pub(super) fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
+pub(super) fn prepare(connection: &mut Connection, cache_kib: i64) -> rusqlite::Result<()> {
+    steps::tell(connection)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     connection.pragma_update(None, "cache_size", -cache_kib)?;

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     QUEUED_BY_TENANT,
     LEAN,
     MOVING,
+    IN_ORDER,
 ];
 
 /// The present version.
@@ -299,6 +300,11 @@ CREATE TABLE half_imported (
     lines  INTEGER NOT NULL,
     digest BLOB NOT NULL
 ) STRICT;
+";
+
+/// Messages of a tenant in their order (an index ends with the position), as retention goes through them.
+const IN_ORDER: &str = "
+CREATE INDEX messages_in_order ON messages (tenant);
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

@@ -64,6 +64,18 @@ fn own(statement: &str) -> String {
     statement.replace('$', "?")
 }
 
+/// Whether there may be something to forget.
+pub(super) fn has(connection: &Connection, tenant: &str, old: &Old) -> rusqlite::Result<bool> {
+    match old {
+        Old::History {
+            job, kept, before, ..
+        } => connection
+            .prepare_cached(&own(&retention::has_history()))?
+            .exists(params![tenant, job, before, kept.saturating_sub(1)]),
+        Old::Jobs(named) | Old::Messages(named) => Ok(!named.is_empty()),
+    }
+}
+
 pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqlite::Result<u64> {
     let mut sums = of(connection, tenant)?;
     let mut rows = 0;

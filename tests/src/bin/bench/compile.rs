@@ -13,9 +13,9 @@ use meanwhile::limits::{
 use meanwhile::service::{CallError, Service};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::tenants::TenantCommand;
+use meanwhile_tests::rows;
 
 use crate::figures::{heading, print};
-use crate::rows;
 
 // Opcodes and types of WebAssembly's core, version 1.
 const BLOCK: u8 = 0x02;

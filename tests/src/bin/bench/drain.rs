@@ -12,10 +12,10 @@ use meanwhile::service::Service;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{Guard, JobRevision, JobToken, JobUpdate, RunFilter, Unit, Write};
 use meanwhile::wit::types::{Job, JobStatus, Message, NotifyPolicy, Run, RunStatus};
+use meanwhile_tests::rows;
 use tokio::sync::mpsc;
 
 use crate::figures::{heading, print};
-use crate::rows;
 use crate::stores::Bed;
 
 const JOBS: usize = 100_000;

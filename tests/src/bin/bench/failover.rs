@@ -36,21 +36,35 @@ async fn lateness(
 ) -> [Samples; 2] {
     let attempts = fleet.ledger.attempts();
     let client = cluster.connect(SUPERUSER, database).await;
-    // Answers over HTTP have whole seconds.
-    let rows = client.query("SELECT id, slot FROM runs", &[]).await.unwrap();
-    let slots: HashMap<String, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    // Answers over HTTP have whole seconds. A host may also die between its claim and its word to the agent:
+    // storage counts the claims of a job, for those that run once.
+    let sql = "SELECT runs.id, slot, CASE job_type WHEN 'ONE_OFF' THEN lease_token ELSE 0 END \
+         FROM runs JOIN jobs ON jobs.tenant = runs.tenant AND jobs.id = runs.job";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let slots: HashMap<String, (i64, i64)> = rows
+        .iter()
+        .map(|row| (row.get(0), (row.get(1), row.get(2))))
+        .collect();
     let mut late = [Samples::default(), Samples::default()];
     for run in found.runs.keys() {
         let Some(begun) = attempts.get(run) else {
             continue;
         };
-        // Hosts may have died before the agent began, which it knows nothing of: each has a part of the wait.
-        let died = begun[0].attempt - 1;
-        let late_by = (begun[0].at - slots[run]) as f64;
-        late[usize::from(died == 0)].push(late_by / f64::from(died.max(1)));
+        let (slot, claims) = slots[run];
+        // How long each beginning was waited for, and how many hosts died meanwhile.
+        let mut waits = vec![((begun[0].at - slot) as f64, begun[0].attempt - 1)];
         for pair in begun.windows(2) {
-            let died = pair[1].attempt - pair[0].attempt;
-            late[0].push((pair[1].at - deaths[&pair[0].host]) as f64 / f64::from(died));
+            let wait = (pair[1].at - deaths[&pair[0].host]) as f64;
+            waits.push((wait, pair[1].attempt - pair[0].attempt));
+        }
+        let last = begun.last().map_or(0, |attempt| i64::from(attempt.attempt));
+        let longest = waits.iter_mut().max_by(|one, other| one.0.total_cmp(&other.0));
+        if let Some((_, died)) = longest {
+            *died += u32::try_from(claims - last).unwrap_or(0);
+        }
+        // Each death has a part of the wait.
+        for (wait, died) in waits {
+            late[usize::from(died == 0)].push(wait / f64::from(died.max(1)));
         }
     }
     late

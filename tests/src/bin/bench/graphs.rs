@@ -9,10 +9,10 @@ use meanwhile::service::Service;
 use meanwhile::storage::Storage;
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::wit::types::JobStatus;
+use meanwhile_tests::rows;
 use serde_json::{Value, json};
 
 use crate::figures::{heading, print};
-use crate::rows;
 
 const JOBS: usize = 10_000;
 const PARALLEL_RUNS: u32 = 256;

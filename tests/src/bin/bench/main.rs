@@ -18,7 +18,6 @@ mod graphs;
 mod hostile;
 mod million;
 mod prompt;
-mod rows;
 mod stores;
 mod tenants;
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant as Timer};
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::storage::Storage;
 use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile_tests::rows;
 use meanwhile_tests::served::{Client, Served};
 use serde_json::json;
 
 use crate::figures::{Samples, heading, print};
-use crate::rows;
 
 const JOBS: usize = 1_000_000;
 const CREATES: usize = 1_000;

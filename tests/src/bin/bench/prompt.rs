@@ -12,10 +12,10 @@ use meanwhile::host::Host;
 use meanwhile::storage::Storage;
 use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::{Instant, Job};
+use meanwhile_tests::rows;
 use tokio::sync::mpsc;
 
 use crate::figures::{Samples, heading, print};
-use crate::rows;
 use crate::stores::Bed;
 
 const JOBS: usize = 200;

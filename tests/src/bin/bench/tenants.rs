@@ -14,9 +14,9 @@ use meanwhile::tenants::{Registry, TenantRecord};
 use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::NotifyPolicy;
 use meanwhile_tests::hostile::process::Taken;
+use meanwhile_tests::rows;
 
 use crate::figures::{heading, print};
-use crate::rows;
 
 const TENANTS: usize = 200;
 const JOBS: usize = 1_000;

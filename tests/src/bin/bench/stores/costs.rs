@@ -11,12 +11,12 @@ use meanwhile::service::Service;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{JobToken, Unit, Write};
 use meanwhile::wit::types::{Job, JobStatus};
+use meanwhile_tests::rows;
 use serde_json::{Value, json};
 
 use super::Numbers;
 use crate::drain;
 use crate::figures::{Samples, print};
-use crate::rows;
 
 const CALLS: usize = 400;
 const CLAIMED_AT_ONCE: u32 = 64;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::wit::types::{Job, NotifyPolicy};
+use meanwhile_tests::rows;
 
 pub(crate) use self::bed::Bed;
 use self::costs::Costs;
 use crate::drain;
 use crate::figures::{heading, print};
-use crate::{prompt, rows};
+use crate::prompt;
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 /// Jobs that are drained each time.

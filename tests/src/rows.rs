@@ -1,4 +1,6 @@
-//! Rows to measure with: a job that the component itself created, copied.
+//! Stores with any number of jobs, to measure with: a job that the component itself created, copied.
+
+#![allow(clippy::unwrap_used)]
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use serde_json::json;
 
 const INSERTED_AT_ONCE: usize = 1_000;
 
-pub(crate) fn session() -> Session {
+pub fn session() -> Session {
     Session {
         tenant: LOCAL_TENANT.into(),
         caller: Caller {
@@ -30,7 +32,7 @@ pub(crate) fn session() -> Session {
 }
 
 /// Room for any number of rows.
-pub(crate) fn limits() -> TenantLimits {
+pub fn limits() -> TenantLimits {
     TenantLimits {
         jobs_max: i64::MAX as u64,
         storage_bytes_max: i64::MAX as u64,
@@ -39,7 +41,7 @@ pub(crate) fn limits() -> TenantLimits {
 }
 
 /// A ONE_OFF job as `job_create` writes it.
-pub(crate) async fn template() -> Job {
+pub async fn template() -> Job {
     let storage = Arc::new(MemoryStorage::default());
     let host = Host::builder()
         .storage(Arc::clone(&storage) as Arc<dyn Storage>)
@@ -64,7 +66,7 @@ pub(crate) async fn template() -> Job {
 }
 
 /// Due from tomorrow on, over a year, in no order.
-pub(crate) fn some_day(now: Instant) -> impl Fn(usize) -> Instant {
+pub fn some_day(now: Instant) -> impl Fn(usize) -> Instant {
     const DAY_MS: Instant = 86_400_000;
     move |n| {
         now + DAY_MS
@@ -75,12 +77,12 @@ pub(crate) fn some_day(now: Instant) -> impl Fn(usize) -> Instant {
 }
 
 /// The id of the n-th copy.
-pub(crate) fn id(n: usize) -> String {
+pub fn id(n: usize) -> String {
     format!("job_{n:016}")
 }
 
 /// Inserts copies by their numbers; `due` tells when the n-th is due.
-pub(crate) async fn fill(
+pub async fn fill(
     storage: &dyn Storage,
     template: &Job,
     numbers: Range<usize>,
@@ -90,7 +92,7 @@ pub(crate) async fn fill(
 }
 
 /// The same for another tenant.
-pub(crate) async fn fill_tenant(
+pub async fn fill_tenant(
     storage: &dyn Storage,
     tenant: &str,
     template: &Job,
