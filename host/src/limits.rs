@@ -79,7 +79,7 @@ pub const CLAIM_BYTES_MAX: usize = 2 << 20;
 pub const ANCESTOR_EDGES_MAX: u32 = 20_000;
 
 /// Matches beyond this are not counted: a total is exact up to here.
-pub const TOTAL_COUNT_MAX: u64 = 10_000;
+pub const TOTAL_COUNT_MAX: u64 = 1_000;
 
 /// Terms of one search.
 pub const SEARCH_TERMS_MAX: usize = 32;

@@ -12,7 +12,7 @@ use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::tenants::{Scopes, TenantLimits};
 use meanwhile::wit::storage::{Unit, Write};
-use meanwhile::wit::types::{Caller, Instant, Job};
+use meanwhile::wit::types::{Caller, Instant, Job, JobStatus};
 use serde_json::json;
 
 const INSERTED_AT_ONCE: usize = 1_000;
@@ -99,14 +99,39 @@ pub async fn fill_tenant(
     numbers: Range<usize>,
     due: impl Fn(usize) -> Instant,
 ) {
+    let waiting = |n, job: &mut Job| {
+        let at = due(n);
+        job.state.next_fire = Some(at);
+        job.state.due_at = Some(at);
+    };
+    insert(storage, tenant, template, numbers, waiting).await;
+}
+
+/// Inserts copies that ended, and changed last, at an instant.
+pub async fn fill_ended(storage: &dyn Storage, template: &Job, numbers: Range<usize>, at: Instant) {
+    let ended = |_, job: &mut Job| {
+        job.state.status = JobStatus::Completed;
+        job.state.next_fire = None;
+        job.state.due_at = None;
+        job.created_at = at;
+        job.updated_at = at;
+    };
+    insert(storage, LOCAL_TENANT, template, numbers, ended).await;
+}
+
+async fn insert(
+    storage: &dyn Storage,
+    tenant: &str,
+    template: &Job,
+    numbers: Range<usize>,
+    shape: impl Fn(usize, &mut Job),
+) {
     for first in numbers.clone().step_by(INSERTED_AT_ONCE) {
         let units = (first..numbers.end.min(first + INSERTED_AT_ONCE)).map(|n| {
             let mut job = template.clone();
-            let at = due(n);
             job.id = id(n);
             job.spec.title = format!("Invoices of customer {n}");
-            job.state.next_fire = Some(at);
-            job.state.due_at = Some(at);
+            shape(n, &mut job);
             Unit {
                 guards: Vec::new(),
                 writes: vec![Write::InsertJob(job)],

@@ -31,7 +31,7 @@ const LARGE: usize = 8 * SMALL;
 /// How much more a call of a statement may cost in the large store: pages are fuller there, indexes higher. What
 /// walks over jobs costs eight times as much.
 const GROWTH_MAX: f64 = 2.0;
-/// What may cost more, up to a bound: totals of lists, which end at 10,000 ...
+/// What may cost more, up to a bound: totals of lists, which end at a bound ...
 const COUNTS: &str = "SELECT count(*) FROM (SELECT";
 /// ... and what SQLite's text index does by itself to merge its segments.
 const MERGES: &str = "'main'.'job_text_";

@@ -92,5 +92,6 @@ pub const POSTGRES_NUDGES_KEPT: usize = 1_024;
 /// A lease in Postgres lasts at most this long, whatever a host asks for.
 pub const POSTGRES_LEASE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Of so many of the newest jobs a search in Postgres looks at the words, before it asks the index: about 3 ms.
+/// So many jobs a search looks at one by one: in Postgres the newest, before it asks the index (about 3 ms), in SQLite
+/// those that have its words, where they are no more.
 pub const SEARCH_WALK_ROWS: u32 = 1_000;

@@ -7,6 +7,7 @@ use super::condition::{owned_by, text};
 use super::list::{count, limit, newest};
 use super::room::Room;
 use super::schema;
+use crate::storage::limits::SEARCH_WALK_ROWS;
 use crate::storage::words::STOP_WORDS;
 use crate::wit::storage::{Hit, HitPage, SearchMode, SearchQuery};
 
@@ -21,6 +22,21 @@ fn phrase(term: &str) -> Option<String> {
 /// A query for some columns of one tenant's texts.
 fn of_owner(tenant: &str, columns: &str, query: &str) -> String {
     format!("owner : {} AND {{{columns}}} : ({query})", schema::owner(tenant))
+}
+
+/// The columns that terms are looked for in.
+const TEXTS: &str = "title description payload";
+
+/// Whether so few jobs of the whole file have some words that it costs less to look at each than to have the index
+/// intersect them with all jobs of a tenant, which it does step by step.
+fn few_have(connection: &Connection, words: &str) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM job_text WHERE job_text MATCH ?1 LIMIT {SEARCH_WALK_ROWS})"
+    );
+    let found: u32 = connection
+        .prepare_cached(&sql)?
+        .query_row([words], |row| row.get(0))?;
+    Ok(found < SEARCH_WALK_ROWS)
 }
 
 pub(super) fn jobs(
@@ -46,25 +62,24 @@ pub(super) fn jobs(
         });
     }
     let phrases: Vec<String> = phrases.into_iter().flatten().collect();
-    let mut condition = owned_by(tenant, &query.filter);
-    condition.and(
-        "job_text MATCH ?",
-        [text(&of_owner(
-            tenant,
-            "title description payload",
-            &phrases.join(if all { " AND " } else { " OR " }),
-        ))],
-    );
-    let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
+    let phrases = phrases.join(if all { " AND " } else { " OR " });
     // The text index is walked by its rowid, which is the job's `seq`.
-    let (jobs, next_cursor, total) = newest(
-        connection,
-        from,
-        "job_text.rowid",
-        &condition,
-        &query.page,
-        before,
-    )?;
+    let mut condition = owned_by(tenant, &query.filter);
+    let words = format!("{{{TEXTS}}} : ({phrases})");
+    let (from, order) = if few_have(connection, &words)? {
+        let few =
+            format!("(SELECT rowid FROM job_text WHERE job_text MATCH ?1 LIMIT {SEARCH_WALK_ROWS}) AS found");
+        condition.values.insert(0, text(&words));
+        (
+            format!("{few} CROSS JOIN jobs ON jobs.seq = found.rowid"),
+            "found.rowid",
+        )
+    } else {
+        condition.and("job_text MATCH ?", [text(&of_owner(tenant, TEXTS, &phrases))]);
+        let all = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
+        (all.to_owned(), "job_text.rowid")
+    };
+    let (jobs, next_cursor, total) = newest(connection, &from, order, &condition, &query.page, before)?;
     Ok(HitPage {
         hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
         next_cursor,

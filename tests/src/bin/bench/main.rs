@@ -1,6 +1,6 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
-//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `failover`) only those are measured;
+//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`, `failover`) only those are measured;
 //! numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
@@ -18,6 +18,7 @@ mod graphs;
 mod hostile;
 mod million;
 mod prompt;
+mod retention;
 mod stores;
 mod tenants;
 
@@ -59,6 +60,9 @@ async fn main() {
     }
     if wanted("postgres") {
         stores::measure("Postgres", Bed::postgres, &sizes).await;
+    }
+    if wanted("retention") {
+        retention::measure().await;
     }
     if wanted("failover") {
         failover::measure().await;

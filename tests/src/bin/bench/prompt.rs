@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use meanwhile::agent::{Agent, Attempt, noop::Noop};
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::Host;
+use meanwhile::runtime::Retention;
 use meanwhile::storage::Storage;
 use meanwhile::wit::agent_pipeline::Outcome;
 use meanwhile::wit::types::{Instant, Job};
@@ -60,6 +61,26 @@ pub(crate) async fn lateness(
     numbers: Range<usize>,
     stretch_ms: i64,
 ) -> Samples {
+    lateness_beside(
+        hosts,
+        template,
+        numbers,
+        stretch_ms,
+        Retention::default(),
+        async |_| (),
+    )
+    .await
+}
+
+/// The same while something else is done with the first host, which has a policy on what is kept.
+pub(crate) async fn lateness_beside(
+    hosts: Vec<Arc<dyn Storage>>,
+    template: &Job,
+    numbers: Range<usize>,
+    stretch_ms: i64,
+    retention: Retention,
+    beside: impl AsyncFnOnce(Host),
+) -> Samples {
     // Spread evenly but for a shift that is no multiple of anything.
     let begin = SystemClock.now() + LEAD_MS;
     let due = |n: usize| begin + (n as i64 * 7_919_317) % stretch_ms;
@@ -74,17 +95,23 @@ pub(crate) async fn lateness(
         let builder = Host::builder()
             .storage(Arc::clone(storage))
             .limits(rows::limits())
+            .retention(retention)
             .agent(Arc::clone(&agent) as _);
         let host = builder.component(meanwhile::COMPONENT).build().await.unwrap();
         host.start().await.unwrap();
         running.push(host);
     }
     assert!(SystemClock.now() < begin, "the hosts were not up in time");
-    let mut samples = Samples::default();
-    while samples.len() < numbers.len() {
-        let started = tokio::time::timeout(Duration::from_millis(stretch_ms as u64), starts.recv()).await;
-        samples.push(started.expect("every job starts").unwrap());
-    }
+    let starting = async {
+        let mut samples = Samples::default();
+        while samples.len() < numbers.len() {
+            let wait = Duration::from_millis((LEAD_MS + stretch_ms) as u64);
+            let started = tokio::time::timeout(wait, starts.recv()).await;
+            samples.push(started.expect("every job starts").unwrap());
+        }
+        samples
+    };
+    let (samples, ()) = tokio::join!(starting, beside(running[0].clone()));
     for host in running {
         host.shutdown().await;
     }
