@@ -334,10 +334,11 @@ pub const HISTORY_KEPT: u32 = 100;
 pub const RETENTION_EVERY: Duration = Duration::from_secs(600);
 /// Jobs that retention looks at in one step.
 pub const RETENTION_ROWS: u32 = 500;
-/// What retention deletes in one step at most: so many jobs, or messages, or runs and changes each.
-pub const RETENTION_DELETES: u32 = 25;
-/// Real time between such steps, for others' writes.
-pub const RETENTION_PAUSE: Duration = Duration::from_millis(5);
+/// What retention archives or deletes in one step at most: so many jobs, or messages, or runs and changes each.
+pub const RETENTION_CHANGES: u32 = 25;
+/// Real time between such steps, for others' writes, and so that the disk is theirs: what is old can wait. A hundred
+/// thousand jobs are archived in three minutes.
+pub const RETENTION_PAUSE: Duration = Duration::from_millis(25);
 
 /// Messages of a tenant that are delivered at once.
 pub const DELIVERY_BATCH: u32 = 256;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::limits::{
-    ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, HISTORY_KEPT, PLATFORM, RETENTION_DELETES, RETENTION_PAUSE,
+    ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, HISTORY_KEPT, PLATFORM, RETENTION_CHANGES, RETENTION_PAUSE,
     RETENTION_ROWS,
 };
 use crate::storage::retention::{Old, SweptJob};
@@ -106,8 +106,11 @@ pub(crate) async fn tidy(
         let Some(last) = jobs.last() else { break };
         after = last.number;
         let ended = jobs.iter().filter(|job| cutoffs.archives(job));
-        let ended = ended.map(|job| job.id.clone()).collect();
-        tidied.archived += archive(storage, tenant, ended, now).await?;
+        let ended: Vec<String> = ended.map(|job| job.id.clone()).collect();
+        for few in ended.chunks(RETENTION_CHANGES as usize) {
+            tidied.archived += archive(storage, tenant, few.to_vec(), now).await?;
+            tokio::time::sleep(RETENTION_PAUSE).await;
+        }
         if let Some(before) = cutoffs.history {
             for job in jobs.iter().filter(|job| job.repeats) {
                 tidied.deleted += history(storage, tenant, &job.id, HISTORY_KEPT, before).await?;
@@ -115,7 +118,7 @@ pub(crate) async fn tidy(
         }
         let old = jobs.iter().filter(|job| cutoffs.deletes(job));
         let old: Vec<String> = old.map(|job| job.id.clone()).collect();
-        for few in old.chunks(RETENTION_DELETES as usize) {
+        for few in old.chunks(RETENTION_CHANGES as usize) {
             tidied.deleted += delete(storage, tenant, few.to_vec()).await?;
             tokio::time::sleep(RETENTION_PAUSE).await;
         }
@@ -134,9 +137,6 @@ async fn archive(
     ids: Vec<String>,
     now: Instant,
 ) -> Result<u64, StorageError> {
-    if ids.is_empty() {
-        return Ok(0);
-    }
     let jobs = storage.get_jobs(tenant, ids).await?;
     let rests = |job: &Job| {
         let state = &job.state;
@@ -230,11 +230,11 @@ async fn history(
             job: job.to_owned(),
             kept,
             before,
-            limit: RETENTION_DELETES,
+            limit: RETENTION_CHANGES,
         };
         let rows = storage.forget(tenant, old).await?;
         deleted += rows;
-        if rows < u64::from(RETENTION_DELETES) {
+        if rows < u64::from(RETENTION_CHANGES) {
             return Ok(deleted);
         }
         tokio::time::sleep(RETENTION_PAUSE).await;
@@ -260,7 +260,7 @@ async fn messages(storage: &dyn Storage, tenant: &str, before: Instant) -> Resul
         let young = last.message.created_at >= before;
         let old = page.into_iter().filter(|entry| is_old(&entry.message, before));
         let old: Vec<String> = old.map(|entry| entry.message.id).collect();
-        for few in old.chunks(RETENTION_DELETES as usize) {
+        for few in old.chunks(RETENTION_CHANGES as usize) {
             deleted += storage.forget(tenant, Old::Messages(few.to_vec())).await?;
             tokio::time::sleep(RETENTION_PAUSE).await;
         }

@@ -43,7 +43,9 @@ impl Built {
         let sandbox = engine::Sandbox::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
         Ok(Self {
             component: Component::load(&sandbox, bytes)?,
-            reactor: tokio::runtime::Builder::new_current_thread()
+            // With a thread of its own: time passes there, and turns come to an end, while a call waits for one.
+            reactor: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
                 .enable_time()
                 .build()?,
         })

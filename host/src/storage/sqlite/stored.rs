@@ -82,18 +82,23 @@ pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqli
     match old {
         Old::Jobs(jobs) => {
             let statements = retention::of_job().map(|statement| own(&statement));
+            let mut texts = Vec::with_capacity(jobs.len());
             for job in jobs {
                 let seq: Option<i64> = connection
                     .prepare_cached(&own(retention::ARCHIVED))?
                     .query_row(params![tenant, job], |row| row.get(0))
                     .optional()?;
                 let Some(seq) = seq else { continue };
-                connection
-                    .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
-                    .execute([seq])?;
+                texts.push(seq);
                 for statement in &statements {
                     rows += delete(connection, statement, params![tenant, job], &mut sums)?;
                 }
+            }
+            // All at the end: with each other statement between them the text index would be written once more.
+            for seq in texts {
+                connection
+                    .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
+                    .execute([seq])?;
             }
         }
         Old::History {
