@@ -114,11 +114,10 @@ pub(super) fn of_job() -> [String; 6] {
     .map(|(table, which)| delete(table, which))
 }
 
-/// The old rows of a job's ($2) history in a table: before an instant ($3), but for the newest one and so many
-/// more ($4).
+/// The old rows of a job's ($2) history in a table: before an instant ($3), but for so many of the newest ($4).
 fn history(table: &str, key: &str, order: &str, more: &str) -> String {
     format!(
-        "SELECT {key} FROM {table} WHERE tenant = $1 AND job = $2 AND {more} AND {order} < \
+        "SELECT {key} FROM {table} WHERE tenant = $1 AND job = $2 AND {more} AND {order} <= \
              (SELECT {order} FROM {table} WHERE tenant = $1 AND job = $2 ORDER BY {order} DESC LIMIT 1 OFFSET $4)"
     )
 }

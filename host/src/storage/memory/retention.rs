@@ -33,7 +33,7 @@ impl Rows {
                 kept,
                 before,
                 limit,
-            } => self.forget_history(job, (*kept).max(1) as usize, *before, *limit as usize),
+            } => self.forget_history(job, *kept as usize, *before, *limit as usize),
             Old::Messages(messages) => {
                 let delivered = messages.iter().filter_map(|id| {
                     let (position, message) = self.messages.by_id(id)?;

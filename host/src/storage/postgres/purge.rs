@@ -86,19 +86,19 @@ impl PostgresStorage {
         again(Failure::is_transient, || self.forget_once(tenant, old)).await
     }
 
-    /// Whether there may be something to forget.
+    /// Whether there is something to forget; of a job's history alone that is a question.
     async fn has_old(&self, tenant: &str, old: &Old) -> Result<bool, Failure> {
-        let (job, kept, before) = match old {
-            Old::History {
-                job, kept, before, ..
-            } => (job, kept, before),
-            Old::Jobs(named) | Old::Messages(named) => return Ok(!named.is_empty()),
+        let Old::History {
+            job, kept, before, ..
+        } = old
+        else {
+            return Ok(true);
         };
         let values = [
             Value::text(tenant),
             Value::text(job),
             Value::Int(*before),
-            Value::Int(kept.saturating_sub(1).into()),
+            Value::Int((*kept).into()),
         ];
         let sql = retention::has_history();
         let found = self
@@ -133,7 +133,7 @@ impl PostgresStorage {
                 before,
                 limit,
             } => {
-                let (job, kept, limit) = (stored(job), i64::from(kept.saturating_sub(1)), i64::from(*limit));
+                let (job, kept, limit) = (stored(job), i64::from(*kept), i64::from(*limit));
                 for statement in retention::of_history() {
                     let values: [&(dyn ToSql + Sync); 5] = [of, &job, before, &kept, &limit];
                     rows += delete(client, &counted(&statement), &values, &mut sums).await?;

@@ -319,12 +319,15 @@ impl Storage for SqliteStorage {
 
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         let tenant = tenant.to_owned();
-        let (of, asked) = (tenant.clone(), old.clone());
-        if !self
-            .read(move |connection| stored::has(connection, &of, &asked))
-            .await?
+        if let Old::History {
+            job, kept, before, ..
+        } = &old
         {
-            return Ok(0);
+            let (of, job, kept, before) = (tenant.clone(), job.clone(), *kept, *before);
+            let has = self.read(move |connection| stored::has_history(connection, &of, &job, kept, before));
+            if !has.await? {
+                return Ok(0);
+            }
         }
         let (lane, work) = (tenant.clone(), work::DELETION * old.len());
         self.writer

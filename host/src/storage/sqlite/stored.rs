@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::{STATUS_COLUMNS, StatusCounts, Sums};
 use crate::storage::words::Word as _;
-use crate::wit::types::JobStatus;
+use crate::wit::types::{Instant, JobStatus};
 
 pub(super) fn of(connection: &Connection, tenant: &str) -> rusqlite::Result<Sums> {
     let found = connection
@@ -64,16 +64,17 @@ fn own(statement: &str) -> String {
     statement.replace('$', "?")
 }
 
-/// Whether there may be something to forget.
-pub(super) fn has(connection: &Connection, tenant: &str, old: &Old) -> rusqlite::Result<bool> {
-    match old {
-        Old::History {
-            job, kept, before, ..
-        } => connection
-            .prepare_cached(&own(&retention::has_history()))?
-            .exists(params![tenant, job, before, kept.saturating_sub(1)]),
-        Old::Jobs(named) | Old::Messages(named) => Ok(!named.is_empty()),
-    }
+/// Whether there is something to forget of a job's history.
+pub(super) fn has_history(
+    connection: &Connection,
+    tenant: &str,
+    job: &str,
+    kept: u32,
+    before: Instant,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(&own(&retention::has_history()))?
+        .exists(params![tenant, job, before, kept])
 }
 
 pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqlite::Result<u64> {
@@ -108,7 +109,7 @@ pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqli
             limit,
         } => {
             for statement in retention::of_history() {
-                let values = params![tenant, job, before, kept.saturating_sub(1), limit];
+                let values = params![tenant, job, before, kept, limit];
                 rows += delete(connection, &own(&statement), values, &mut sums)?;
             }
         }
