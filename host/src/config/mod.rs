@@ -1,6 +1,7 @@
 //! Settings of `meanwhile serve`: flags over environment over file over defaults. A wrong setting
 //! is an error that names it, never ignored.
 
+mod args;
 mod check;
 mod layers;
 mod outside;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::args::ServeArgs;
 pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
@@ -74,76 +76,6 @@ const KEYS: [&str; 19] = [
     "component",
     "compilation_cache",
 ];
-
-/// The flags of `meanwhile serve` and `meanwhile mcp`.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct ServeArgs {
-    /// Address to listen on; one that others reach needs `auth = token` [default: 127.0.0.1:7803]
-    #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
-    /// `none` or `token`: whether every request needs a bearer token [default: none]
-    #[arg(long)]
-    pub auth: Option<String>,
-    /// The operator's token, made there at the first start [default: data/operator.token]
-    #[arg(long, value_name = "FILE")]
-    pub operator_token_file: Option<String>,
-    /// The address that clients use, such as `https://jobs.example.com`, where it is not that of `listen`
-    #[arg(long, value_name = "URL")]
-    pub public_url: Option<String>,
-    /// Origins of web pages that may call from a browser, separated by commas
-    #[arg(long, value_name = "ORIGINS")]
-    pub allowed_origins: Option<String>,
-    /// Take access tokens of this OAuth authorization server too
-    #[arg(long, value_name = "URL")]
-    pub oauth_issuer: Option<String>,
-    /// The audience that its tokens have to be for [default: PUBLIC_URL/mcp]
-    #[arg(long, value_name = "AUDIENCE")]
-    pub oauth_audience: Option<String>,
-    /// The claim of its tokens that names the tenant [default: tenant]
-    #[arg(long, value_name = "CLAIM")]
-    pub oauth_tenant_claim: Option<String>,
-    /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
-    #[arg(long)]
-    pub store: Option<String>,
-    /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
-    #[arg(long)]
-    pub agent: Option<String>,
-    /// `system` or `manual:INSTANT` [default: system]
-    #[arg(long)]
-    pub clock: Option<String>,
-    /// Jobs of one tenant that have not ended, unless its own limits say otherwise [default: 100000]
-    #[arg(long, value_name = "JOBS")]
-    pub jobs_max: Option<String>,
-    /// Runs of one tenant that may execute at the same time, likewise [default: 5]
-    #[arg(long, value_name = "RUNS")]
-    pub parallel_runs: Option<String>,
-    /// Jobs that ended are archived after so many days without a change; 0: never [default: 30]
-    #[arg(long, value_name = "DAYS")]
-    pub archive_after_days: Option<String>,
-    /// Archived jobs are deleted after so many days without a change; 0: never [default: 0]
-    #[arg(long, value_name = "DAYS")]
-    pub delete_after_days: Option<String>,
-    /// Runs and history of repeating jobs (but for the newest 100 of each), and delivered messages, are
-    /// deleted after so many days; 0: never [default: 90]
-    #[arg(long, value_name = "DAYS")]
-    pub history_after_days: Option<String>,
-    /// IANA zone of the local caller, used where a trigger names none
-    #[arg(long, value_name = "ZONE")]
-    pub timezone: Option<String>,
-    /// Another jobs component than the embedded one
-    #[arg(long, value_name = "FILE")]
-    pub component: Option<String>,
-    /// Where compiled components are kept for the next start: `user` (your cache directory), `none`, or a
-    /// directory that nobody else may write to [default: user]
-    #[arg(long, value_name = "DIRECTORY")]
-    pub compilation_cache: Option<String>,
-    /// The settings file [default: meanwhile.toml, where there is one]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Show the settings that result, and end
-    #[arg(long)]
-    pub print_config: bool,
-}
 
 /// Where jobs are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,28 +182,7 @@ impl ServeSettings {
             None => Values::new(),
         };
         values.append(&mut from_environment);
-        let flags = [
-            ("listen", &args.listen),
-            ("auth", &args.auth),
-            ("operator_token_file", &args.operator_token_file),
-            ("public_url", &args.public_url),
-            ("allowed_origins", &args.allowed_origins),
-            ("oauth_issuer", &args.oauth_issuer),
-            ("oauth_audience", &args.oauth_audience),
-            ("oauth_tenant_claim", &args.oauth_tenant_claim),
-            ("store", &args.store),
-            ("agent", &args.agent),
-            ("clock", &args.clock),
-            ("jobs_max", &args.jobs_max),
-            ("parallel_runs", &args.parallel_runs),
-            ("archive_after_days", &args.archive_after_days),
-            ("delete_after_days", &args.delete_after_days),
-            ("history_after_days", &args.history_after_days),
-            ("timezone", &args.timezone),
-            ("component", &args.component),
-            ("compilation_cache", &args.compilation_cache),
-        ];
-        for (key, value) in flags {
+        for (key, value) in args.given() {
             if let Some(value) = value {
                 values.insert(key, (value.clone(), format!("flag --{}", key.replace('_', "-"))));
             }

@@ -40,6 +40,7 @@ fn errors_name_the_setting() {
     assert!(message("MEANWHILE_AGENT", "nobody").contains("nobody"));
     assert!(message("MEANWHILE_TIMEZONE", "CST6").contains("IANA"));
     assert!(message("MEANWHILE_PARALLEL_RUNS", "0").contains("parallel_runs"));
+    assert!(message("MEANWHILE_COMPILATION_CACHE", "").contains("`user`, `none` or a directory"));
 }
 
 #[test]
