@@ -22,7 +22,7 @@ use crate::stores::Bed;
 const JOBS: usize = 200;
 const STRETCH_MS: i64 = 60_000;
 /// The first job is due so long after the rows are made: the host has to be up by then.
-const LEAD_MS: i64 = 15_000;
+pub(crate) const LEAD_MS: i64 = 15_000;
 
 fn now_ms() -> f64 {
     SystemTime::now()

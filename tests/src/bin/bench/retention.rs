@@ -7,14 +7,12 @@ use meanwhile::runtime::Retention;
 use meanwhile_tests::rows;
 
 use crate::figures::{heading, print};
-use crate::prompt::lateness_beside;
+use crate::prompt::{LEAD_MS, lateness_beside};
 use crate::stores::Bed;
 
 /// Jobs that ended long ago.
 const OLD: usize = 100_000;
 const JOBS: usize = 200;
-/// Before the first of them is due.
-const LEAD: Duration = Duration::from_secs(15);
 const STRETCH: Duration = Duration::from_secs(40);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -53,7 +51,8 @@ pub(crate) async fn measure() {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 };
-                let rounds = tokio::time::timeout(LEAD + STRETCH, rounds).await;
+                let rounds =
+                    tokio::time::timeout(Duration::from_millis(LEAD_MS as u64) + STRETCH, rounds).await;
                 assert!(rounds.is_err(), "rounds go on");
             };
             let mut late =
