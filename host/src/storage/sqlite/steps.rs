@@ -13,7 +13,7 @@ pub(super) fn tell(connection: &mut Connection) -> rusqlite::Result<()> {
     if !tracing::enabled!(target: TARGET, Level::TRACE) {
         return Ok(());
     }
-    // SQLite adds up the steps of a statement as long as it is kept.
+    // SQLite adds up the steps of a statement as long as it is kept. Its clock has milliseconds.
     let mut before: HashMap<String, i32> = HashMap::new();
     let ended = move |event: TraceEvent<'_>| {
         let TraceEvent::Profile(statement, taken) = event else {
@@ -23,8 +23,8 @@ pub(super) fn tell(connection: &mut Connection) -> rusqlite::Result<()> {
         let sql = statement.sql().into_owned();
         let counted = before.insert(sql.clone(), all).filter(|counted| *counted <= all);
         let steps = all - counted.unwrap_or_default();
-        let micros = taken.as_micros();
-        tracing::trace!(target: TARGET, sql, steps, micros);
+        let millis = taken.as_millis();
+        tracing::trace!(target: TARGET, sql, steps, millis);
     };
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(ended))
 }
