@@ -13,6 +13,7 @@ pub mod component;
 pub mod config;
 pub mod contract;
 mod cpu;
+pub mod embedding;
 pub mod engine;
 mod hex;
 pub mod host;

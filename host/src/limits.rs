@@ -450,3 +450,13 @@ pub const SIMULATED_USAGE_RUNS: u32 = 20;
 
 /// Noteworthy things that the simulation's table shows; its JSON has them all.
 pub const NOTEWORTHY_SHOWN_MAX: usize = 50;
+
+// Vectors of texts.
+
+/// Dimensions of a vector: the widest models have half as many.
+pub const EMBEDDING_DIMENSIONS_MAX: usize = 8_192;
+
+/// Rows of a matrix that one thread compares in less time than starting more is worth: 3 ms.
+pub const MATRIX_ROWS_ONE_THREAD: usize = 200_000;
+/// Rows that a thread takes at a time.
+pub const MATRIX_PART_ROWS: usize = 16_384;
