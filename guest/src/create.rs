@@ -324,11 +324,11 @@ fn refuse_similar(world: &impl World, caller: &Caller, title: &str) -> Result<()
         ..own(caller)
     };
     let mut candidates = world.find_jobs(&live, &page(limits::SIMILAR_JOBS_MAX))?.jobs;
-    // Older jobs with all these words; the page above only knows the newest.
+    // Older jobs that have these words; the page above only knows the newest.
     if candidates.len() == limits::SIMILAR_JOBS_MAX as usize {
         let query = SearchQuery {
-            terms: wanted.iter().take(limits::KEYWORDS_MAX).cloned().collect(),
-            mode: SearchMode::AllTerms,
+            terms: vec![title.to_owned()],
+            mode: SearchMode::Stems,
             filter: live,
             page: page(limits::KEYWORDS_MAX as u32),
         };

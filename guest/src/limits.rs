@@ -65,6 +65,10 @@ pub const RETRY_FACTOR_MAX: f64 = 10.0;
 
 /// Jobs that a search by meaning answers where it names no limit.
 pub const SEMANTIC_LIMIT_DEFAULT: u32 = 10;
+/// From this score on a job fits well (`wit/tools.wit`, `fit`).
+pub const FIT_STRONG: f64 = 0.7;
+/// From this score on a job may be what is meant.
+pub const FIT_POSSIBLE: f64 = 0.4;
 /// Jobs of a page where the request names no limit.
 pub const LIST_LIMIT_DEFAULT: u32 = 20;
 /// Jobs of a page, at most.

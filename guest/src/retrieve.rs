@@ -5,7 +5,7 @@ use crate::bindings::storage::{
     EdgeFilter, JobFilter, Page, PrerequisiteEdges, RunFilter, SearchMode, SearchQuery,
 };
 use crate::bindings::tools::{
-    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, KeywordMatch, RunView, ScoredJob,
+    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, Fit, KeywordMatch, RunView, ScoredJob,
     SemanticAnswer, SemanticRequest, ToolError,
 };
 use crate::bindings::types::{Caller, Job, JobStatus, JobType};
@@ -71,12 +71,25 @@ pub fn semantic(
         .map(|(job, score)| ScoredJob {
             job,
             score: score.clamp(0.0, 1.0),
+            fit: fit(score),
         })
         .collect();
     Ok(SemanticAnswer {
         jobs,
         total: found.total,
+        mode: found.mode,
     })
+}
+
+/// What a score means (`wit/storage.wit`, `hit`).
+fn fit(score: f64) -> Fit {
+    if score >= limits::FIT_STRONG {
+        Fit::Strong
+    } else if score >= limits::FIT_POSSIBLE {
+        Fit::Possible
+    } else {
+        Fit::Weak
+    }
 }
 
 /// See `wit/tools.wit`.

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod mcp;
 pub mod moving;
 pub mod runtime;
+pub mod search;
 pub mod service;
 #[doc(hidden)]
 pub mod simulate;

@@ -86,6 +86,35 @@ pub const SEARCH_TERMS_MAX: usize = 32;
 /// Characters of one term of a search (`wit/storage.wit`, `search-query`).
 pub const SEARCH_TERM_CHARS_MAX: usize = 512;
 
+/// Texts that an index in memory learns in one go: a few milliseconds of work.
+pub const SEARCH_PAGE_ROWS: u32 = 1_000;
+/// Jobs of all indexes in memory together: about 450 MB of vectors, and 200 MB of words. An index that has more by
+/// itself is the only one.
+pub const SEARCH_KEPT_ROWS: usize = 1_000_000;
+/// Ranked jobs that are looked at beyond those that are asked for: some do not pass the filter.
+pub const SEARCH_SPARE_ROWS: usize = 64;
+/// A filter that lets at most so many jobs pass is asked for all of them, which are ranked by themselves: 5 ms.
+pub const SEARCH_SELECTIVE_ROWS: u32 = 20_000;
+/// So many searches apart it is looked whether an index has much that is no more.
+pub const SEARCHES_BETWEEN_COUNTS: u64 = 64;
+/// Words that a beginning is completed to where no job has it as a word.
+pub const SEARCH_COMPLETIONS_MAX: usize = 8;
+/// Characters of a word that can be misspelt: shorter ones are too near to too many, longer ones are no words.
+pub const SPELLED_CHARS_MIN: usize = 4;
+/// See [`SPELLED_CHARS_MIN`].
+pub const SPELLED_CHARS_MAX: usize = 40;
+
+/// Texts that are given to the embedder in one go: about half a second of work.
+pub const EMBED_BATCH_TEXTS: u32 = 32;
+/// Texts wait for vectors until none were written for so long ...
+pub const EMBED_QUIET: Duration = Duration::from_millis(500);
+/// ... but no longer than this.
+pub const EMBED_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked for texts that another host left without vectors.
+pub const EMBED_LOOK: Duration = Duration::from_secs(30);
+/// After a failure it is tried again after this.
+pub const EMBED_AGAIN: Duration = Duration::from_secs(10);
+
 /// Length of a lease. A crashed host's runs are taken over when theirs lapse.
 pub const LEASE: Duration = Duration::from_secs(30);
 

@@ -75,9 +75,8 @@ page AS (SELECT seq, body, iif(:ranked, score, 1.0) AS score FROM found
   WHERE coalesce(seq < CAST(:page ->> 'cursor' AS INTEGER), 1) ORDER BY score DESC, seq DESC LIMIT :page ->> 'limit')
 SELECT json_object('total', (SELECT count(*) FROM found), 'jobs', json_group_array(json(body)),
   'hits', json_group_array(json_object('job', json(body), 'score', score)),
-  'next-cursor', iif(count(*) = :page ->> 'limit' AND NOT :ranked, CAST(min(seq) AS TEXT), NULL)) AS body FROM page
-/* words */ SELECT CASE :query ->> 'mode'
-    WHEN 'meaning' THEN '{title description} : (' || replace(group_concat(phrase), ' ', '" OR "') || ')'
+  'mode', 'lexical', 'next-cursor', iif(count(*) = :page ->> 'limit' AND NOT :ranked, CAST(min(seq) AS TEXT), NULL)) AS body FROM page
+/* words */ SELECT CASE WHEN :query ->> 'mode' IN ('meaning', 'stems') THEN '{title description} : (' || replace(group_concat(phrase), ' ', '" OR "') || ')'
     ELSE group_concat(phrase, iif(:query ->> 'mode' = 'all-terms', ' AND ', ' OR ')) END AS words
   FROM (SELECT '"' || replace(replace(value, '"', ' '), char(0), ' ') || '"' AS phrase
     FROM json_each(:query, '$.terms'))

@@ -2,6 +2,7 @@
 
 pub mod clients;
 pub mod cluster;
+pub mod concepts;
 pub mod differential;
 pub mod fleet;
 pub mod given;
@@ -11,6 +12,7 @@ pub mod interposed;
 pub mod issuer;
 pub mod rows;
 pub mod scripted;
+pub mod search_eval;
 pub mod served;
 pub mod sim;
 pub mod storage_suite;

@@ -119,28 +119,27 @@ pub async fn fill_ended(storage: &dyn Storage, template: &Job, numbers: Range<us
     insert(storage, LOCAL_TENANT, template, numbers, ended).await;
 }
 
-async fn insert(
+/// Inserts copies, each shaped by its number.
+pub async fn insert(
     storage: &dyn Storage,
     tenant: &str,
     template: &Job,
     numbers: Range<usize>,
-    shape: impl Fn(usize, &mut Job),
+    mut shape: impl FnMut(usize, &mut Job),
 ) {
     for first in numbers.clone().step_by(INSERTED_AT_ONCE) {
-        let units = (first..numbers.end.min(first + INSERTED_AT_ONCE)).map(|n| {
+        let mut units = Vec::with_capacity(INSERTED_AT_ONCE);
+        for n in first..numbers.end.min(first + INSERTED_AT_ONCE) {
             let mut job = template.clone();
             job.id = id(n);
             job.spec.title = format!("Invoices of customer {n}");
             shape(n, &mut job);
-            Unit {
+            units.push(Unit {
                 guards: Vec::new(),
                 writes: vec![Write::InsertJob(job)],
-            }
-        });
-        let results = storage
-            .commit(tenant, Quota::UNLIMITED, units.collect())
-            .await
-            .unwrap();
+            });
+        }
+        let results = storage.commit(tenant, Quota::UNLIMITED, units).await.unwrap();
         assert!(results.iter().all(Result::is_ok), "a row was refused");
     }
 }

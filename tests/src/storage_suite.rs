@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use meanwhile::storage::retention::Old;
+use meanwhile::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded};
 use meanwhile::storage::{Quota, Storage, Stored};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
@@ -177,6 +178,18 @@ pub fn update(job: &Job, change: impl FnOnce(&mut JobState)) -> Write {
         id: job.id.clone(),
         spec: None,
         state,
+        updated_at: 2,
+    })
+}
+
+/// Changes what a job's record says.
+fn reworded(job: &Job, change: impl FnOnce(&mut JobSpec)) -> Write {
+    let mut spec = job.spec.clone();
+    change(&mut spec);
+    Write::UpdateJob(JobUpdate {
+        id: job.id.clone(),
+        spec: Some(spec),
+        state: job.state.clone(),
         updated_at: 2,
     })
 }
@@ -720,7 +733,135 @@ suite! {
         assert_eq!(search(&["coal\0"], SearchMode::AllTerms).await, ["a"]);
         assert_eq!(search(&["coal", "RED"], SearchMode::AnyTerm).await, ["b", "a"]);
         assert!(search(&["coal", "red"], SearchMode::AllTerms).await.is_empty());
-        assert_eq!(search(&["where is the coal"], SearchMode::Meaning).await.first().map(String::as_str), Some("a"));
+    }
+
+    /// Texts are told in the order of their changes, those of one tenant: what is new, changed, or has a vector now.
+    texts_are_told_in_the_order_of_their_changes(store) {
+        put(&store, &[("a", None), ("b", None), ("c", None)]).await;
+        let other = unit(vec![], vec![Write::InsertJob(job("a", None))]);
+        store.commit("other", Quota::UNLIMITED, vec![other]).await.unwrap();
+        let told = async |after| {
+            let texts = store.texts(TENANT, after, 9).await.unwrap();
+            assert!(texts.is_sorted_by(|a, b| a.revision < b.revision) && texts.iter().all(|text| text.revision > after));
+            texts
+        };
+        let all = told(0).await;
+        let titles = |texts: &[JobTexts]| texts.iter().map(|text| text.title.clone()).collect::<Vec<_>>();
+        assert_eq!(titles(&all), ["title a", "title b", "title c"]);
+        let first = job("a", None);
+        let of_first = |text: &JobTexts| (text.agent.clone(), text.user.clone(), text.description.clone());
+        assert_eq!(of_first(&all[0]), (first.agent, first.user, first.spec.description));
+        assert!(all.iter().all(|text| text.vector.is_none()));
+        assert_eq!(store.texts(TENANT, 0, 2).await.unwrap(), all[..2]);
+        assert_eq!(told(all[1].revision).await, all[2..]);
+        let last = all[2].revision;
+        assert!(told(last).await.is_empty());
+        assert!(store.texts("nobody", 0, 9).await.unwrap().is_empty());
+        // A change of its state says nothing new; one of its texts does, also if it is undone in another unit.
+        let a = job("a", None);
+        one(&store, vec![], vec![update(&a, |state| state.status = JobStatus::Paused)]).await.unwrap();
+        assert!(told(last).await.is_empty());
+        one(&store, vec![], vec![reworded(&a, |spec| spec.title = "another".into())]).await.unwrap();
+        assert_eq!(titles(&told(last).await), ["another"]);
+        assert_eq!(titles(&told(0).await), ["title b", "title c", "another"]);
+        assert_eq!(told(last).await[0].number, all[0].number);
+        // A refused unit leaves no text behind.
+        let refused = vec![Write::InsertJob(job("d", None)), Write::InsertJob(job("d", None))];
+        assert!(one(&store, vec![], refused).await.is_err());
+        assert_eq!(told(0).await.len(), 3);
+        // What is deleted is not told of.
+        one(&store, vec![], vec![update(&a, |state| state.status = JobStatus::Archived)]).await.unwrap();
+        store.forget(TENANT, Old::Jobs(vec!["a".into()])).await.unwrap();
+        assert_eq!(titles(&told(0).await), ["title b", "title c"]);
+        while store.purge(TENANT, 1).await.unwrap() > 0 {}
+        assert!(told(0).await.is_empty());
+        assert_eq!(store.texts("other", 0, 9).await.unwrap().len(), 1);
+        // A name that is given anew goes on behind all that was told of it.
+        put(&store, &[("e", None)]).await;
+        assert_eq!(titles(&told(last + 1).await), ["title e"]);
+    }
+
+    /// A vector is kept for the texts that it was made from, and for no others.
+    vectors_belong_to_their_texts(store) {
+        put(&store, &[("a", None), ("b", None)]).await;
+        let other = unit(vec![], vec![Write::InsertJob(job("z", None))]);
+        store.commit("other", Quota::UNLIMITED, vec![other]).await.unwrap();
+        let left = async |model: &str| {
+            let mut texts = store.unembedded(model, 9).await.unwrap();
+            texts.sort_by(|a, b| (&a.tenant, a.number).cmp(&(&b.tenant, b.number)));
+            texts
+        };
+        let all = left("m").await;
+        let mut tenants: Vec<&str> = all.iter().map(|text| text.tenant.as_str()).collect();
+        tenants.sort_unstable();
+        let mut expected = vec!["other", TENANT, TENANT];
+        expected.sort_unstable();
+        assert_eq!(tenants, expected);
+        assert_eq!(store.unembedded("m", 1).await.unwrap().len(), 1);
+        let (a, b) = {
+            let ours: Vec<_> = all.iter().filter(|text| text.tenant == TENANT).collect();
+            (ours[0].clone(), ours[1].clone())
+        };
+        assert_eq!((a.title.as_str(), b.title.as_str()), ("title a", "title b"));
+        let vector = |of: &Unembedded, bytes: &[u8]| NewVector { number: of.number, revision: of.revision, bytes: Some(bytes.to_vec()) };
+        store.put_vectors(TENANT, "m", vec![vector(&a, b"first")]).await.unwrap();
+        let told = store.texts(TENANT, b.revision, 9).await.unwrap();
+        let stored = StoredVector { model: "m".into(), bytes: Some(b"first".to_vec()) };
+        assert_eq!((told.len(), &told[0].vector, told[0].number), (1, &Some(stored), a.number));
+        assert!(left("m").await.iter().all(|text| (&*text.tenant, text.number) != (TENANT, a.number)));
+        // Another model has seen nothing yet, whether its name is before or after.
+        assert_eq!((left("l").await.len(), left("n").await.len(), left("m").await.len()), (3, 3, 2));
+        // Texts of another revision, of another tenant, of nobody.
+        store.put_vectors(TENANT, "m", vec![vector(&a, b"late")]).await.unwrap();
+        store.put_vectors("other", "m", vec![vector(&b, b"wrong")]).await.unwrap();
+        store.put_vectors("nobody", "m", vec![vector(&b, b"wrong")]).await.unwrap();
+        assert_eq!(store.texts(TENANT, b.revision, 9).await.unwrap(), told);
+        assert_eq!(left("m").await.len(), 2);
+        // Seen, without a vector.
+        let none = NewVector { bytes: None, ..vector(&b, b"") };
+        store.put_vectors(TENANT, "m", vec![none]).await.unwrap();
+        assert_eq!(left("m").await.len(), 1);
+        let told = store.texts(TENANT, told[0].revision, 9).await.unwrap();
+        assert_eq!(told[0].vector, Some(StoredVector { model: "m".into(), bytes: None }));
+        // Texts that change have none any more.
+        let another = reworded(&job("a", None), |spec| spec.description = "another".into());
+        one(&store, vec![], vec![another]).await.unwrap();
+        let told = store.texts(TENANT, told[0].revision, 9).await.unwrap();
+        assert_eq!((told.len(), told[0].description.as_str(), &told[0].vector), (1, "another", &None));
+        assert_eq!(left("m").await.len(), 2);
+    }
+
+    /// Jobs are picked by number, in the order asked for, as far as a filter lets them pass.
+    jobs_are_picked_by_number(store) {
+        put(&store, &[("a", None), ("b", None), ("c", None)]).await;
+        let other = unit(vec![], vec![Write::InsertJob(job("z", None))]);
+        store.commit("other", Quota::UNLIMITED, vec![other]).await.unwrap();
+        let numbers: Vec<u64> = store.texts(TENANT, 0, 9).await.unwrap().iter().map(|text| text.number).collect();
+        let theirs = store.texts("other", 0, 9).await.unwrap()[0].number;
+        let pause = update(&job("b", None), |state| state.status = JobStatus::Paused);
+        one(&store, vec![], vec![pause]).await.unwrap();
+        let asked = vec![numbers[2], theirs, numbers[1], 1 << 40, numbers[0]];
+        let picked = async |filter: JobFilter| {
+            let picked = store.pick_jobs(TENANT, asked.clone(), filter).await.unwrap();
+            picked.into_iter().map(|(number, job)| (number, job.id)).collect::<Vec<_>>()
+        };
+        let found = async |filter: JobFilter, limit| {
+            let mut found = store.job_numbers(TENANT, filter, limit).await.unwrap();
+            found.sort_unstable();
+            found
+        };
+        let of = |places: &[usize]| places.iter().map(|at| (numbers[*at], ["a", "b", "c"][*at].to_owned())).collect::<Vec<_>>();
+        assert_eq!(picked(any_job()).await, of(&[2, 1, 0]));
+        assert_eq!(found(any_job(), 9).await, numbers);
+        assert_eq!(found(any_job(), 2).await.len(), 2);
+        let is_paused = JobFilter { statuses: vec![JobStatus::Paused], ..any_job() };
+        assert_eq!(picked(is_paused.clone()).await, of(&[1]));
+        assert_eq!(found(is_paused, 9).await, [numbers[1]]);
+        let title = JobFilter { title: Some("title c".into()), ..any_job() };
+        assert_eq!(picked(title.clone()).await, of(&[2]));
+        assert_eq!(found(title, 9).await, [numbers[2]]);
+        let stranger = JobFilter { user: Some("nobody".into()), ..any_job() };
+        assert_eq!((picked(stranger.clone()).await, found(stranger, 9).await), (vec![], vec![]));
     }
 
     /// A message is sent once per key.

@@ -13,7 +13,8 @@ use meanwhile_guest::bindings::storage::{
     SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use meanwhile_guest::bindings::types::{
-    Caller, Edge, Instant, Job, JobStatus, Message, Report, Run, RunError, StatusChange, Usage, Verdict,
+    Caller, Edge, Instant, Job, JobStatus, Message, Report, RetrievalMode, Run, RunError, StatusChange,
+    Usage, Verdict,
 };
 use meanwhile_guest::world::World;
 use meanwhile_guest::{poll, settle};
@@ -507,6 +508,7 @@ impl World for Model {
             total: hits.len() as u64,
             hits,
             next_cursor: None,
+            mode: RetrievalMode::Lexical,
         })
     }
 

@@ -10,8 +10,10 @@ use super::{Host, Shared};
 use crate::agent::Agent;
 use crate::clock::{Clock, SystemClock};
 use crate::component::Component;
+use crate::embedding::Embedder;
 use crate::engine::{CompilationCache, Sandbox};
 use crate::runtime::{Delivery, Inbox, Retention};
+use crate::search::Search;
 use crate::storage::Storage;
 use crate::storage::memory::MemoryRegistry;
 use crate::tenants::{Registry, TenantLimits};
@@ -37,6 +39,7 @@ pub enum BuildError {
 #[derive(Default)]
 pub struct HostBuilder {
     storage: Option<Arc<dyn Storage>>,
+    embedder: Option<Arc<dyn Embedder>>,
     registry: Option<Arc<dyn Registry>>,
     agent: Option<Arc<dyn Agent>>,
     clock: Option<Arc<dyn Clock>>,
@@ -54,6 +57,13 @@ impl HostBuilder {
     #[must_use]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = Some(storage);
+        self
+    }
+
+    /// What jobs are found by meaning with. Without it they are found by their words.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
         self
     }
 
@@ -161,6 +171,7 @@ impl HostBuilder {
         let shared = Shared {
             components,
             component,
+            search: Arc::new(Search::new(Arc::clone(&storage), self.embedder)),
             storage,
             registry: self
                 .registry

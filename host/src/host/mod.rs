@@ -35,6 +35,7 @@ use crate::component::Component;
 use crate::contract;
 use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, Retention, Tidied, advance, tidy};
+use crate::search::Search;
 use crate::service::{CallError, ClockReport, Figures, Service, Session, scopes_needed};
 use crate::storage::{InboxEntry, Storage};
 use crate::tenants::{Registry, RunTokens, Scope, Scopes, TenantCommand, TenantLimits};
@@ -56,6 +57,7 @@ struct Shared {
     /// What tenants without a component of their own run.
     component: Arc<Component>,
     storage: Arc<dyn Storage>,
+    search: Arc<Search>,
     registry: Arc<dyn Registry>,
     clock: Arc<dyn Clock>,
     agent: Arc<dyn Agent>,
@@ -115,6 +117,8 @@ impl Host {
             .lock()
             .await
             .get_or_insert_with(|| tokio::spawn(outbox.run()));
+        let (search, closed) = (Arc::clone(&shared.search), shared.closed.clone());
+        tokio::spawn(async move { search.keep_embedded(&closed).await });
         tokio::spawn(loops::keep_tidy(Arc::downgrade(shared), shared.closed.clone()));
         tokio::spawn(loops::heed_nudges(
             Arc::clone(&shared.storage),
@@ -148,6 +152,12 @@ impl Host {
             tracing::warn!(%error, "leases were not released: they lapse by themselves");
         }
         shared.storage.close().await;
+    }
+
+    /// What searches the jobs of all tenants.
+    #[must_use]
+    pub fn search(&self) -> Arc<Search> {
+        Arc::clone(&self.0.search)
     }
 
     /// The tokens of the runs that execute here, for an

@@ -150,17 +150,22 @@ impl Host {
                 }
                 runtime
             }
-            None => Runtime::new(Parts {
-                component,
-                storage: Arc::clone(&shared.storage),
-                clock: Arc::clone(&shared.clock),
-                agent: Arc::clone(&shared.agent),
-                tenant: record.name.clone(),
-                owner: shared.owner.clone(),
-                limits,
-                tokens: Arc::clone(&shared.tokens),
-                messages: Arc::clone(&shared.messages),
-            }),
+            None => {
+                // Another tenant may have had the name.
+                shared.search.forget(&record.name);
+                Runtime::new(Parts {
+                    component,
+                    storage: Arc::clone(&shared.storage),
+                    search: Arc::clone(&shared.search),
+                    clock: Arc::clone(&shared.clock),
+                    agent: Arc::clone(&shared.agent),
+                    tenant: record.name.clone(),
+                    owner: shared.owner.clone(),
+                    limits,
+                    tokens: Arc::clone(&shared.tokens),
+                    messages: Arc::clone(&shared.messages),
+                })
+            }
         };
         let tenant = Served {
             state: record.state,

@@ -20,6 +20,7 @@ use crate::background::{Background, Demotion};
 use crate::clock::Clock;
 use crate::cpu::Spent;
 use crate::limits;
+use crate::search::Search;
 use crate::storage::Storage;
 use crate::tenants::Allowance;
 use crate::turns::{Turn, Turns};
@@ -51,6 +52,8 @@ pub struct TenantContext {
     pub owner: String,
     /// What `storage` is answered from.
     pub storage: Arc<dyn Storage>,
+    /// What searches jobs in it.
+    pub search: Arc<Search>,
     /// What `wasi:clocks` answers, and what leases are counted by.
     pub clock: Arc<dyn Clock>,
     /// What `agent-pipeline` and `timers` reach.

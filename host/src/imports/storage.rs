@@ -177,10 +177,7 @@ impl Host for CallState {
         self.take_turn().await;
         fits(
             &*self.context.outlet,
-            self.context
-                .storage
-                .search_jobs(&self.context.tenant, query)
-                .await,
+            self.context.search.jobs(&self.context.tenant, query).await,
         )
     }
 
@@ -230,6 +227,7 @@ impl Host for CallState {
             self.end_turn();
             let context = &self.context;
             let quota = context.allowance.limits().quota();
+            context.search.heed(&allowed);
             let answer = context.storage.commit(&context.tenant, quota, allowed).await;
             match heard(&*context.outlet, answer) {
                 Ok(applied) => applied,

@@ -37,6 +37,7 @@ use crate::component::Component;
 use crate::imports::TenantContext;
 use crate::imports::random::SystemRandom;
 use crate::limits;
+use crate::search::Search;
 use crate::storage::Storage;
 use crate::tenants::{Allowance, RunTokens, TenantLimits};
 use crate::wit::runner::FinishedRun;
@@ -45,6 +46,7 @@ use crate::wit::runner::FinishedRun;
 pub(crate) struct Parts {
     pub(crate) component: Arc<Component>,
     pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) search: Arc<Search>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) agent: Arc<dyn Agent>,
     pub(crate) tenant: String,
@@ -109,6 +111,7 @@ impl Runtime {
             tenant: parts.tenant,
             owner: parts.owner,
             storage: parts.storage,
+            search: parts.search,
             clock: parts.clock,
             outlet: Arc::new(pipeline.clone()),
             random: Arc::new(SystemRandom),

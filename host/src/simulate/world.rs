@@ -14,6 +14,7 @@ use crate::contract;
 use crate::host::LOCAL_TENANT;
 use crate::imports::TenantContext;
 use crate::limits;
+use crate::search::Search;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::Snapshot;
 use crate::storage::{Quota, Storage as _};
@@ -64,6 +65,7 @@ impl World {
             tenant: LOCAL_TENANT.to_owned(),
             owner: "host_0".to_owned(),
             storage: Arc::clone(&storage) as _,
+            search: Arc::new(Search::new(Arc::clone(&storage) as _, None)),
             clock: Arc::clone(&clock) as _,
             outlet: Arc::clone(&pipeline) as _,
             random: Arc::new(Seeded::new(plan.seed)),
@@ -293,6 +295,7 @@ impl World {
             tenant: self.context.tenant.clone(),
             owner: format!("host_{}", self.former_hosts),
             storage: Arc::clone(&self.context.storage),
+            search: Arc::clone(&self.context.search),
             clock: Arc::clone(&self.context.clock),
             outlet: Arc::clone(&self.context.outlet),
             random: Arc::clone(&self.context.random),

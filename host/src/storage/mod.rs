@@ -8,6 +8,7 @@ pub mod moving;
 pub mod postgres;
 pub mod retention;
 pub mod sqlite;
+pub mod texts;
 mod units;
 pub(crate) mod words;
 pub mod work;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::retention::{Old, SweptJob};
+use self::texts::{JobTexts, NewVector, Unembedded};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit, Write,
@@ -159,8 +161,36 @@ pub trait Storage: Send + Sync + 'static {
         job: String,
         limit: u32,
     ) -> Result<Vec<StatusChange>, StorageError>;
-    /// Jobs by their text: newest first, or best first where it is by meaning.
+    /// Jobs by terms, newest first. The ranked modes are [`Search`](crate::search::Search)'s: here they are
+    /// `any-term`.
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
+
+    /// Texts of jobs behind a revision, in its order, at most `limit` or as many as fit into a page: what an index
+    /// of them is built from and kept up with. Jobs that are deleted are not told of.
+    async fn texts(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError>;
+    /// Texts of all tenants that were not given to this model yet, at most `limit`.
+    async fn unembedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError>;
+    /// Keeps what a model made of texts that are still the same; passes over others.
+    async fn put_vectors(
+        &self,
+        tenant: &Tenant,
+        model: &str,
+        vectors: Vec<NewVector>,
+    ) -> Result<(), StorageError>;
+    /// Those of some jobs that a filter lets pass, in the order of `numbers`, as many as fit into a page.
+    async fn pick_jobs(
+        &self,
+        tenant: &Tenant,
+        numbers: Vec<u64>,
+        filter: JobFilter,
+    ) -> Result<Vec<(u64, Job)>, StorageError>;
+    /// The numbers of jobs that a filter lets pass, in any order, at most `limit`.
+    async fn job_numbers(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        limit: u32,
+    ) -> Result<Vec<u64>, StorageError>;
 
     /// Jobs whose time has come at `now`, earliest first, at most `limit`: each with a new token and a
     /// lease for `owner` until `lease_until`.

@@ -15,6 +15,9 @@ pub const RENEWAL: usize = 2;
 /// The work of deleting one row.
 pub const DELETION: usize = 4;
 
+/// The work of keeping one vector.
+pub const VECTOR: usize = 4;
+
 /// The work of a unit. Four guards are looked at in the time of one.
 #[must_use]
 pub fn of_unit(unit: &Unit) -> usize {
@@ -23,8 +26,8 @@ pub fn of_unit(unit: &Unit) -> usize {
 
 fn of_write(write: &Write) -> usize {
     match write {
-        Write::InsertJob(job) => 12 + indexed(&job.spec),
-        Write::UpdateJob(update) => 4 + update.spec.as_ref().map_or(0, |spec| 8 + indexed(spec)),
+        Write::InsertJob(job) => 13 + indexed(&job.spec),
+        Write::UpdateJob(update) => 4 + update.spec.as_ref().map_or(0, |spec| 9 + indexed(spec)),
         Write::InsertRun(run) | Write::UpdateRun(run) => {
             let journal: usize = run.journal.iter().map(String::len).sum();
             3 + (run.output.as_ref().map_or(0, String::len) + journal) / PLAIN_BYTES

@@ -8,6 +8,7 @@ use meanwhile::contract;
 use meanwhile::engine::Sandbox;
 use meanwhile::imports::random::SystemRandom;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::search::Search;
 use meanwhile::storage::Storage;
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::types::Instant;
@@ -71,6 +72,7 @@ impl Alone {
             tenant: name.into(),
             owner: "host".into(),
             storage: Arc::clone(&self.storage),
+            search: Arc::new(Search::new(Arc::clone(&self.storage), None)),
             clock: Arc::new(ManualClock::new(T0_MS)),
             outlet: Arc::clone(&self.started) as _,
             random: Arc::new(SystemRandom),

@@ -10,7 +10,9 @@ use meanwhile::clock::Clock;
 use meanwhile::component::Component;
 use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::search::Search;
 use meanwhile::storage::retention::{Old, SweptJob};
+use meanwhile::storage::texts::{JobTexts, NewVector, Unembedded};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
@@ -86,6 +88,7 @@ fn tenant(call: &Arc<Call>) -> Arc<TenantContext> {
         tenant: "world".into(),
         owner: format!("host {}", call.host),
         storage: imports.clone(),
+        search: Arc::new(Search::new(imports.clone(), None)),
         clock: imports.clone(),
         outlet: imports.clone(),
         random: imports,
@@ -297,6 +300,42 @@ impl Storage for Imports {
 
     async fn search_jobs(&self, _tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
         answer(World::search_jobs(&*self.0, &same(&query)))
+    }
+
+    // Worlds search by terms alone.
+    async fn texts(&self, _tenant: &Tenant, _after: u64, _limit: u32) -> Result<Vec<JobTexts>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn unembedded(&self, _model: &str, _limit: u32) -> Result<Vec<Unembedded>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn put_vectors(
+        &self,
+        _tenant: &Tenant,
+        _model: &str,
+        _vectors: Vec<NewVector>,
+    ) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    async fn pick_jobs(
+        &self,
+        _tenant: &Tenant,
+        _numbers: Vec<u64>,
+        _filter: JobFilter,
+    ) -> Result<Vec<(u64, Job)>, StorageError> {
+        Ok(Vec::new())
+    }
+
+    async fn job_numbers(
+        &self,
+        _tenant: &Tenant,
+        _filter: JobFilter,
+        _limit: u32,
+    ) -> Result<Vec<u64>, StorageError> {
+        Ok(Vec::new())
     }
 
     async fn claim_due(

@@ -11,6 +11,7 @@ use meanwhile::engine::Sandbox;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::imports::random::SystemRandom;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::search::Search;
 use meanwhile::service::{Service, Session};
 use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
@@ -122,6 +123,7 @@ impl Door {
             tenant: LOCAL_TENANT.to_owned(),
             owner: "another host".to_owned(),
             storage: self.storage.clone(),
+            search: Arc::new(Search::new(self.storage.clone(), None)),
             clock: self.clock.clone(),
             outlet: Arc::new(NoOutlet),
             random: Arc::new(SystemRandom),

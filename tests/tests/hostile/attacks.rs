@@ -165,7 +165,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     ),
     attack(
         "many-new-jobs",
-        Told("invalid_argument", "2412 steps of work in a unit; at most 2400"),
+        Told("invalid_argument", "2613 steps of work in a unit; at most 2400"),
     ),
     attack(
         "text-over-cap",

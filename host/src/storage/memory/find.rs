@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use super::{JobRow, Rows};
 use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
-use crate::storage::words::{STOP_WORDS, of_text as words};
+use crate::storage::words::of_text as words;
 use crate::wit::storage::{Hit, HitPage, JobFilter, Page, SearchMode, SearchQuery};
-use crate::wit::types::{Job, JobStatus};
+use crate::wit::types::{Job, JobStatus, RetrievalMode};
 
 impl Rows {
     /// Jobs that match, newest first.
@@ -21,7 +21,7 @@ impl Rows {
     }
 }
 
-fn matches(job: &Job, filter: &JobFilter) -> bool {
+pub(super) fn matches(job: &Job, filter: &JobFilter) -> bool {
     let status = job.state.status;
     filter.agent.as_ref().is_none_or(|agent| *agent == job.agent)
         && filter.user.as_ref().is_none_or(|user| *user == job.user)
@@ -82,11 +82,6 @@ fn says(fields: &[&str], term: &[String]) -> bool {
 
 pub(super) fn search(rows: &Rows, query: &SearchQuery, before: Option<i64>) -> HitPage {
     let terms: Vec<Vec<String>> = query.terms.iter().map(|term| words(term)).collect();
-    if query.mode == SearchMode::Meaning {
-        let mut asked = terms.concat();
-        asked.retain(|word| !STOP_WORDS.contains(&word.as_str()));
-        return by_meaning(rows, query, &asked);
-    }
     let found = rows.newest(&query.filter, |job| {
         let fields = [job.spec.title.as_str(), &job.spec.description, &job.spec.payload];
         match query.mode {
@@ -103,28 +98,6 @@ pub(super) fn search(rows: &Rows, query: &SearchQuery, before: Option<i64>) -> H
         hits: hits.collect(),
         next_cursor,
         total,
-    }
-}
-
-/// The share of the query's words that title and description hold.
-fn by_meaning(rows: &Rows, query: &SearchQuery, asked: &[String]) -> HitPage {
-    let mut hits = Vec::new();
-    for row in rows.newest(&query.filter, |_| true) {
-        let held = words(&format!("{} {}", row.job.spec.title, row.job.spec.description));
-        let share = asked.iter().filter(|word| held.contains(word)).count();
-        if share > 0 {
-            hits.push(Hit {
-                job: row.job.clone(),
-                score: share as f64 / asked.len() as f64,
-            });
-        }
-    }
-    let total = total(hits.len(), &query.page);
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    hits.truncate(rows_of_page(query.page.limit));
-    HitPage {
-        hits,
-        next_cursor: None,
-        total,
+        mode: RetrievalMode::Lexical,
     }
 }

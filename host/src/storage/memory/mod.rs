@@ -6,6 +6,7 @@ mod registry;
 mod retention;
 mod rows;
 mod tables;
+mod texts;
 mod write;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use self::find::{cut, rows_of_page, search};
 pub use self::registry::MemoryRegistry;
 use self::rows::{JobRow, Lease, Rows};
 use super::retention::{Old, SweptJob};
+use super::texts::{JobTexts, NewVector, Unembedded};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
@@ -136,6 +138,56 @@ impl Storage for MemoryStorage {
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
         let before = super::before(&query.page)?;
         self.read(tenant, |rows| search(rows, &query, before))
+    }
+
+    async fn texts(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError> {
+        self.read(tenant, |rows| rows.texts_behind(after, limit))
+    }
+
+    async fn unembedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError> {
+        let all = self.all();
+        let texts = all
+            .tenants
+            .iter()
+            .flat_map(|(tenant, rows)| rows.unembedded(tenant, model));
+        Ok(texts.take(limit as usize).collect())
+    }
+
+    async fn put_vectors(
+        &self,
+        tenant: &Tenant,
+        model: &str,
+        vectors: Vec<NewVector>,
+    ) -> Result<(), StorageError> {
+        self.change(|all| {
+            let Some(rows) = all.tenants.get_mut(tenant) else {
+                return;
+            };
+            for vector in vectors {
+                rows.put_vector(model, vector, &mut all.sequence);
+            }
+        })
+    }
+
+    async fn pick_jobs(
+        &self,
+        tenant: &Tenant,
+        numbers: Vec<u64>,
+        filter: JobFilter,
+    ) -> Result<Vec<(u64, Job)>, StorageError> {
+        self.read(tenant, |rows| rows.pick(&numbers, &filter))
+    }
+
+    async fn job_numbers(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        limit: u32,
+    ) -> Result<Vec<u64>, StorageError> {
+        self.read(tenant, |rows| {
+            let found = rows.newest(&filter, |_| true);
+            found.iter().take(limit as usize).map(|row| row.seq).collect()
+        })
     }
 
     async fn claim_due(

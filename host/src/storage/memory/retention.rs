@@ -86,7 +86,7 @@ impl Rows {
             .collect();
         edges.iter().for_each(|edge| drop(self.edges.remove(edge)));
         let changes = self.changes.remove(job).map_or(0, |changes| changes.len());
-        self.jobs.remove(job);
+        self.remove_job(job);
         (messages.len() + runs.len() + edges.len() + changes + 1) as u64
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::find::{among, rows_of_page};
 use super::messages::Messages;
 use super::tables::{Edges, Jobs, Runs};
+use super::texts::Texts;
 use crate::storage::Stored;
 use crate::wit::storage::{AncestorEdges, Claim, EdgeFilter, JobToken, MessageFilter, RunFilter};
 use crate::wit::types::{Edge, EdgeStatus, Instant, Job, Message, Run, StatusChange};
@@ -18,6 +19,7 @@ pub(super) struct Rows {
     pub(super) messages: Messages,
     /// Oldest first.
     pub(super) changes: BTreeMap<String, Vec<StatusChange>>,
+    pub(super) texts: Texts,
 }
 
 #[derive(Clone)]

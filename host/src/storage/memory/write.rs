@@ -60,7 +60,7 @@ impl Rows {
 
     fn undo(&mut self, step: Undo) {
         match step {
-            Undo::Job(id, None) => self.jobs.remove(&id),
+            Undo::Job(id, None) => self.remove_job(&id),
             Undo::Job(_, Some(row)) => self.jobs.put(*row),
             Undo::Run(key, None) => self.runs.remove(&key),
             Undo::Run(_, Some(run)) => {
@@ -85,7 +85,7 @@ impl Rows {
     fn write(&mut self, write: Write, sequence: &mut u64, undo: &mut Vec<Undo>) -> Result<(), Rejection> {
         match write {
             Write::InsertJob(job) => return self.insert_job(job, sequence, undo),
-            Write::UpdateJob(update) => return self.update_job(update, undo),
+            Write::UpdateJob(update) => return self.update_job(update, sequence, undo),
             Write::InsertRun(run) => return self.insert_run(run, undo),
             Write::UpdateRun(run) => {
                 let key = (run.job.clone(), run.slot);
@@ -142,6 +142,7 @@ impl Rows {
         }
         *sequence += 1;
         undo.push(Undo::Job(job.id.clone(), None));
+        self.texts.put(*sequence, &job.id, *sequence);
         self.jobs.put(JobRow {
             seq: *sequence,
             token: 0,
@@ -151,7 +152,20 @@ impl Rows {
         Ok(())
     }
 
-    fn update_job(&mut self, update: JobUpdate, undo: &mut Vec<Undo>) -> Result<(), Rejection> {
+    /// Removes a job with its texts.
+    pub(super) fn remove_job(&mut self, id: &str) {
+        if let Some(row) = self.jobs.get(id) {
+            self.texts.remove(row.seq);
+        }
+        self.jobs.remove(id);
+    }
+
+    fn update_job(
+        &mut self,
+        update: JobUpdate,
+        sequence: &mut u64,
+        undo: &mut Vec<Undo>,
+    ) -> Result<(), Rejection> {
         let present = self.jobs.get(&update.id).ok_or(Rejection::Stale)?;
         let (from, to) = (present.job.state.status, update.state.status);
         if !may_move(from, to) {
@@ -178,6 +192,10 @@ impl Rows {
             update.id.clone(),
             self.jobs.get(&update.id).cloned().map(Box::new),
         ));
+        if update.spec.is_some() {
+            *sequence += 1;
+            self.texts.put(present.seq, &update.id, *sequence);
+        }
         self.jobs.change(&update.id, |row| {
             row.job.state = update.state;
             row.job.updated_at = update.updated_at;

@@ -230,10 +230,11 @@ pub const NOT_MOVED: [(&str, &str); 3] = [
 ];
 
 /// Tables that a store makes from the others, or that are about itself.
-pub const DERIVED: [&str; 8] = [
+pub const DERIVED: [&str; 9] = [
     "stored",
     "job_text",
     "job_words",
+    "texts",
     "half_imported",
     "outboxes",
     "registry",

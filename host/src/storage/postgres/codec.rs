@@ -54,6 +54,10 @@ pub(super) fn bytes(row: &Row, column: usize) -> Result<Vec<u8>, Failure> {
     get(row, column)
 }
 
+pub(super) fn maybe_bytes(row: &Row, column: usize) -> Result<Option<Vec<u8>>, Failure> {
+    get(row, column)
+}
+
 /// A number that is never negative.
 pub(super) fn count<T: TryFrom<i64>>(row: &Row, column: usize) -> Result<T, Failure> {
     let number = int(row, column)?;

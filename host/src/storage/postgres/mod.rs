@@ -27,6 +27,7 @@ mod search;
 mod session;
 mod terms;
 mod text;
+mod texts;
 mod value;
 mod versions;
 
@@ -48,6 +49,7 @@ pub use self::open::OpenError;
 use self::session::{Scope, Sql};
 use self::value::Value;
 use super::retention::{Old, SweptJob};
+use super::texts::{JobTexts, NewVector, Unembedded};
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::clock::{Clock, StoreClock};
@@ -133,6 +135,42 @@ impl Storage for PostgresStorage {
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError> {
         let before = super::before(&query.page)?;
         Ok(self.search(tenant, &query, before).await?)
+    }
+
+    async fn texts(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError> {
+        Ok(self.texts_behind(tenant, after, limit).await?)
+    }
+
+    async fn unembedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError> {
+        Ok(self.not_embedded(model, limit).await?)
+    }
+
+    async fn put_vectors(
+        &self,
+        tenant: &Tenant,
+        model: &str,
+        vectors: Vec<NewVector>,
+    ) -> Result<(), StorageError> {
+        self.writable()?;
+        Ok(self.keep_vectors(tenant, model, &vectors).await?)
+    }
+
+    async fn pick_jobs(
+        &self,
+        tenant: &Tenant,
+        numbers: Vec<u64>,
+        filter: JobFilter,
+    ) -> Result<Vec<(u64, Job)>, StorageError> {
+        Ok(self.picked(tenant, &numbers, &filter).await?)
+    }
+
+    async fn job_numbers(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        limit: u32,
+    ) -> Result<Vec<u64>, StorageError> {
+        Ok(self.numbers(tenant, &filter, limit).await?)
     }
 
     async fn claim_due(

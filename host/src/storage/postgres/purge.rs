@@ -24,7 +24,8 @@ fn counted(statement: &str) -> String {
         (
             ", seq",
             ", words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
-             texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq)",
+             texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq), \
+             revised AS (DELETE FROM texts USING old WHERE texts.tenant = $1 AND texts.seq = old.seq)",
         )
     } else {
         ("", "")
@@ -177,7 +178,7 @@ impl PostgresStorage {
 }
 
 /// Begins a transaction of a tenant whose writers wait; answers what its rows come to.
-async fn begin(client: &Object, tenant: &str) -> Result<Sums, Failure> {
+pub(super) async fn begin(client: &Object, tenant: &str) -> Result<Sums, Failure> {
     client.batch_execute("BEGIN").await?;
     let settings = Scope::Tenant(tenant).settings();
     let set_scope = client.prepare_cached(SET_SCOPE).await?;

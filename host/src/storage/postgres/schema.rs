@@ -2,7 +2,7 @@
 //! columns have the names that they have in SQLite (`../sqlite/schema.rs`).
 
 /// Each brings a database from the version before to its own.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING, TEXTS];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON in a text (`jsonb` takes no NUL, and would be parsed at every write). `seq` is
@@ -279,3 +279,33 @@ ALTER TABLE half_imported ENABLE ROW LEVEL SECURITY;
 ALTER TABLE half_imported FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_the_host ON half_imported USING ((SELECT current_setting('app.scope', true)) = 'host');
 ";
+
+/// * texts: as in SQLite, what an index in memory is built from. Its revisions are given under the lock of the
+///   tenant's row in `stored`.
+/// * job_words: without stems: by these the index in memory searches.
+const TEXTS: &str = r#"
+SELECT set_config('app.scope', 'host', true);
+CREATE SEQUENCE texts_revision;
+CREATE TABLE texts (
+    tenant   TEXT COLLATE "C" NOT NULL,
+    seq      BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    model    TEXT COLLATE "C" NOT NULL DEFAULT '',
+    vector   BYTEA,
+    -- The texts of a job that are others, or get a vector.
+    PRIMARY KEY (tenant, seq)
+);
+INSERT INTO texts (tenant, seq, revision) SELECT tenant, seq, nextval('texts_revision') FROM jobs;
+-- What is new of a tenant.
+CREATE UNIQUE INDEX texts_by_revision ON texts (tenant, revision);
+-- What a model has not seen.
+CREATE INDEX texts_by_model ON texts (model, tenant, seq);
+ALTER TABLE texts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE texts FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_one_tenant ON texts USING (tenant = (SELECT current_setting('app.tenant', true))
+    OR (SELECT current_setting('app.scope', true)) = 'host');
+
+ALTER TABLE job_words DROP stems, DROP title_stems;
+-- Jobs by words. A search goes through all words that wait to be put where they belong (in kB).
+CREATE INDEX job_words_by_word ON job_words USING gin (words) WITH (gin_pending_list_limit = 256);
+"#;

@@ -1,4 +1,4 @@
-//! Jobs by their text.
+//! Jobs by terms.
 
 use super::PostgresStorage;
 use super::codec::{self, JOB, JOB_COLUMNS};
@@ -6,17 +6,18 @@ use super::condition::Condition;
 use super::failure::Failure;
 use super::list::Newest;
 use super::read::limit;
-use super::session::{Scope, Sql};
 use super::terms;
 use super::value::Value;
 use crate::storage::limits::SEARCH_WALK_ROWS;
-use crate::storage::words::{STOP_WORDS, of_text};
+use crate::storage::words::of_text;
 use crate::wit::storage::{Hit, HitPage, Page, SearchMode, SearchQuery};
+use crate::wit::types::RetrievalMode;
 
 const NOTHING: HitPage = HitPage {
     hits: Vec::new(),
     next_cursor: None,
     total: 0,
+    mode: RetrievalMode::Lexical,
 };
 
 /// The job of some words, and its text: looked up one by one, after the words. The planner, left to itself, may
@@ -124,9 +125,6 @@ impl PostgresStorage {
         query: &SearchQuery,
         before: Option<i64>,
     ) -> Result<HitPage, Failure> {
-        if query.mode == SearchMode::Meaning {
-            return self.by_meaning(tenant, query).await;
-        }
         let all = query.mode == SearchMode::AllTerms;
         let mut terms: Vec<Vec<String>> = query.terms.iter().map(|term| of_text(term)).collect();
         // A term that cannot occur makes "all" impossible.
@@ -149,6 +147,7 @@ impl PostgresStorage {
             hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
             next_cursor,
             total,
+            mode: RetrievalMode::Lexical,
         })
     }
 
@@ -190,53 +189,5 @@ impl PostgresStorage {
         };
         self.page_of(tenant, found, page, rows, &counted, &asked.filter)
             .await
-    }
-
-    /// Without an embedder: the share of the question's stems that title and description have; one in the
-    /// title counts twice.
-    async fn by_meaning(&self, tenant: &str, query: &SearchQuery) -> Result<HitPage, Failure> {
-        let mut words: Vec<String> = query.terms.iter().flat_map(|term| of_text(term)).collect();
-        words.retain(|word| !STOP_WORDS.contains(&word.as_str()));
-        let stems = terms::stems(&words);
-        let stems = terms::numbers(tenant, stems.iter().map(String::as_str));
-        if stems.is_empty() {
-            return Ok(NOTHING);
-        }
-        let asked = stems.len() as f64;
-        let mut condition = Condition::of_jobs(tenant, &query.filter, "job_text");
-        let mark = condition.value(Value::Ints(stems));
-        let from = format!(
-            "(SELECT seq, stems, title_stems FROM job_words WHERE stems && {mark} OFFSET 0) AS job_words\
-             {JOB_OF_WORDS}{} WHERE {}",
-            text_for(&[&condition.text]),
-            condition.text
-        );
-        let total = if query.page.count {
-            self.count(tenant, &from, &condition).await?
-        } else {
-            0
-        };
-        let sql = format!(
-            "SELECT {JOB}, (SELECT count(*) FILTER (WHERE stem = ANY (job_words.stems)) \
-                 + count(*) FILTER (WHERE stem = ANY (job_words.title_stems)) FROM unnest({mark}) AS stem) AS weight \
-             FROM {from} ORDER BY weight DESC, jobs.seq DESC LIMIT {}",
-            limit(query.page.limit)
-        );
-        let rows = self
-            .rows(Scope::Tenant(tenant), Sql::Made(&sql), &condition.values)
-            .await?;
-        let mut hits = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let weight: u32 = codec::count(row, JOB_COLUMNS)?;
-            if let Some(job) = codec::readable(codec::job(row), row) {
-                let score = (f64::from(weight) / (2.0 * asked)).clamp(0.0, 1.0);
-                hits.push(Hit { job, score });
-            }
-        }
-        Ok(HitPage {
-            hits,
-            next_cursor: None,
-            total,
-        })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use rust_stemmers::{Algorithm, Stemmer};
 use sha2::{Digest as _, Sha256};
 
 use crate::storage::units::Indexed;
@@ -15,8 +14,6 @@ pub(super) struct Terms {
     /// Words in order, each between spaces; texts are parted by a line's end. See [`phrase`].
     pub(super) text: String,
     pub(super) words: Vec<i64>,
-    pub(super) stems: Vec<i64>,
-    pub(super) title_stems: Vec<i64>,
 }
 
 /// A word's number. Whoever wants two words with one number has to try about 2^32 of them, and wins
@@ -39,12 +36,6 @@ pub(super) fn numbers<'a>(tenant: &str, words: impl IntoIterator<Item = &'a str>
     distinct.into_iter().map(|word| number(tenant, word)).collect()
 }
 
-/// The stems of words, as English has them.
-pub(super) fn stems(words: &[String]) -> Vec<String> {
-    let stemmer = Stemmer::create(Algorithm::English);
-    words.iter().map(|word| stemmer.stem(word).into_owned()).collect()
-}
-
 /// Words side by side, as they stand in [`Terms::text`].
 pub(super) fn phrase(words: &[String]) -> String {
     format!(" {} ", words.join(" "))
@@ -56,13 +47,9 @@ impl Indexed for Terms {
             [&spec.title, &spec.description, &spec.payload].map(|text| words::of_text(text));
         let of_words = [&title, &description, &payload];
         let all = of_words.iter().flat_map(|words| words.iter().map(String::as_str));
-        let (title_stems, other_stems) = (stems(&title), stems(&description));
-        let stems = title_stems.iter().chain(&other_stems).map(String::as_str);
         Self {
             text: of_words.map(|words| phrase(words)).join("\n"),
             words: numbers(tenant, all),
-            stems: numbers(tenant, stems),
-            title_stems: numbers(tenant, title_stems.iter().map(String::as_str)),
         }
     }
 }

@@ -10,8 +10,8 @@ use rusqlite::{
     Connection, OptionalExtension as _, ToSql, Transaction, TransactionBehavior, params, params_from_iter,
 };
 
-use super::texts::Texts;
-use super::{OpenError, open, write};
+use super::texts::{self, Texts};
+use super::{OpenError, open};
 use crate::storage::moving::{
     Batch, Cell, Counts, Last, PutError, Reached, Row, TABLES, Table, Target, add_sums, check_count, last_of,
 };
@@ -70,7 +70,7 @@ impl SqliteTarget {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         insert(&transaction, batch)?;
         for text in batch.indexed::<Texts>() {
-            write::index_text(&transaction, text.tenant, text.seq, text.title, &text.indexed)?;
+            texts::put(&transaction, text.tenant, text.seq, text.title, &text.indexed)?;
         }
         let mut add = transaction.prepare_cached(&add_sums('?'))?;
         for (tenant, sums) in batch.sums() {

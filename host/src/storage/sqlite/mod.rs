@@ -40,6 +40,7 @@ use self::readers::Readers;
 pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
 use super::retention::{Old, SweptJob};
+use super::texts::{JobTexts, NewVector, Unembedded};
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -139,6 +140,55 @@ impl Storage for SqliteStorage {
         let tenant = tenant.to_owned();
         let before = super::before(&query.page)?;
         self.read(move |connection| search::jobs(connection, &tenant, &query, before))
+            .await
+    }
+
+    async fn texts(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| texts::behind(connection, &tenant, after, limit))
+            .await
+    }
+
+    async fn unembedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError> {
+        let model = model.to_owned();
+        self.read(move |connection| texts::unembedded(connection, &model, limit))
+            .await
+    }
+
+    async fn put_vectors(
+        &self,
+        tenant: &Tenant,
+        model: &str,
+        vectors: Vec<NewVector>,
+    ) -> Result<(), StorageError> {
+        let (lane, model) = (tenant.to_owned(), model.to_owned());
+        let tenant = lane.clone();
+        self.writer
+            .run(&lane, work::VECTOR * vectors.len(), move |connection| {
+                texts::put_vectors(connection, &tenant, &model, &vectors)
+            })
+            .await
+    }
+
+    async fn pick_jobs(
+        &self,
+        tenant: &Tenant,
+        numbers: Vec<u64>,
+        filter: JobFilter,
+    ) -> Result<Vec<(u64, Job)>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| texts::pick(connection, &tenant, &numbers, &filter))
+            .await
+    }
+
+    async fn job_numbers(
+        &self,
+        tenant: &Tenant,
+        filter: JobFilter,
+        limit: u32,
+    ) -> Result<Vec<u64>, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| texts::numbers(connection, &tenant, &filter, limit))
             .await
     }
 

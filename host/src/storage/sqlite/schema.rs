@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     LEAN,
     MOVING,
     IN_ORDER,
+    TEXTS,
 ];
 
 /// The present version.
@@ -305,6 +306,23 @@ CREATE TABLE half_imported (
 /// Messages of a tenant in their order (an index ends with the position), as retention goes through them.
 const IN_ORDER: &str = "
 CREATE INDEX messages_in_order ON messages (tenant);
+";
+
+/// * texts: what an index in memory is built from. A revision is given once, and by the writer alone: whoever reads
+///   behind one misses nothing. `model` is empty until an embedder has seen the texts; without a vector it could
+///   make none of them.
+/// * texts_by_tenant, texts_by_model end with the revision.
+const TEXTS: &str = "
+CREATE TABLE texts (
+    revision INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq      INTEGER NOT NULL UNIQUE,
+    tenant   TEXT NOT NULL,
+    model    TEXT NOT NULL DEFAULT '',
+    vector   BLOB
+) STRICT;
+INSERT INTO texts (seq, tenant) SELECT seq, tenant FROM jobs ORDER BY seq;
+CREATE INDEX texts_by_tenant ON texts (tenant);
+CREATE INDEX texts_by_model ON texts (model);
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

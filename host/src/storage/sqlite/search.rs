@@ -1,15 +1,13 @@
-//! Jobs by their text: terms in the text index, and what stands in for meaning.
+//! Jobs by terms in the text index.
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 
-use super::codec::{self, JOB, JOB_TEXTS};
 use super::condition::{owned_by, text};
-use super::list::{count, limit, newest};
-use super::room::Room;
+use super::list::newest;
 use super::schema;
 use crate::storage::limits::SEARCH_WALK_ROWS;
-use crate::storage::words::STOP_WORDS;
 use crate::wit::storage::{Hit, HitPage, SearchMode, SearchQuery};
+use crate::wit::types::RetrievalMode;
 
 /// A term as a phrase of the text index: quoted, so that no character is an operator (a quote
 /// would end the phrase, NUL the whole query). None: it has no letter or digit to look for.
@@ -45,9 +43,6 @@ pub(super) fn jobs(
     query: &SearchQuery,
     before: Option<i64>,
 ) -> rusqlite::Result<HitPage> {
-    if query.mode == SearchMode::Meaning {
-        return by_meaning(connection, tenant, query);
-    }
     let phrases: Vec<Option<String>> = query.terms.iter().map(|term| phrase(term)).collect();
     let all = query.mode == SearchMode::AllTerms;
     // A term that cannot occur makes "all" impossible.
@@ -59,6 +54,7 @@ pub(super) fn jobs(
             hits: Vec::new(),
             next_cursor: None,
             total: 0,
+            mode: RetrievalMode::Lexical,
         });
     }
     let phrases: Vec<String> = phrases.into_iter().flatten().collect();
@@ -84,56 +80,6 @@ pub(super) fn jobs(
         hits: jobs.into_iter().map(|job| Hit { job, score: 1.0 }).collect(),
         next_cursor,
         total,
-    })
-}
-
-/// Without an embedder: stemmed words of title and description, ranked by BM25.
-fn by_meaning(connection: &Connection, tenant: &str, query: &SearchQuery) -> rusqlite::Result<HitPage> {
-    let words: Vec<String> = query
-        .terms
-        .iter()
-        .flat_map(|term| term.split(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty() && !STOP_WORDS.contains(&word.to_lowercase().as_str()))
-        .map(|word| format!("\"{word}\""))
-        .collect();
-    if words.is_empty() {
-        return Ok(HitPage {
-            hits: Vec::new(),
-            next_cursor: None,
-            total: 0,
-        });
-    }
-    let mut condition = owned_by(tenant, &query.filter);
-    condition.and(
-        "job_text MATCH ?",
-        [text(&of_owner(tenant, "title description", &words.join(" OR ")))],
-    );
-    let from = "job_text CROSS JOIN jobs ON jobs.seq = job_text.rowid";
-    let total = if query.page.count {
-        count(connection, from, &condition)?
-    } else {
-        0
-    };
-    let sql = format!(
-        "SELECT {JOB}, bm25(job_text, 3.0, 1.0, 1.0, 0.0) AS rank FROM {from} WHERE {} ORDER BY rank LIMIT {}",
-        condition.text,
-        limit(&query.page)
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut room = Room::new();
-    let hits = statement
-        .query_map(params_from_iter(&condition.values), |row| {
-            room.take(row, &JOB_TEXTS)?;
-            // BM25 is negative, better is less.
-            let strength = -row.get::<_, f64>(9)?;
-            let score = (strength / (strength + 1.0)).clamp(0.0, 1.0);
-            Ok(codec::readable_job(row)?.map(|job| Hit { job, score }))
-        })?
-        .filter_map(Result::transpose)
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(HitPage {
-        hits,
-        next_cursor: None,
-        total,
+        mode: RetrievalMode::Lexical,
     })
 }

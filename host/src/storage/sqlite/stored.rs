@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
+use super::texts;
 use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::{STATUS_COLUMNS, StatusCounts, Sums};
 use crate::storage::words::Word as _;
@@ -36,10 +37,6 @@ pub(super) fn put(connection: &Connection, tenant: &str, sums: &Sums) -> rusqlit
     put.raw_execute()?;
     Ok(())
 }
-
-/// The texts of the jobs that are deleted next.
-const DELETE_TEXTS: &str =
-    "DELETE FROM job_text WHERE rowid IN (SELECT seq FROM jobs WHERE tenant = ?1 ORDER BY id LIMIT ?2)";
 
 /// Deletes rows by a statement of [`retention`]; answers how many.
 fn delete(
@@ -83,23 +80,21 @@ pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqli
     match old {
         Old::Jobs(jobs) => {
             let statements = retention::of_job().map(|statement| own(&statement));
-            let mut texts = Vec::with_capacity(jobs.len());
+            let mut seqs = Vec::with_capacity(jobs.len());
             for job in jobs {
                 let seq: Option<i64> = connection
                     .prepare_cached(&own(retention::ARCHIVED))?
                     .query_row(params![tenant, job], |row| row.get(0))
                     .optional()?;
                 let Some(seq) = seq else { continue };
-                texts.push(seq);
+                seqs.push(seq);
                 for statement in &statements {
                     rows += delete(connection, statement, params![tenant, job], &mut sums)?;
                 }
             }
             // All at the end: with each other statement between them the text index would be written once more.
-            for seq in texts {
-                connection
-                    .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
-                    .execute([seq])?;
+            for seq in seqs {
+                texts::delete(connection, seq)?;
             }
         }
         Old::History {
@@ -164,9 +159,7 @@ pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqli
             break;
         }
         if table == "jobs" {
-            connection
-                .prepare_cached(DELETE_TEXTS)?
-                .execute(params![tenant, left])?;
+            texts::delete_first(connection, tenant, left)?;
         }
         left -= delete(connection, &own(&statement), params![tenant, left], &mut sums)?;
     }

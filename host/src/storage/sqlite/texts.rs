@@ -1,7 +1,17 @@
-//! What the text index has of a job.
+//! What jobs are found by: what the text index has of them, and their texts with vectors as an index in memory
+//! takes them.
 
+use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter, types::Value};
+
+use super::codec::{self, JOB, JOB_TEXTS};
+use super::condition::owned_by;
+use super::room::size;
+use super::schema;
+use crate::limits::PAGE_BYTES_MAX;
+use crate::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded, of_spec};
 use crate::storage::units::Indexed;
-use crate::wit::types::JobSpec;
+use crate::wit::storage::JobFilter;
+use crate::wit::types::{Job, JobSpec};
 
 /// Texts beside the title.
 #[derive(Clone)]
@@ -17,4 +27,196 @@ impl Indexed for Texts {
             payload: spec.payload.clone(),
         }
     }
+}
+
+/// Puts the texts of a job that is new, or whose texts are no longer in the index.
+pub(super) fn put(
+    connection: &Connection,
+    tenant: &str,
+    seq: i64,
+    title: &str,
+    texts: &Texts,
+) -> rusqlite::Result<()> {
+    const INSERT: &str =
+        "INSERT INTO job_text (rowid, title, description, payload, owner) VALUES (?1, ?2, ?3, ?4, ?5)";
+    connection.prepare_cached(INSERT)?.execute(params![
+        seq,
+        title,
+        texts.description,
+        texts.payload,
+        schema::owner(tenant)
+    ])?;
+    // Whatever row there was goes: the new one has a revision behind all others.
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO texts (seq, tenant) VALUES (?1, ?2)")?
+        .execute(params![seq, tenant])?;
+    Ok(())
+}
+
+/// What is put is to be another.
+pub(super) fn change(
+    connection: &Connection,
+    tenant: &str,
+    seq: i64,
+    title: &str,
+    texts: &Texts,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
+        .execute([seq])?;
+    put(connection, tenant, seq, title, texts)
+}
+
+/// Deletes the texts of a job.
+pub(super) fn delete(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
+    for table in ["job_text WHERE rowid", "texts WHERE seq"] {
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} = ?1"))?
+            .execute([seq])?;
+    }
+    Ok(())
+}
+
+/// Deletes the texts of the jobs of a tenant that are deleted next.
+pub(super) fn delete_first(connection: &Connection, tenant: &str, limit: u64) -> rusqlite::Result<()> {
+    for table in ["job_text WHERE rowid", "texts WHERE seq"] {
+        let jobs = "SELECT seq FROM jobs WHERE tenant = ?1 ORDER BY id LIMIT ?2";
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} IN ({jobs})"))?
+            .execute(params![tenant, limit])?;
+    }
+    Ok(())
+}
+
+/// Texts behind a revision.
+pub(super) fn behind(
+    connection: &Connection,
+    tenant: &str,
+    after: u64,
+    limit: u32,
+) -> rusqlite::Result<Vec<JobTexts>> {
+    const SQL: &str = "SELECT texts.seq, texts.revision, jobs.agent, jobs.user, jobs.spec, texts.model, texts.vector \
+         FROM texts CROSS JOIN jobs ON jobs.seq = texts.seq \
+         WHERE texts.tenant = ?1 AND texts.revision > ?2 ORDER BY texts.revision LIMIT ?3";
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(SQL)?;
+    let mut found = statement.query(params![tenant, after, limit])?;
+    let (mut texts, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        bytes += size(row, &[4])?;
+        if bytes > PAGE_BYTES_MAX && !texts.is_empty() {
+            break;
+        }
+        let model: String = row.get(5)?;
+        let vector = (!model.is_empty()).then_some(StoredVector {
+            model,
+            bytes: row.get(6)?,
+        });
+        let (title, description) = of_spec(row.get_ref(4)?.as_str().unwrap_or_default());
+        texts.push(JobTexts {
+            number: row.get(0)?,
+            revision: row.get(1)?,
+            agent: row.get(2)?,
+            user: row.get(3)?,
+            title,
+            description,
+            vector,
+        });
+    }
+    Ok(texts)
+}
+
+/// Texts that a model has not seen: those of no model or another are two ends of an index.
+pub(super) fn unembedded(
+    connection: &Connection,
+    model: &str,
+    limit: u32,
+) -> rusqlite::Result<Vec<Unembedded>> {
+    const SQL: &str = "WITH found AS (SELECT * FROM (SELECT revision FROM texts WHERE model < ?1 LIMIT ?2) \
+             UNION ALL SELECT * FROM (SELECT revision FROM texts WHERE model > ?1 LIMIT ?2) LIMIT ?2) \
+         SELECT texts.tenant, texts.seq, texts.revision, jobs.spec FROM found \
+         CROSS JOIN texts ON texts.revision = found.revision CROSS JOIN jobs ON jobs.seq = texts.seq";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let found = statement.query_map(params![model, limit], |row| {
+        let (title, description) = of_spec(row.get_ref(3)?.as_str().unwrap_or_default());
+        Ok(Unembedded {
+            tenant: row.get(0)?,
+            number: row.get(1)?,
+            revision: row.get(2)?,
+            title,
+            description,
+        })
+    })?;
+    found.collect()
+}
+
+/// Keeps vectors of texts that are still what they were.
+pub(super) fn put_vectors(
+    connection: &Connection,
+    tenant: &str,
+    model: &str,
+    vectors: &[NewVector],
+) -> rusqlite::Result<()> {
+    let mut take =
+        connection.prepare_cached("DELETE FROM texts WHERE tenant = ?1 AND seq = ?2 AND revision = ?3")?;
+    let mut put = connection
+        .prepare_cached("INSERT INTO texts (seq, tenant, model, vector) VALUES (?1, ?2, ?3, ?4)")?;
+    for vector in vectors {
+        let (number, revision) = (row_id(vector.number), row_id(vector.revision));
+        if take.execute(params![tenant, number, revision])? == 1 {
+            put.execute(params![number, tenant, model, vector.bytes])?;
+        }
+    }
+    Ok(())
+}
+
+fn row_id(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Jobs by number, as far as a filter lets them pass.
+pub(super) fn pick(
+    connection: &Connection,
+    tenant: &str,
+    numbers: &[u64],
+    filter: &JobFilter,
+) -> rusqlite::Result<Vec<(u64, Job)>> {
+    let condition = owned_by(tenant, filter);
+    let mut get = connection.prepare_cached(&format!(
+        "SELECT {JOB} FROM jobs WHERE {} AND jobs.seq = ?",
+        condition.text
+    ))?;
+    let (mut picked, mut bytes) = (Vec::new(), 0);
+    for number in numbers {
+        let values = condition.values.iter().cloned();
+        let values = values.chain([Value::Integer(row_id(*number))]);
+        let job = get
+            .query_row(params_from_iter(values), |row| {
+                bytes += size(row, &JOB_TEXTS)?;
+                codec::readable_job(row)
+            })
+            .optional()?;
+        if bytes > PAGE_BYTES_MAX && !picked.is_empty() {
+            break;
+        }
+        picked.extend(job.flatten().map(|job| (*number, job)));
+    }
+    Ok(picked)
+}
+
+/// Numbers of jobs that a filter lets pass.
+pub(super) fn numbers(
+    connection: &Connection,
+    tenant: &str,
+    filter: &JobFilter,
+    limit: u32,
+) -> rusqlite::Result<Vec<u64>> {
+    let condition = owned_by(tenant, filter);
+    connection
+        .prepare_cached(&format!(
+            "SELECT jobs.seq FROM jobs WHERE {} LIMIT {limit}",
+            condition.text
+        ))?
+        .query_map(params_from_iter(&condition.values), |row| row.get(0))?
+        .collect()
 }

@@ -3,8 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::commit::{JobRow, Rows};
-use super::schema;
-use super::texts::Texts;
+use super::texts::{self, Texts};
 use crate::storage::units::{MessageRow, NewJob, RunAt, Spec, State};
 use crate::storage::words::Word as _;
 use crate::wit::types::Message;
@@ -20,9 +19,6 @@ const RELEASE_JOB: &str =
     "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = ?2 WHERE seq = ?1";
 const UPDATE_SPEC: &str =
     "UPDATE jobs SET spec = ?2, title = ?3, job_type = ?4, idempotency_key = ?5 WHERE seq = ?1";
-const DELETE_TEXT: &str = "DELETE FROM job_text WHERE rowid = ?1";
-const INSERT_TEXT: &str =
-    "INSERT INTO job_text (rowid, title, description, payload, owner) VALUES (?1, ?2, ?3, ?4, ?5)";
 const INSERT_RUN: &str =
     "INSERT INTO runs (tenant, id, job, slot, status, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const UPDATE_RUN: &str = "UPDATE runs SET status = ?3, body = ?4 WHERE tenant = ?1 AND id = ?2";
@@ -127,24 +123,7 @@ fn insert_job(
         spec.json,
         state.json,
     ])?;
-    index_text(connection, tenant, row.seq, &spec.title, &spec.indexed)
-}
-
-pub(super) fn index_text(
-    connection: &Connection,
-    tenant: &str,
-    seq: i64,
-    title: &str,
-    texts: &Texts,
-) -> rusqlite::Result<()> {
-    connection.prepare_cached(INSERT_TEXT)?.execute(params![
-        seq,
-        title,
-        texts.description,
-        texts.payload,
-        schema::owner(tenant)
-    ])?;
-    Ok(())
+    texts::put(connection, tenant, row.seq, &spec.title, &spec.indexed)
 }
 
 fn update_job(connection: &Connection, tenant: &str, row: &JobRow) -> rusqlite::Result<()> {
@@ -176,8 +155,7 @@ fn update_job(connection: &Connection, tenant: &str, row: &JobRow) -> rusqlite::
             spec.job_type.word(),
             spec.key
         ])?;
-        connection.prepare_cached(DELETE_TEXT)?.execute([row.seq])?;
-        index_text(connection, tenant, row.seq, &spec.title, &spec.indexed)?;
+        texts::change(connection, tenant, row.seq, &spec.title, &spec.indexed)?;
     }
     Ok(())
 }

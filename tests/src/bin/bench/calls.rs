@@ -8,6 +8,8 @@ use meanwhile::component::Component;
 use meanwhile::host::LOCAL_TENANT;
 use meanwhile::imports::random::SystemRandom;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::search::Search;
+use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::types::Instant;
@@ -34,10 +36,12 @@ pub(crate) async fn measure() {
     let began = Timer::now();
     let component = Component::load(&sandbox, meanwhile::COMPONENT).unwrap();
     let loading = began.elapsed();
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
     let context = Arc::new(TenantContext {
         tenant: LOCAL_TENANT.into(),
         owner: "bench".into(),
-        storage: Arc::new(MemoryStorage::default()),
+        storage: Arc::clone(&storage),
+        search: Arc::new(Search::new(storage, None)),
         clock: Arc::new(SystemClock),
         outlet: Arc::new(Nowhere),
         random: Arc::new(SystemRandom),

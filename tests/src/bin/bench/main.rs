@@ -1,7 +1,7 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
-//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`, `failover`) only those are measured;
-//! numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
+//! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`,
+//! `search`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
@@ -19,6 +19,7 @@ mod hostile;
 mod million;
 mod prompt;
 mod retention;
+mod search;
 mod stores;
 mod tenants;
 
@@ -63,6 +64,9 @@ async fn main() {
     }
     if wanted("retention") {
         retention::measure().await;
+    }
+    if wanted("search") {
+        search::measure().await;
     }
     if wanted("failover") {
         failover::measure().await;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use meanwhile_guest::bindings::storage::{
     EdgeFilter, Hit, HitPage, JobFilter, JobPage, MessageFilter, Page, RunFilter, SearchMode, SearchQuery,
 };
-use meanwhile_guest::bindings::types::{Edge, Job, JobStatus, Message, Run, StatusChange};
+use meanwhile_guest::bindings::types::{Edge, Job, JobStatus, Message, RetrievalMode, Run, StatusChange};
 
 use super::Store;
 
@@ -132,7 +132,9 @@ impl Store {
             .filter(|job| matches(job, &query.filter))
             .filter(|job| match query.mode {
                 SearchMode::AllTerms => query.terms.iter().all(|term| says(job, term)),
-                _ => query.terms.iter().any(|term| says(job, term)),
+                SearchMode::AnyTerm => query.terms.iter().any(|term| says(job, term)),
+                // Worlds search by terms alone.
+                SearchMode::Meaning | SearchMode::Stems => false,
             })
             .take(query.page.limit as usize)
             .map(|job| Hit {
@@ -144,6 +146,7 @@ impl Store {
             total: hits.len() as u64,
             hits,
             next_cursor: None,
+            mode: RetrievalMode::Lexical,
         }
     }
 }

@@ -14,6 +14,7 @@ use meanwhile::contract;
 use meanwhile::engine::Sandbox;
 use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
+use meanwhile::search::Search;
 use meanwhile::service::CallError;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::{Quota, Storage};
@@ -77,10 +78,12 @@ async fn tenant(image: Vec<u8>) -> Arc<TenantContext> {
         .commit(TENANT, Quota::UNLIMITED, vec![unit(vec![], rows)])
         .await;
     assert_eq!(inserted, Ok(vec![Ok(())]));
+    let storage: Arc<dyn Storage> = Arc::new(storage);
     Arc::new(TenantContext {
         tenant: TENANT.to_owned(),
         owner: "host".to_owned(),
-        storage: Arc::new(storage),
+        storage: Arc::clone(&storage),
+        search: Arc::new(Search::new(storage, None)),
         clock: Arc::new(ManualClock::new(1_000)),
         outlet: Arc::new(Nowhere),
         random: Arc::new(Fixed(Mutex::new((image, 0)))),

@@ -50,8 +50,6 @@ fn words<'a>(jobs: &[JobText<'a, &'a Terms>]) -> Parameters<'a> {
     vec![
         column(jobs, |job| job.seq),
         column(jobs, |job| array(&job.indexed.words)),
-        column(jobs, |job| array(&job.indexed.stems)),
-        column(jobs, |job| array(&job.indexed.title_stems)),
     ]
 }
 
