@@ -12,13 +12,14 @@ use meanwhile::clock::{Clock as _, ManualClock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile::storage::texts::NewVector;
 use meanwhile::storage::{Quota, Storage};
-use meanwhile::wit::storage::{JobUpdate, Write};
+use meanwhile::wit::storage::{JobFilter, JobUpdate, Write};
 use meanwhile::wit::types::{DeliveryStatus, Job, JobStatus, Message, Run, RunStatus};
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
 use meanwhile_tests::in_process::{caller, client};
 use meanwhile_tests::rows;
-use meanwhile_tests::storage_suite::{change, message, run, unit};
+use meanwhile_tests::storage_suite::{any_job, change, message, run, unit};
 use serde_json::json;
 use tempfile::TempDir;
 use tracing::field::{Field, Visit};
@@ -90,6 +91,41 @@ async fn fill(storage: &dyn Storage, template: &Job, jobs: usize) {
             .commit(LOCAL_TENANT, Quota::UNLIMITED, units.collect())
             .await;
         assert!(answers.unwrap().iter().all(Result::is_ok));
+    }
+}
+
+/// What an index in memory asks for, and whoever makes vectors.
+async fn search(storage: &dyn Storage) {
+    const ROWS: u32 = 20;
+    for model in ["a", "b", "c"] {
+        let texts = storage.unembedded(model, ROWS).await.unwrap();
+        assert_eq!(texts.len(), ROWS as usize);
+        let vectors = texts.iter().map(|text| NewVector {
+            number: text.number,
+            revision: text.revision,
+            bytes: Some(vec![1; 388]),
+        });
+        let vectors: Vec<NewVector> = vectors.collect();
+        storage
+            .put_vectors(LOCAL_TENANT, model, vectors.clone())
+            .await
+            .unwrap();
+        let after = vectors.iter().map(|vector| vector.revision).max().unwrap();
+        let texts = storage.texts(LOCAL_TENANT, after, ROWS).await.unwrap();
+        assert_eq!(texts.len(), ROWS as usize);
+        for statuses in [vec![], vec![JobStatus::Paused]] {
+            let filter = JobFilter {
+                statuses,
+                ..any_job()
+            };
+            let numbers = texts.iter().map(|text| text.number).collect();
+            storage
+                .pick_jobs(LOCAL_TENANT, numbers, filter.clone())
+                .await
+                .unwrap();
+            let numbers = storage.job_numbers(LOCAL_TENANT, filter, ROWS).await.unwrap();
+            assert_eq!(numbers.len(), ROWS as usize);
+        }
     }
 }
 
@@ -176,6 +212,7 @@ async fn compare<M: Measured>(open: impl AsyncFn() -> M, slack: f64) {
         store.settle().await;
         store.costs().await;
         scan = store.scan().await;
+        search(&*store.storage()).await;
         operate(store.storage()).await;
         costs.push(store.costs().await);
     }
