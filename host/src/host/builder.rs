@@ -10,6 +10,7 @@ use super::{Host, Shared};
 use crate::agent::Agent;
 use crate::clock::{Clock, SystemClock};
 use crate::component::Component;
+use crate::embedding::Embedder;
 use crate::engine::{CompilationCache, Sandbox};
 use crate::runtime::{Delivery, Inbox, Retention};
 use crate::storage::Storage;
@@ -41,6 +42,7 @@ pub struct HostBuilder {
     agent: Option<Arc<dyn Agent>>,
     clock: Option<Arc<dyn Clock>>,
     delivery: Option<Arc<dyn Delivery>>,
+    embedder: Option<Arc<dyn Embedder>>,
     component: Option<Vec<u8>>,
     compiled: Option<Arc<Component>>,
     compilation_cache: CompilationCache,
@@ -83,6 +85,13 @@ impl HostBuilder {
     #[must_use]
     pub fn delivery(mut self, delivery: Arc<dyn Delivery>) -> Self {
         self.delivery = Some(delivery);
+        self
+    }
+
+    /// What finds jobs by meaning: nothing unless given.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
         self
     }
 
@@ -168,6 +177,7 @@ impl HostBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             agent,
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
+            embedder: self.embedder,
             owner,
             limits: self.limits,
             retention: self.retention,
