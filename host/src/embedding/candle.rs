@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use self::model::Model;
 use super::files::FILES;
 use super::{Embedder, EmbeddingError, Vector};
-use crate::limits::EMBEDDER_IDLE;
+use crate::limits::{EMBEDDER_IDLE, EMBEDDER_QUESTION_TEXTS_MAX};
 
 /// The model, how tokens' vectors become one, and how many tokens of a text count.
 const MODEL: &str = "all-MiniLM-L6-v2/mean/256";
@@ -26,8 +26,29 @@ struct Shared {
     loaded: tokio::sync::Mutex<Option<Arc<Model>>>,
     /// When it was last needed.
     needed: Mutex<Instant>,
-    /// One batch computes at a time: it has all cores. Between two, others' turn comes.
-    turn: Arc<Semaphore>,
+    /// One batch a lane computes at a time.
+    turns: [Arc<Semaphore>; Lane::COUNT],
+}
+
+/// Where texts are computed, each lane in a thread of its own: a question never waits for many texts.
+#[derive(Clone, Copy)]
+enum Lane {
+    /// A few texts, for which somebody waits.
+    Questions = 0,
+    /// Many texts, at low priority.
+    Many = 1,
+}
+
+impl Lane {
+    const COUNT: usize = 2;
+
+    fn of(texts: &[String]) -> Self {
+        if texts.len() <= EMBEDDER_QUESTION_TEXTS_MAX {
+            Self::Questions
+        } else {
+            Self::Many
+        }
+    }
 }
 
 impl Candle {
@@ -43,7 +64,7 @@ impl Candle {
             directory: directory.to_owned(),
             loaded: tokio::sync::Mutex::default(),
             needed: Mutex::new(Instant::now()),
-            turn: Arc::new(Semaphore::new(1)),
+            turns: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
         })))
     }
 
@@ -65,17 +86,18 @@ impl Embedder for Candle {
         }
         let shared = &self.0;
         let model = shared.model().await?;
+        let lane = Lane::of(&texts);
         let tokenizer = Arc::clone(&model);
         let batches = computed(move || tokenizer.batches(&texts)).await?;
         let mut vectors: Vec<(usize, Vector)> = Vec::new();
         for batch in batches {
-            let turn = Arc::clone(&shared.turn).acquire_owned().await;
+            let turn = Arc::clone(&shared.turns[lane as usize]).acquire_owned().await;
             let turn = turn.map_err(|error| EmbeddingError::Unavailable(error.to_string()))?;
             let model = Arc::clone(&model);
             let found = computed(move || {
                 // Until it is done, also where nobody waits for it any more.
                 let _turn = turn;
-                model.vectors(&batch)
+                model.vectors(&batch, lane)
             });
             vectors.extend(found.await?);
             shared.touch();

@@ -5,9 +5,11 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokenizers::{Tokenizer, TruncationParams};
 
-use super::{MODEL, unusable};
+use super::{Lane, MODEL, unusable};
+use crate::background::lower_priority;
 use crate::embedding::files::{TOKENIZER, WEIGHTS};
 use crate::embedding::text::start;
 use crate::embedding::{EmbeddingError, Vector};
@@ -16,6 +18,8 @@ use crate::limits::{EMBEDDER_BATCH_TOKENS, EMBEDDER_TEXT_BYTES_MAX, EMBEDDER_TEX
 pub(super) struct Model {
     bert: BertModel,
     tokenizer: Tokenizer,
+    /// One thread a lane: a second one would take twice the CPU time to be a little faster.
+    threads: [ThreadPool; Lane::COUNT],
 }
 
 /// Texts of about the same length that are computed together, as tokens.
@@ -53,7 +57,12 @@ impl Model {
         let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu);
         let bert = weights.and_then(|weights| BertModel::load(weights, &config));
         let bert = bert.map_err(|error| unusable(&error))?;
-        Ok(Self { bert, tokenizer })
+        let threads = [thread(|_| {})?, thread(|_| lower_priority())?];
+        Ok(Self {
+            bert,
+            tokenizer,
+            threads,
+        })
     }
 
     /// Texts as batches of [`EMBEDDER_BATCH_TOKENS`] at most, or of one text.
@@ -81,8 +90,11 @@ impl Model {
     }
 
     /// The vectors of a batch's texts, each with its text's place.
-    pub(super) fn vectors(&self, batch: &Batch) -> Result<Vec<(usize, Vector)>, EmbeddingError> {
-        let means = self.means(batch).map_err(|error| unusable(&error))?;
+    pub(super) fn vectors(&self, batch: &Batch, lane: Lane) -> Result<Vec<(usize, Vector)>, EmbeddingError> {
+        let thread = &self.threads[lane as usize];
+        let means = thread
+            .install(|| self.means(batch))
+            .map_err(|error| unusable(&error))?;
         let vectors = batch.places.iter().zip(means).map(|(at, mean)| {
             let vector = Vector::of(&mean).map_err(|error| EmbeddingError::Vector {
                 model: MODEL.to_owned(),
@@ -114,4 +126,13 @@ impl Model {
         let counted = tokens.broadcast_mul(&mask.unsqueeze(2)?)?;
         counted.sum(1)?.to_vec2()
     }
+}
+
+/// A thread in which candle's code finds no others to share its work with.
+fn thread(start: impl Fn(usize) + Send + Sync + 'static) -> Result<ThreadPool, EmbeddingError> {
+    let pool = ThreadPoolBuilder::new().num_threads(1).start_handler(start);
+    let pool = pool.thread_name(|_| "embedder".into()).build();
+    pool.map_err(|error| {
+        EmbeddingError::Unavailable(format!("no thread for the model can be started: {error}"))
+    })
 }
