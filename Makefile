@@ -18,6 +18,8 @@ help: ## Show what can be done here
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: build ## Build everything and serve on 127.0.0.1:7803, with SQLite under ./data
+	@# Without the model jobs are found by their words.
+	@tests/setup/model $(TARGET_DIR)/release/meanwhile || true
 	exec $(TARGET_DIR)/release/meanwhile serve
 
 build: guest ## Build the component and the release host

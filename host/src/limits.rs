@@ -485,6 +485,35 @@ pub const NOTEWORTHY_SHOWN_MAX: usize = 50;
 /// Dimensions of a vector: the widest models have half as many.
 pub const EMBEDDING_DIMENSIONS_MAX: usize = 8_192;
 
+/// Bytes of a text that are looked at. Eight thousand characters of any script fit.
+pub const EMBEDDER_TEXT_BYTES_MAX: usize = 32 << 10;
+/// Tokens of a text that a model in this process looks at: it was trained with as many.
+pub const EMBEDDER_TEXT_TOKENS_MAX: usize = 256;
+/// Tokens that a model in this process computes together, padding included: more is no faster.
+pub const EMBEDDER_BATCH_TOKENS: usize = 512;
+/// Texts that a model in this process takes for a question, for which somebody waits.
+pub const EMBEDDER_QUESTION_TEXTS_MAX: usize = 4;
+/// A model in this process that was not needed for this long gives its memory (100 MB) back.
+pub const EMBEDDER_IDLE: Duration = Duration::from_secs(600);
+
+/// Texts that a model behind an address is asked for at once.
+pub const EMBEDDER_HTTP_TEXTS_MAX: usize = 64;
+/// Real time within which it has answered.
+pub const EMBEDDER_HTTP_TIME: Duration = Duration::from_secs(30);
+/// Bytes of its answer: as many of the widest vectors as are asked for, in twenty characters a number, fit.
+pub const EMBEDDER_HTTP_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a text that it is given. A token has a byte at least: the usual window of 8,192 tokens holds them.
+pub const EMBEDDER_HTTP_TEXT_BYTES_MAX: usize = 8_000;
+/// What is tried after it where that may have been too long: the usual text in a window of 512 tokens, and any.
+pub const EMBEDDER_HTTP_TEXT_BYTES_LESS: [usize; 2] = [1_500, 500];
+/// Characters of its refusal that an error has.
+pub const EMBEDDER_HTTP_TOLD_CHARS: usize = 300;
+
+/// Real time within which the place that the model is fetched from begins to answer, and goes on answering.
+pub const MODEL_FETCH_SILENCE: Duration = Duration::from_secs(15);
+/// Real time that fetching the model may take in all, by each way.
+pub const MODEL_FETCH_TIME: Duration = Duration::from_secs(900);
+
 /// Rows of a matrix that one thread compares in less time than starting more is worth: 3 ms.
 pub const MATRIX_ROWS_ONE_THREAD: usize = 200_000;
 /// Rows that a thread takes at a time.

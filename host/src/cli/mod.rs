@@ -5,6 +5,7 @@ mod add;
 mod client;
 mod component;
 mod create;
+mod model;
 mod moving;
 mod outside;
 mod remote;
@@ -51,6 +52,8 @@ enum Command {
     Remote(remote::Remote),
     /// Tenants of a running host: limits, tokens, components
     Tenant(tenant::TenantArgs),
+    /// The model that finds jobs by meaning: bring its files, check them
+    Model(model::ModelArgs),
     /// The embedded component: digest, imports, exports
     Component {
         /// Print its WIT
@@ -81,6 +84,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Import(args) => moving::import(args).await,
             Command::Remote(command) => remote::run(command).await,
             Command::Tenant(args) => tenant::run(args).await,
+            Command::Model(args) => model::run(args).await,
             Command::Component { wit } => component::show(wit),
         }
     });

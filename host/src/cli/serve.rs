@@ -94,7 +94,11 @@ fn component(settings: &ServeSettings) -> anyhow::Result<Vec<u8>> {
 }
 
 async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> anyhow::Result<Host> {
-    let host = Host::builder()
+    let mut builder = Host::builder();
+    if let Some(embedder) = settings.embedder.embedder()? {
+        builder = builder.embedder(embedder);
+    }
+    let host = builder
         .storage(stores.storage)
         .registry(stores.registry)
         .agent(agent::from_setting(&settings.agent, url)?)

@@ -64,6 +64,10 @@ pub struct ServeArgs {
     /// directory that nobody else may write to [default: user]
     #[arg(long, value_name = "DIRECTORY")]
     pub compilation_cache: Option<String>,
+    /// What finds jobs by meaning: `candle` (the model in your directory for data), `candle:DIRECTORY`,
+    /// `http:URL#MODEL` or `none` [default: candle]
+    #[arg(long)]
+    pub embedder: Option<String>,
     /// The settings file [default: meanwhile.toml, where there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -74,7 +78,7 @@ pub struct ServeArgs {
 
 impl ServeArgs {
     /// What each flag says that is a setting.
-    pub(super) fn given(&self) -> [(&'static str, Option<&String>); 19] {
+    pub(super) fn given(&self) -> [(&'static str, Option<&String>); 20] {
         [
             ("listen", self.listen.as_ref()),
             ("auth", self.auth.as_ref()),
@@ -95,6 +99,7 @@ impl ServeArgs {
             ("timezone", self.timezone.as_ref()),
             ("component", self.component.as_ref()),
             ("compilation_cache", self.compilation_cache.as_ref()),
+            ("embedder", self.embedder.as_ref()),
         ]
     }
 }

@@ -9,6 +9,7 @@ use super::{
     ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
+use crate::embedding::EmbedderSetting;
 use crate::engine::CompilationCache;
 use crate::limits::{
     ARCHIVE_AFTER_DEFAULT, HISTORY_AFTER_DEFAULT, PARALLEL_RUNS_DEFAULT, PARALLEL_RUNS_MAX,
@@ -77,6 +78,24 @@ impl FromStr for Store {
     }
 }
 
+/// The error without a value in which a key or a password can be.
+fn without_secret(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Wrong {
+            origin,
+            key,
+            value,
+            expected,
+        } if value.contains(['@', '?']) => ConfigError::Wrong {
+            origin,
+            key,
+            value: "…".into(),
+            expected,
+        },
+        other => other,
+    }
+}
+
 pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
     let given = Given(values);
     let shown = Shown {
@@ -115,6 +134,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         timezone: given.maybe("timezone"),
         component: given.maybe("component"),
         compilation_cache: given.text("compilation_cache", "user"),
+        embedder: given.text("embedder", "candle"),
     };
     let outside = outside::check(&shown, &given)?;
     let store: Result<Store, String> = shown.store.parse();
@@ -153,6 +173,8 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         }
         directory => CompilationCache::Directory(PathBuf::from(directory)),
     };
+    let embedder: Result<EmbedderSetting, String> = shown.embedder.parse();
+    let embedder = embedder.map_err(|expected| without_secret(given.wrong("embedder", &expected)))?;
     Ok(ServeSettings {
         outside,
         store,
@@ -171,6 +193,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         timezone: shown.timezone.clone(),
         component: shown.component.clone().map(PathBuf::from),
         compilation_cache,
+        embedder,
         shown,
     })
 }

@@ -18,6 +18,7 @@ pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
 use crate::clock::{Clock, ManualClock, SystemClock};
+use crate::embedding::{EmbedderSetting, KEY_FILE_VARIABLE, KEY_VARIABLE};
 use crate::engine::CompilationCache;
 use crate::runtime::Retention;
 use crate::tenants::TenantLimits;
@@ -30,12 +31,16 @@ pub const OPERATOR_TOKEN_FILE_DEFAULT: &str = "data/operator.token";
 /// The claim that names an access token's tenant.
 pub const OAUTH_TENANT_CLAIM_DEFAULT: &str = "tenant";
 const PREFIX: &str = "MEANWHILE_";
-/// Variables that are no settings of `serve`: what clients read, and where the file is.
-const OTHER_VARIABLES: [&str; 4] = [
+/// Variables that are no settings of `serve`: what clients read, where the file is, the key that no setting
+/// may show, and where tests find the model.
+const OTHER_VARIABLES: [&str; 7] = [
     "MEANWHILE_URL",
     "MEANWHILE_TOKEN",
     "MEANWHILE_TOKEN_FILE",
     "MEANWHILE_CONFIG",
+    KEY_VARIABLE,
+    KEY_FILE_VARIABLE,
+    "MEANWHILE_TEST_MODEL",
 ];
 
 /// Why settings are refused.
@@ -55,7 +60,7 @@ pub enum ConfigError {
 }
 
 /// The names of all settings, as in the file.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "listen",
     "auth",
     "operator_token_file",
@@ -75,6 +80,7 @@ const KEYS: [&str; 19] = [
     "timezone",
     "component",
     "compilation_cache",
+    "embedder",
 ];
 
 /// Where jobs are kept.
@@ -117,6 +123,7 @@ pub struct ServeSettings {
     pub timezone: Option<String>,
     pub component: Option<PathBuf>,
     pub compilation_cache: CompilationCache,
+    pub embedder: EmbedderSetting,
     shown: Shown,
 }
 
@@ -142,6 +149,7 @@ struct Shown {
     timezone: Option<String>,
     component: Option<String>,
     compilation_cache: String,
+    embedder: String,
 }
 
 impl ServeSettings {

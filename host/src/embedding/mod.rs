@@ -1,11 +1,21 @@
 //! Texts as vectors: the nearer two of them are, the more alike is what the texts mean.
 
+mod candle;
+#[doc(hidden)]
+pub mod fetch;
+pub mod files;
+mod http;
 mod matrix;
+mod setting;
+mod text;
 mod vector;
 
 use async_trait::async_trait;
 
+pub use self::candle::Candle;
+pub use self::http::Http;
 pub use self::matrix::Matrix;
+pub use self::setting::{EmbedderSetting, KEY_FILE_VARIABLE, KEY_VARIABLE};
 pub use self::vector::{Vector, VectorError};
 
 use crate::wit::types::ErrorClass;

@@ -44,6 +44,7 @@ pub struct HostBuilder {
     agent: Option<Arc<dyn Agent>>,
     clock: Option<Arc<dyn Clock>>,
     delivery: Option<Arc<dyn Delivery>>,
+    embedder: Option<Arc<dyn Embedder>>,
     component: Option<Vec<u8>>,
     compiled: Option<Arc<Component>>,
     compilation_cache: CompilationCache,
@@ -93,6 +94,13 @@ impl HostBuilder {
     #[must_use]
     pub fn delivery(mut self, delivery: Arc<dyn Delivery>) -> Self {
         self.delivery = Some(delivery);
+        self
+    }
+
+    /// What finds jobs by meaning: nothing unless given.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
         self
     }
 
@@ -179,6 +187,7 @@ impl HostBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             agent,
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
+            embedder: self.embedder,
             owner,
             limits: self.limits,
             retention: self.retention,
