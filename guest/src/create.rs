@@ -329,6 +329,7 @@ fn refuse_similar(world: &impl World, caller: &Caller, title: &str) -> Result<()
         let query = SearchQuery {
             terms: vec![title.to_owned()],
             mode: SearchMode::Stems,
+            best_first: true,
             filter: live,
             page: page(limits::KEYWORDS_MAX as u32),
         };

@@ -5,8 +5,8 @@ use crate::bindings::storage::{
     EdgeFilter, JobFilter, Page, PrerequisiteEdges, RunFilter, SearchMode, SearchQuery,
 };
 use crate::bindings::tools::{
-    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, Fit, KeywordMatch, RunView, ScoredJob,
-    SemanticAnswer, SemanticRequest, ToolError,
+    ByIdAnswer, ByIdRequest, ByKeywordsAnswer, ByKeywordsRequest, Fit, KeywordMatch, KeywordSort, RunView,
+    ScoredJob, SemanticAnswer, SemanticRequest, ToolError,
 };
 use crate::bindings::types::{Caller, Job, JobStatus, JobType};
 use crate::errors::{bad_cursor, invalid, range, text, unknown_run};
@@ -55,6 +55,7 @@ pub fn semantic(
     let found = world.search_jobs(&SearchQuery {
         terms: vec![request.query.clone()],
         mode: SearchMode::Meaning,
+        best_first: true,
         filter: filter(
             caller,
             request.status.as_deref(),
@@ -114,6 +115,7 @@ pub fn by_keywords(
             KeywordMatch::Any => SearchMode::AnyTerm,
             KeywordMatch::All => SearchMode::AllTerms,
         },
+        best_first: request.sort == Some(KeywordSort::Relevance),
         filter: filter(
             caller,
             request.status.as_deref(),

@@ -95,6 +95,8 @@ pub const SEARCH_KEPT_ROWS: usize = 1_000_000;
 pub const SEARCH_SPARE_ROWS: usize = 64;
 /// A filter that lets at most so many jobs pass is asked for all of them, which are ranked by themselves: 5 ms.
 pub const SEARCH_SELECTIVE_ROWS: u32 = 20_000;
+/// Ranked jobs of which those are shown first that say what was searched for by relevance.
+pub const SEARCH_RELEVANT_ROWS: usize = 500;
 /// So many searches apart it is looked whether an index has much that is no more.
 pub const SEARCHES_BETWEEN_COUNTS: u64 = 64;
 /// Words that a beginning is completed to where no job has it as a word.
@@ -113,7 +115,7 @@ pub const EMBED_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often it is looked for texts that another host left without vectors.
 pub const EMBED_LOOK: Duration = Duration::from_secs(30);
 /// After a failure it is tried again after this.
-pub const EMBED_AGAIN: Duration = Duration::from_secs(10);
+pub const EMBED_AGAIN: Duration = Duration::from_secs(30);
 
 /// Length of a lease. A crashed host's runs are taken over when theirs lapse.
 pub const LEASE: Duration = Duration::from_secs(30);

@@ -219,6 +219,7 @@ async fn found(store: &Store) -> String {
             let query = SearchQuery {
                 terms: terms.iter().map(|term| (*term).to_owned()).collect(),
                 mode,
+                best_first: false,
                 filter: any_job(),
                 page: Page {
                     limit: 5,

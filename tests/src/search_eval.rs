@@ -83,6 +83,7 @@ impl Set {
             let query = SearchQuery {
                 terms: vec![question.query.clone()],
                 mode: SearchMode::Meaning,
+                best_first: true,
                 filter: any_job(),
                 page: Page {
                     limit: 10,

@@ -585,7 +585,7 @@ suite! {
         assert!(store.find_changes(TENANT, "a".into(), 9).await.unwrap().is_empty());
         assert!(store.inbox(TENANT, None, 0, 9).await.unwrap().is_empty());
         assert_eq!(store.next_due(TENANT).await.unwrap(), None);
-        let query = SearchQuery { filter: any_job(), terms: vec!["title".into()], mode: SearchMode::AnyTerm, page: Page { limit: 9, cursor: None, count: true } };
+        let query = SearchQuery { filter: any_job(), terms: vec!["title".into()], mode: SearchMode::AnyTerm, best_first: false, page: Page { limit: 9, cursor: None, count: true } };
         assert_eq!(store.search_jobs(TENANT, query.clone()).await.unwrap().total, 0);
         assert_eq!(store.search_jobs("u", query).await.unwrap().total, 2);
         assert_eq!(store.stored("u").await.unwrap(), before);
@@ -719,6 +719,7 @@ suite! {
             let query = SearchQuery {
                 terms: terms.iter().map(|term| (*term).to_owned()).collect(),
                 mode,
+                best_first: false,
                 filter: any_job(),
                 page: Page { limit: 9, cursor: None, count: true },
             };
@@ -1051,7 +1052,7 @@ suite! {
         assert_eq!(store.stored(TENANT).await.unwrap(), before);
         assert_eq!(store.get_jobs(TENANT, vec!["a".into(), "b".into()]).await.unwrap(), [None, None]);
         assert!(store.find_changes(TENANT, "a".into(), 9).await.unwrap().is_empty());
-        let words = SearchQuery { terms: vec!["title".into()], mode: SearchMode::AllTerms, filter: any_job(),
+        let words = SearchQuery { terms: vec!["title".into()], mode: SearchMode::AllTerms, best_first: false, filter: any_job(),
             page: Page { limit: 9, cursor: None, count: true } };
         let hits = store.search_jobs(TENANT, words).await.unwrap();
         assert_eq!((hits.hits.len(), hits.total), (1, 1), "only z is left");

@@ -151,6 +151,7 @@ mod sqlite {
         let query = SearchQuery {
             terms: vec!["title".into()],
             mode: SearchMode::AnyTerm,
+            best_first: false,
             filter: any_job(),
             page,
         };

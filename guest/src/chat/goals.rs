@@ -105,6 +105,7 @@ fn candidates(world: &impl World, caller: &Caller, text: &str) -> Result<Vec<Job
         let query = SearchQuery {
             terms: vec![messages::shorten(text, limits::QUERY_CHARS_MAX)],
             mode: SearchMode::Meaning,
+            best_first: true,
             filter,
             page: page(limits::HEARD_JOBS_MAX),
         };

@@ -39,7 +39,6 @@ pub enum BuildError {
 #[derive(Default)]
 pub struct HostBuilder {
     storage: Option<Arc<dyn Storage>>,
-    embedder: Option<Arc<dyn Embedder>>,
     registry: Option<Arc<dyn Registry>>,
     agent: Option<Arc<dyn Agent>>,
     clock: Option<Arc<dyn Clock>>,
@@ -58,13 +57,6 @@ impl HostBuilder {
     #[must_use]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = Some(storage);
-        self
-    }
-
-    /// What jobs are found by meaning with. Without it they are found by their words.
-    #[must_use]
-    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
-        self.embedder = Some(embedder);
         self
     }
 
@@ -187,7 +179,6 @@ impl HostBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             agent,
             delivery: self.delivery.unwrap_or_else(|| Arc::new(Inbox)),
-            embedder: self.embedder,
             owner,
             limits: self.limits,
             retention: self.retention,

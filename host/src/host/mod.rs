@@ -33,7 +33,6 @@ use crate::agent::Agent;
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::contract;
-use crate::embedding::Embedder;
 use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, Retention, Tidied, advance, tidy};
 use crate::search::Search;
@@ -63,7 +62,6 @@ struct Shared {
     clock: Arc<dyn Clock>,
     agent: Arc<dyn Agent>,
     delivery: Arc<dyn Delivery>,
-    embedder: Option<Arc<dyn Embedder>>,
     owner: String,
     limits: TenantLimits,
     retention: Retention,
@@ -198,12 +196,6 @@ impl Host {
     #[must_use]
     pub fn component(&self) -> &Component {
         &self.0.component
-    }
-
-    /// What finds jobs by meaning, if anything does.
-    #[must_use]
-    pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
-        self.0.embedder.as_ref()
     }
 
     /// Calls a function of `schedule`: it reads no rows, so it needs no caller.

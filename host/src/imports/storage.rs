@@ -3,9 +3,10 @@
 
 use super::{CallState, LimitReached, Outlet, guard};
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
+use crate::search::writes_texts;
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
-    SearchQuery, StorageError, Unit,
+    SearchMode, SearchQuery, StorageError, Unit,
 };
 use crate::wit::types::{Edge, Job, Message, Run, StatusChange};
 
@@ -174,7 +175,12 @@ impl Host for CallState {
         if let Err(error) = search_bounds(&query) {
             return Ok(Err(error));
         }
-        self.take_turn().await;
+        if query.mode == SearchMode::Meaning {
+            // Who waits for the embedder leaves the turn to others.
+            self.end_turn();
+        } else {
+            self.take_turn().await;
+        }
         fits(
             &*self.context.outlet,
             self.context.search.jobs(&self.context.tenant, query).await,
@@ -227,8 +233,11 @@ impl Host for CallState {
             self.end_turn();
             let context = &self.context;
             let quota = context.allowance.limits().quota();
-            context.search.heed(&allowed);
+            let texts = allowed.iter().any(writes_texts);
             let answer = context.storage.commit(&context.tenant, quota, allowed).await;
+            if texts {
+                context.search.texts_were_written();
+            }
             match heard(&*context.outlet, answer) {
                 Ok(applied) => applied,
                 Err(error) => return Ok(Err(error)),

@@ -35,17 +35,19 @@ fn text_of(text: &Unembedded) -> String {
     format!("{}. {}", text.title, text.description)
 }
 
+/// Whether a unit writes a job's texts.
+pub(crate) fn writes_texts(unit: &Unit) -> bool {
+    unit.writes.iter().any(|write| match write {
+        Write::InsertJob(_) => true,
+        Write::UpdateJob(update) => update.spec.is_some(),
+        _ => false,
+    })
+}
+
 impl Search {
-    /// Units were applied: those that write texts wake [`keep_embedded`](Self::keep_embedded).
-    pub(crate) fn heed(&self, units: &[Unit]) {
-        let writes_texts = |write: &Write| match write {
-            Write::InsertJob(_) => true,
-            Write::UpdateJob(update) => update.spec.is_some(),
-            _ => false,
-        };
-        if units.iter().flat_map(|unit| &unit.writes).any(writes_texts) {
-            self.written.notify_one();
-        }
+    /// Texts were written: wakes [`keep_embedded`](Self::keep_embedded).
+    pub(crate) fn texts_were_written(&self) {
+        self.written.notify_one();
     }
 
     /// Gives every text a vector, and goes on with those that are written, until it is told to end.

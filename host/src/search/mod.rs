@@ -14,15 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock};
 
+pub(crate) use self::embedding::writes_texts;
 use self::index::{Asked, Direction, Index};
 use self::kept::Kept;
 use crate::cpu;
 use crate::embedding::Embedder;
 use crate::limits::{
-    SEARCH_COMPLETIONS_MAX, SEARCH_PAGE_ROWS, SEARCH_SELECTIVE_ROWS, SEARCH_SPARE_ROWS, SEARCH_TERMS_MAX,
-    SEARCHES_BETWEEN_COUNTS,
+    PAGE_ROWS_MAX, SEARCH_COMPLETIONS_MAX, SEARCH_PAGE_ROWS, SEARCH_RELEVANT_ROWS, SEARCH_SELECTIVE_ROWS,
+    SEARCH_SPARE_ROWS, SEARCHES_BETWEEN_COUNTS,
 };
 use crate::storage::Storage;
+use crate::storage::words::Terms;
 use crate::wit::storage::{Hit, HitPage, JobFilter, SearchMode, SearchQuery, StorageError};
 use crate::wit::types::{Job, RetrievalMode};
 
@@ -41,6 +43,11 @@ type Shared = Arc<RwLock<Index>>;
 
 fn lost(error: tokio::task::JoinError) -> StorageError {
     StorageError::Unavailable(format!("the search ended: {error}"))
+}
+
+/// Rows of a page.
+fn rows(limit: u32) -> usize {
+    limit.clamp(1, PAGE_ROWS_MAX) as usize
 }
 
 /// A question on its way: the index, held still, and what is looked for in it.
@@ -78,7 +85,10 @@ impl Search {
     /// Terms as they are; where nothing is found, the last one as a beginning, and misspelt ones as they were meant.
     async fn by_terms(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
         let found = self.storage.search_jobs(tenant, query.clone()).await?;
-        if !found.hits.is_empty() || query.page.cursor.is_some() {
+        if !found.hits.is_empty() {
+            return self.sorted(tenant, query, found).await;
+        }
+        if query.page.cursor.is_some() {
             return Ok(found);
         }
         let index = self.caught_up(tenant).await?;
@@ -86,11 +96,12 @@ impl Search {
         let others = cpu::counted(move || index.other_terms(&terms, SEARCH_COMPLETIONS_MAX));
         for terms in tokio::task::spawn_blocking(others).await.map_err(lost)? {
             let other = SearchQuery {
-                terms: terms.into_iter().take(SEARCH_TERMS_MAX).collect(),
+                terms,
                 ..query.clone()
             };
-            let found = self.storage.search_jobs(tenant, other).await?;
+            let found = self.storage.search_jobs(tenant, other.clone()).await?;
             if !found.hits.is_empty() {
+                let found = self.sorted(tenant, other, found).await?;
                 // One page: the next one would have to know which terms these were.
                 return Ok(HitPage {
                     total: found.hits.len() as u64,
@@ -100,6 +111,46 @@ impl Search {
             }
         }
         Ok(found)
+    }
+
+    /// What terms found, in the order that is asked for. The best are those of which title and description have most;
+    /// those behind them only say it in their instruction.
+    async fn sorted(
+        &self,
+        tenant: &str,
+        query: SearchQuery,
+        newest: HitPage,
+    ) -> Result<HitPage, StorageError> {
+        if !query.best_first {
+            return Ok(newest);
+        }
+        let terms = Terms::of(&query);
+        let index = self.caught_up(tenant).await?;
+        let held = Arc::clone(&index).read_owned().await;
+        let text = query.terms.join(" ");
+        let asked = cpu::counted(move || held.ask(&text));
+        let question = Question {
+            index,
+            asked: Arc::new(tokio::task::spawn_blocking(asked).await.map_err(lost)?),
+            direction: None,
+            filter: query.filter,
+        };
+        let limit = rows(query.page.limit);
+        let ranked = question.ranked(None, SEARCH_RELEVANT_ROWS).await?;
+        let said = |job: &Job| terms.are_said_by(job);
+        let mut hits = Vec::new();
+        self.pick(tenant, &question, &ranked, limit, said, &mut hits)
+            .await?;
+        for hit in newest.hits {
+            if hits.len() < limit && hits.iter().all(|one: &Hit| one.job.id != hit.job.id) {
+                hits.push(Hit { score: 0.0, ..hit });
+            }
+        }
+        Ok(HitPage {
+            hits,
+            next_cursor: None,
+            ..newest
+        })
     }
 
     async fn ranked(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
@@ -125,7 +176,7 @@ impl Search {
             direction,
             filter: query.filter,
         };
-        let limit = query.page.limit.clamp(1, crate::limits::PAGE_ROWS_MAX) as usize;
+        let limit = rows(query.page.limit);
         let hits = self.hits(tenant, &question, limit).await?;
         Ok(HitPage {
             total: hits.len() as u64,
@@ -145,7 +196,8 @@ impl Search {
             let ranked = question.ranked(None, count).await?;
             let is_all = ranked.len() < count;
             let next = ranked.get(looked_at..).unwrap_or_default();
-            self.pick(tenant, question, next, limit, &mut hits).await?;
+            self.pick(tenant, question, next, limit, |_| true, &mut hits)
+                .await?;
             if is_all || hits.len() == limit {
                 return Ok(hits);
             }
@@ -156,7 +208,8 @@ impl Search {
                 if numbers.len() <= few as usize {
                     let ranked = question.ranked(Some(numbers), limit).await?;
                     hits.clear();
-                    self.pick(tenant, question, &ranked, limit, &mut hits).await?;
+                    self.pick(tenant, question, &ranked, limit, |_| true, &mut hits)
+                        .await?;
                     return Ok(hits);
                 }
             }
@@ -165,13 +218,14 @@ impl Search {
         }
     }
 
-    /// Adds those of some ranked jobs that pass.
+    /// Adds those of some ranked jobs that pass, and fit.
     async fn pick(
         &self,
         tenant: &str,
         question: &Question,
         ranked: &[(u64, f64)],
         limit: usize,
+        fits: impl Fn(&Job) -> bool + Send,
         hits: &mut Vec<Hit>,
     ) -> Result<(), StorageError> {
         let mut ranked = ranked;
@@ -190,8 +244,8 @@ impl Search {
                     .map_or(0.0, |(_, score)| *score)
             };
             let room = limit - hits.len();
-            let some = picked.into_iter().take(room);
-            hits.extend(some.map(|(number, job): (u64, Job)| Hit {
+            let some = picked.into_iter().filter(|(_, job)| fits(job)).take(room);
+            hits.extend(some.map(|(number, job)| Hit {
                 job,
                 score: score(number),
             }));
@@ -218,10 +272,11 @@ impl Search {
                 return Ok(index);
             }
             let mut learning = Arc::clone(&index).write_owned().await;
-            let learn = cpu::counted(move || {
+            // Not counted for the caller: the next one has it as well.
+            let learn = move || {
                 learning.learn(texts);
                 learning.len()
-            });
+            };
             let rows = tokio::task::spawn_blocking(learn).await.map_err(lost)?;
             self.kept.grown(tenant, rows);
         }

@@ -1,8 +1,8 @@
 //! The words of the contract as they stand in rows, and the words a search passes over.
 
-use crate::wit::storage::JobFilter;
+use crate::wit::storage::{JobFilter, SearchMode, SearchQuery};
 use crate::wit::types::{
-    DeliveryStatus, DependencyCondition, EdgeStatus, JobStatus, JobType, MessageKind, RunStatus,
+    DeliveryStatus, DependencyCondition, EdgeStatus, Job, JobStatus, JobType, MessageKind, RunStatus,
 };
 
 /// An enumeration with a word for each of its values.
@@ -139,4 +139,33 @@ pub(crate) fn of_text(text: &str) -> Vec<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect()
+}
+
+/// The terms of a search, each by its words.
+pub(crate) struct Terms {
+    terms: Vec<Vec<String>>,
+    all: bool,
+}
+
+impl Terms {
+    pub(crate) fn of(query: &SearchQuery) -> Self {
+        Self {
+            terms: query.terms.iter().map(|term| of_text(term)).collect(),
+            all: query.mode == SearchMode::AllTerms,
+        }
+    }
+
+    /// Whether a job's texts say them: the words of each term side by side in one text.
+    pub(crate) fn are_said_by(&self, job: &Job) -> bool {
+        let texts = [&job.spec.title, &job.spec.description, &job.spec.payload].map(|text| of_text(text));
+        let said = |term: &Vec<String>| {
+            let side_by_side = |text: &Vec<String>| text.windows(term.len()).any(|at| at == term);
+            !term.is_empty() && texts.iter().any(side_by_side)
+        };
+        if self.all {
+            !self.terms.is_empty() && self.terms.iter().all(said)
+        } else {
+            self.terms.iter().any(said)
+        }
+    }
 }

@@ -22,7 +22,7 @@ export function openStorage(path, now) {
   }
   function search(query) {
     const { words } = sql.words.get({ query: json(query) });
-    return find(query.filter, query.page, words, Number(['meaning', 'stems'].includes(query.mode)));
+    return find(query.filter, query.page, words, Number(query['best-first']));
   }
   function claim(limit) {
     const claims = read('claim-due', { now: now(), until: now() + LEASE_MS, limit });

@@ -50,7 +50,7 @@ class Storage:
 
     def search(self, query):
         words = self.run("words", query=query).fetchone()[0]
-        return self.find(query["filter"], query["page"], words, query["mode"] in ("meaning", "stems"))
+        return self.find(query["filter"], query["page"], words, query["best-first"])
 
     def claim(self, limit):
         claims = self.read("claim-due", now=self.now(), until=self.now() + LEASE_MS, limit=limit)

@@ -12,7 +12,7 @@ use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
-    SearchMode, SearchQuery, StorageError, Unit, Write,
+    SearchQuery, StorageError, Unit, Write,
 };
 use meanwhile_tests::cluster::{Cluster, ROLE};
 use tempfile::TempDir;
@@ -172,10 +172,6 @@ async fn read(both: &Both, tenant: &str, bytes: &mut Bytes<'_>) {
         _ => {
             let mut query: SearchQuery = any(bytes);
             query.page = page(bytes);
-            // What is near in meaning is each storage's own.
-            if query.mode == SearchMode::Meaning {
-                query.mode = SearchMode::AnyTerm;
-            }
             both!(both, tenant, "search", hits, search_jobs(query));
         }
     }

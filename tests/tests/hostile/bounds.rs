@@ -95,6 +95,7 @@ async fn a_page_of_large_jobs_ends_early_and_the_next_one_goes_on() {
     let query = SearchQuery {
         terms: vec!["word".into()],
         mode: SearchMode::AnyTerm,
+        best_first: false,
         filter: any_job(),
         page: page(None),
     };
@@ -139,6 +140,7 @@ async fn a_search_finds_its_own_tenants_jobs_alone() {
         let query = SearchQuery {
             terms: vec!["title".into()],
             mode,
+            best_first: false,
             filter: any_job(),
             page: Page {
                 limit: 10,

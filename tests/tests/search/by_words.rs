@@ -64,9 +64,14 @@ async fn misspelt_words_are_found_as_they_were_meant() {
 }
 
 async fn terms(search: &Search, terms: &[&str], mode: SearchMode) -> HitPage {
+    terms_in_order(search, terms, mode, false).await
+}
+
+async fn terms_in_order(search: &Search, terms: &[&str], mode: SearchMode, best_first: bool) -> HitPage {
     let query = SearchQuery {
         terms: terms.iter().map(|term| (*term).to_owned()).collect(),
         mode,
+        best_first,
         filter: any_job(),
         page: Page {
             limit: 10,
@@ -207,4 +212,47 @@ async fn a_filter_that_keeps_all_but_the_best_finds_the_next() {
         .map(|n| format!("job_{:05}", BEST + OTHERS - 1 - n))
         .collect();
     assert_eq!(ids(&found), newest);
+}
+
+/// By relevance those come first whose title and description have most of what is asked for; all that match are there.
+#[tokio::test]
+async fn terms_are_sorted_by_relevance_where_that_is_asked_for() {
+    for (storage, _folder) in storages() {
+        let search = by_words_alone(&storage);
+        let mut instructed = about("instructed", "Morning", "");
+        instructed.spec.payload = "Write the tax letter.".into();
+        insert(
+            &*storage,
+            TENANT,
+            [
+                about("both", "Tax letter", ""),
+                about("described", "Morning", "The tax letter."),
+                about("rare", "Tax", ""),
+                about("other", "Letter to the bank", ""),
+                about("frequent", "Letter", ""),
+                instructed,
+                about("stem", "Letters", "Taxes"),
+            ],
+        )
+        .await;
+        let newest = terms(&search, &["tax", "letter"], SearchMode::AnyTerm).await;
+        assert_eq!(
+            ids(&newest),
+            ["instructed", "frequent", "other", "rare", "described", "both"]
+        );
+        let best = terms_in_order(&search, &["tax", "letter"], SearchMode::AnyTerm, true).await;
+        assert_eq!(
+            ids(&best),
+            ["both", "described", "rare", "frequent", "other", "instructed"]
+        );
+        assert_eq!((best.total, best.next_cursor), (6, None));
+        assert!(best.hits.is_sorted_by(|a, b| a.score >= b.score));
+        let both = terms_in_order(&search, &["tax", "letter"], SearchMode::AllTerms, true).await;
+        assert_eq!(ids(&both), ["both", "described", "instructed"]);
+        // Literally, also by relevance; and as it was meant.
+        let phrase = terms_in_order(&search, &["letter to"], SearchMode::AnyTerm, true).await;
+        assert_eq!(ids(&phrase), ["other"]);
+        let misspelt = terms_in_order(&search, &["tax", "lettre"], SearchMode::AllTerms, true).await;
+        assert_eq!(ids(&misspelt), ["both", "described", "instructed"]);
+    }
 }

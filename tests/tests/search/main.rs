@@ -94,6 +94,7 @@ async fn ask_where(search: &Search, tenant: &str, text: &str, filter: JobFilter,
     let query = SearchQuery {
         terms: vec![text.into()],
         mode: SearchMode::Meaning,
+        best_first: true,
         filter,
         page: Page {
             limit,

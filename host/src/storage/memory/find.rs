@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::{JobRow, Rows};
 use crate::limits::{PAGE_ROWS_MAX, TOTAL_COUNT_MAX};
-use crate::storage::words::of_text as words;
-use crate::wit::storage::{Hit, HitPage, JobFilter, Page, SearchMode, SearchQuery};
+use crate::storage::words::Terms;
+use crate::wit::storage::{Hit, HitPage, JobFilter, Page, SearchQuery};
 use crate::wit::types::{Job, JobStatus, RetrievalMode};
 
 impl Rows {
@@ -72,23 +72,9 @@ pub(super) fn cut<'a>(
     (shown.into_iter().map(|row| &row.job).collect(), next, total)
 }
 
-/// Whether the words of `term` stand in one of the fields, side by side.
-fn says(fields: &[&str], term: &[String]) -> bool {
-    !term.is_empty()
-        && fields
-            .iter()
-            .any(|field| words(field).windows(term.len()).any(|at| at == term))
-}
-
 pub(super) fn search(rows: &Rows, query: &SearchQuery, before: Option<i64>) -> HitPage {
-    let terms: Vec<Vec<String>> = query.terms.iter().map(|term| words(term)).collect();
-    let found = rows.newest(&query.filter, |job| {
-        let fields = [job.spec.title.as_str(), &job.spec.description, &job.spec.payload];
-        match query.mode {
-            SearchMode::AllTerms => !terms.is_empty() && terms.iter().all(|term| says(&fields, term)),
-            _ => terms.iter().any(|term| says(&fields, term)),
-        }
-    });
+    let terms = Terms::of(query);
+    let found = rows.newest(&query.filter, |job| terms.are_said_by(job));
     let (jobs, next_cursor, total) = cut(&found, &query.page, before);
     let hits = jobs.into_iter().map(|job| Hit {
         job: job.clone(),

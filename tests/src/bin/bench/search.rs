@@ -1,13 +1,13 @@
 //! Finding jobs by meaning: how well, how fast, and what it costs those who create jobs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant as Timer};
 
 use async_trait::async_trait;
 use meanwhile::agent::noop::Noop;
-use meanwhile::embedding::{Embedder, EmbeddingError, Matrix, Vector};
+use meanwhile::embedding::{Candle, Embedder, EmbeddingError, Matrix, Vector};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::search::Search;
 use meanwhile::service::Service as _;
@@ -54,9 +54,8 @@ impl Embedder for Timed {
 }
 
 fn model() -> Option<Arc<dyn Embedder>> {
-    let folder = std::env::var("MEANWHILE_TEST_MODEL").ok()?;
-    let _ = folder;
-    None
+    let folder = std::env::var_os("MEANWHILE_TEST_MODEL")?;
+    Some(Arc::new(Candle::new(Path::new(&folder)).unwrap()))
 }
 
 pub(crate) async fn measure() {
@@ -234,6 +233,7 @@ async fn ask(search: &Search, text: &str, filter: JobFilter) {
     let query = SearchQuery {
         terms: vec![text.to_owned()],
         mode: SearchMode::Meaning,
+        best_first: true,
         filter,
         page: Page {
             limit: 10,
