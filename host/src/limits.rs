@@ -491,8 +491,9 @@ pub const EMBEDDING_DIMENSIONS_MAX: usize = 8_192;
 pub const EMBEDDER_TEXT_BYTES_MAX: usize = 32 << 10;
 /// Tokens of a text that a model in this process looks at: it was trained with as many.
 pub const EMBEDDER_TEXT_TOKENS_MAX: usize = 256;
-/// Tokens that a model in this process computes together, padding included: more is no faster.
-pub const EMBEDDER_BATCH_TOKENS: usize = 512;
+/// Tokens that a model in this process computes together, padding included: more is no faster, and from 43 on
+/// candle shares the work with threads that spin while they wait.
+pub const EMBEDDER_BATCH_TOKENS: usize = 40;
 /// Texts that a model in this process takes for a question, for which somebody waits.
 pub const EMBEDDER_QUESTION_TEXTS_MAX: usize = 4;
 /// A model in this process that was not needed for this long gives its memory (100 MB) back.
