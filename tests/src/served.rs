@@ -41,6 +41,8 @@ pub fn command() -> Command {
             command.env_remove(name);
         }
     }
+    // What is in the user's directories is no part of a test.
+    command.env("MEANWHILE_EMBEDDER", "none");
     command
 }
 

@@ -12,6 +12,7 @@ use super::outside;
 use crate::agent;
 use crate::clock::Clock;
 use crate::config::{ClockSetting, ServeArgs, ServeSettings, Store};
+use crate::embedding::Vector;
 use crate::engine::Sandbox;
 use crate::host::Host;
 use crate::http::Bounds;
@@ -113,6 +114,18 @@ async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> 
         .await
         .map_err(|error| anyhow::anyhow!("storage does not answer: {error}"))?;
     Ok(host)
+}
+
+/// What finds jobs by meaning, tried with one text.
+async fn embedder(settings: &ServeSettings) -> Result<String, String> {
+    let embedder = settings.embedder.embedder().map_err(|error| error.to_string())?;
+    let Some(embedder) = embedder else {
+        return Ok("none: jobs are found by their words (`meanwhile model fetch` brings a model)".into());
+    };
+    let tried = embedder.embed(vec!["Pending invoices".into()]).await;
+    let vectors = tried.map_err(|error| error.to_string())?;
+    let dimensions = vectors.first().map_or(0, Vector::dimensions);
+    Ok(format!("{}: {dimensions} dimensions", embedder.model()))
 }
 
 /// The one person who runs this host.
@@ -223,6 +236,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
             Err(error) => Err(error.to_string()),
         },
     );
+    tell("embedder", embedder(&settings).await);
     tell("auth", outside::check(&settings.outside).await);
     Ok(if sound {
         ExitCode::SUCCESS

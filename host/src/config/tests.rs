@@ -44,6 +44,35 @@ fn errors_name_the_setting() {
 }
 
 #[test]
+fn what_finds_by_meaning_is_a_setting_and_its_key_is_none() {
+    let set = |value: &str| with(&[("MEANWHILE_EMBEDDER", value)], &ServeArgs::default());
+    assert_eq!(set("none").unwrap().embedder, EmbedderSetting::None);
+    let default = with(&[], &ServeArgs::default()).unwrap();
+    assert_eq!(default.embedder, EmbedderSetting::User);
+    let error = set("llm").unwrap_err().to_string();
+    assert!(
+        error.contains("`llm`") && error.contains("candle:DIRECTORY"),
+        "{error}"
+    );
+    let error = set("http:https://me:s3cret@ai.example.com/v1#m")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("MEANWHILE_EMBEDDER_KEY_FILE") && !error.contains("s3cret"),
+        "{error}"
+    );
+    let key = [
+        ("MEANWHILE_EMBEDDER_KEY", "s3cret"),
+        ("MEANWHILE_EMBEDDER_KEY_FILE", "key"),
+    ];
+    let shown = with(&key, &ServeArgs::default()).unwrap().to_toml();
+    assert!(
+        shown.contains("embedder = \"candle\"") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_is_printed_can_be_read() {
     let settings = with(&[("MEANWHILE_TIMEZONE", "Europe/Berlin")], &ServeArgs::default()).unwrap();
     let table: toml::Table = settings.to_toml().parse().unwrap();
