@@ -86,18 +86,24 @@ pub const SEARCH_TERMS_MAX: usize = 32;
 /// Characters of one term of a search (`wit/storage.wit`, `search-query`).
 pub const SEARCH_TERM_CHARS_MAX: usize = 512;
 
-/// Texts that an index in memory learns in one go: a few milliseconds of work.
-pub const SEARCH_PAGE_ROWS: u32 = 1_000;
-/// Jobs of all indexes in memory together: about 450 MB of vectors, and 200 MB of words. An index that has more by
-/// itself is the only one.
-pub const SEARCH_KEPT_ROWS: usize = 1_000_000;
+/// Texts that an index in memory learns in one go: a few milliseconds of work, and at their longest what one read brings.
+pub const SEARCH_PAGE_ROWS: u32 = 250;
+/// Bytes of all indexes in memory together, about: a million jobs with vectors and texts of usual length. An index that
+/// has more by itself is the only one.
+pub const SEARCH_KEPT_BYTES: usize = 1 << 30;
+/// Misspelt words of one question that are looked for as they were meant.
+pub const SEARCH_REPAIRED_WORDS_MAX: usize = 16;
+/// A question that the embedder does not answer in this time is looked for by its words ...
+pub const SEARCH_EMBED_WAIT: Duration = Duration::from_secs(2);
+/// ... and so are those of this time after it.
+pub const SEARCH_EMBED_AGAIN: Duration = Duration::from_secs(10);
 /// Ranked jobs that are looked at beyond those that are asked for: some do not pass the filter.
 pub const SEARCH_SPARE_ROWS: usize = 64;
 /// A filter that lets at most so many jobs pass is asked for all of them, which are ranked by themselves: 5 ms.
 pub const SEARCH_SELECTIVE_ROWS: u32 = 20_000;
 /// Ranked jobs of which those are shown first that say what was searched for by relevance.
 pub const SEARCH_RELEVANT_ROWS: usize = 500;
-/// So many searches apart it is looked whether an index has much that is no more.
+/// So many searches of a tenant apart it is looked whether an index has much that is no more.
 pub const SEARCHES_BETWEEN_COUNTS: u64 = 64;
 /// Words that a beginning is completed to where no job has it as a word.
 pub const SEARCH_COMPLETIONS_MAX: usize = 8;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use meanwhile::storage::retention::{Old, SweptJob};
-use meanwhile::storage::texts::{JobTexts, NewVector, Unembedded};
+use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
@@ -136,7 +136,7 @@ passed_on! {
     texts(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError>;
     unembedded(model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError>;
     put_vectors(tenant: &Tenant, model: &str, vectors: Vec<NewVector>) -> Result<(), StorageError>;
-    pick_jobs(tenant: &Tenant, numbers: Vec<u64>, filter: JobFilter) -> Result<Vec<(u64, Job)>, StorageError>;
+    pick_jobs(tenant: &Tenant, numbers: Vec<u64>, filter: JobFilter) -> Result<Picked, StorageError>;
     job_numbers(tenant: &Tenant, filter: JobFilter, limit: u32) -> Result<Vec<u64>, StorageError>;
     due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;
     renew(tenant: &Tenant, owner: &Owner, leases: Vec<JobToken>, lease_until: Instant) -> Result<Vec<JobToken>, StorageError>;

@@ -93,7 +93,7 @@ pub fn weigh(
     })
 }
 
-/// The person's live ONGOING jobs: the newest, and where there are more, those that share words.
+/// The person's live ONGOING jobs: the newest, and where there are more, those that are about the same.
 fn candidates(world: &impl World, caller: &Caller, text: &str) -> Result<Vec<Job>, StorageError> {
     let filter = JobFilter {
         statuses: LIVE.into(),

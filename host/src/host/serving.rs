@@ -77,6 +77,7 @@ impl Host {
             .cloned()
             .collect();
         for name in gone {
+            self.0.search.forget(&name);
             let before = self.served_mut().remove(&name);
             if let Some(runtime) = before.and_then(|tenant| tenant.runtime) {
                 runtime.drain(Duration::ZERO).await;
@@ -215,6 +216,7 @@ impl Host {
             };
             match deleted {
                 Ok(rows) => {
+                    host.0.search.forget(&record.name);
                     host.served_mut().remove(&record.name);
                     tracing::info!(tenant = record.name, rows, "a tenant was removed");
                 }

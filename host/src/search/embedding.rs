@@ -57,14 +57,12 @@ impl Search {
         }
         let work = async {
             loop {
-                let wait = match self.embed_all().await {
-                    Ok(_) => EMBED_LOOK,
-                    Err(error) => {
-                        tracing::warn!(%error, "new jobs are found by their words alone for now");
-                        EMBED_AGAIN
-                    }
-                };
-                self.texts_written(wait).await;
+                if let Err(error) = self.embed_all().await {
+                    tracing::warn!(%error, "new jobs are found by their words alone for now");
+                    sleep(EMBED_AGAIN).await;
+                } else {
+                    self.texts_written(EMBED_LOOK).await;
+                }
             }
         };
         tokio::select! {

@@ -8,6 +8,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 use super::best::Best;
 use super::vocabulary::Vocabulary;
 use crate::embedding::{Matrix, Vector};
+use crate::limits::SEARCH_REPAIRED_WORDS_MAX;
 use crate::storage::texts::{JobTexts, StoredVector};
 use crate::storage::words::{STOP_WORDS, of_text};
 use crate::wit::storage::JobFilter;
@@ -33,8 +34,15 @@ pub(super) struct Index {
     model: Option<String>,
     matrix: Option<Matrix>,
     vectors: usize,
+    /// Bytes of rows, stems and words, about.
+    bytes: usize,
     hasher: RandomState,
 }
+
+/// Bytes of a row with its place in the maps, of a row's stem, and of a word beside its letters, about.
+const ROW_BYTES: usize = 96;
+const STEM_BYTES: usize = 6;
+const WORD_BYTES: usize = 160;
 
 struct Row {
     number: u64,
@@ -83,6 +91,13 @@ pub(super) struct Asked {
     pub(super) repaired: Option<String>,
 }
 
+/// How well each row fits a question; the least there is where it may not be shown.
+pub(super) struct Measures {
+    of_rows: Vec<f32>,
+    /// Whether vectors were compared.
+    pub(super) is_semantic: bool,
+}
+
 /// What is compared with the jobs' vectors: a direction, and how much of a cosine counts.
 pub(super) struct Direction {
     pub(super) numbers: Vec<f32>,
@@ -126,6 +141,7 @@ impl Index {
             model,
             matrix: None,
             vectors: 0,
+            bytes: 0,
             hasher: RandomState::new(),
         }
     }
@@ -137,6 +153,12 @@ impl Index {
     /// Rows that are kept, those included whose texts are others now.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let vectors = self.matrix.as_ref().map_or(0, Matrix::bytes);
+        self.bytes + vectors + self.vocabulary.len() * WORD_BYTES
     }
 
     /// Jobs that it knows.
@@ -185,6 +207,7 @@ impl Index {
                 }
             }
         }
+        self.bytes += ROW_BYTES + stems.len() * STEM_BYTES;
         for (stem, in_title) in stems {
             let rows = self.stems.entry(stem.into_boxed_str()).or_default();
             rows.push(place * 2 + u32::from(in_title));
@@ -234,7 +257,9 @@ impl Index {
         let mut asked: BTreeSet<String> = BTreeSet::new();
         for word in telling(text) {
             let mut stem = stemmer.stem(&word).into_owned();
-            if !self.stems.contains_key(stem.as_str())
+            let is_known = self.stems.contains_key(stem.as_str()) || asked.contains(&stem);
+            if !is_known
+                && meant.len() < SEARCH_REPAIRED_WORDS_MAX
                 && let Some(known) = self.vocabulary.meant(&word)
             {
                 stem = stemmer.stem(known).into_owned();
@@ -267,13 +292,25 @@ impl Index {
 
     /// Terms that may have been meant by some that no job has: the last one as the beginning of a word, then misspelt
     /// ones as they were meant.
-    pub(super) fn other_terms(&self, terms: &[String], completions: usize) -> Vec<Vec<String>> {
+    pub(super) fn other_terms(
+        &self,
+        terms: &[String],
+        filter: &JobFilter,
+        completions: usize,
+    ) -> Vec<Vec<String>> {
+        let passing = self.owners.passing(filter);
+        let stemmer = Stemmer::create(Algorithm::English);
+        let is_somebodys = |word: &str| {
+            let rows = self.stems.get(&*stemmer.stem(word)).into_iter().flatten();
+            let mut rows = rows.filter_map(|entry| self.rows.get(*entry as usize / 2));
+            rows.any(|row| row.live && passing.get(row.owner as usize).copied().unwrap_or(false))
+        };
         let words: Vec<Vec<String>> = terms.iter().map(|term| of_text(term)).collect();
         let mut others = Vec::new();
         if let Some((last, before)) = words.split_last()
             && let Some((beginning, of_last)) = last.split_last()
         {
-            for word in self.vocabulary.completions(beginning, completions) {
+            for word in self.vocabulary.completions(beginning, completions, is_somebodys) {
                 let last = of_last.iter().chain([&word]).cloned().collect::<Vec<_>>();
                 others.push(
                     before
@@ -284,10 +321,20 @@ impl Index {
                 );
             }
         }
-        let meant = |word: &String| self.vocabulary.meant(word).map_or(word.clone(), str::to_owned);
+        let mut left = SEARCH_REPAIRED_WORDS_MAX;
+        let mut meant = |word: &String| {
+            let known = left > 0 && self.vocabulary.knows(word);
+            left = left.saturating_sub(usize::from(!known));
+            let meant = if left > 0 {
+                self.vocabulary.meant(word)
+            } else {
+                None
+            };
+            meant.map_or(word.clone(), str::to_owned)
+        };
         let meant: Vec<Vec<String>> = words
             .iter()
-            .map(|words| words.iter().map(meant).collect())
+            .map(|words| words.iter().map(&mut meant).collect())
             .collect();
         if meant != words {
             others.push(meant.iter().map(|words| words.join(" ")).collect());
@@ -310,53 +357,72 @@ impl Index {
         coverage
     }
 
-    /// The numbers of the jobs that fit best, with their scores, best first and at most `count`: of all jobs, or of
-    /// some. Without a direction only jobs that share a word with the question.
-    pub(super) fn ranked(
+    /// How well each job fits that a filter's owner has. Without a direction only jobs that share a word with the
+    /// question fit.
+    pub(super) fn measure(
         &self,
         asked: &Asked,
         direction: Option<&Direction>,
         filter: &JobFilter,
-        among: Option<&[u64]>,
-        count: usize,
-    ) -> Vec<(u64, f64)> {
-        let coverage = self.coverage(asked);
+    ) -> Measures {
+        let mut of_rows = self.coverage(asked);
         let passing = self.owners.passing(filter);
         let cosines = direction
             .zip(self.matrix.as_ref())
             .and_then(|(direction, matrix)| {
                 let mut cosines = Vec::new();
                 let compared = matrix.cosines(&direction.numbers, &mut cosines);
-                compared.ok().map(|()| (cosines, direction.share))
+                let failed = |error: &_| tracing::warn!(%error, "a search goes by words alone");
+                let compared = compared.inspect_err(failed).ok();
+                compared.map(|()| (cosines, direction.share))
             });
-        let mut best = Best::new(count);
-        let mut look = |at: usize, row: &Row| {
+        for (at, (row, measure)) in self.rows.iter().zip(&mut of_rows).enumerate() {
+            let covered = *measure;
             let passes = row.live && passing.get(row.owner as usize).copied().unwrap_or(false);
-            let covered = coverage.get(at).copied().unwrap_or(0.0);
-            if !passes {
-                return;
-            }
-            match &cosines {
+            *measure = match &cosines {
+                _ if !passes => f32::NEG_INFINITY,
                 Some((cosines, share)) => {
                     let cosine = match row.has_vector {
                         true => cosines.get(at).copied().unwrap_or(0.0) * share,
                         false => COSINE_OF_COVERAGE * covered,
                     };
-                    best.put(COVERAGE_WEIGHT.mul_add(covered * covered, cosine), row.number);
+                    COVERAGE_WEIGHT.mul_add(covered * covered, cosine)
                 }
-                None if covered > 0.0 => best.put(covered, row.number),
-                None => {}
+                None if covered > 0.0 => covered,
+                None => f32::NEG_INFINITY,
+            };
+        }
+        Measures {
+            of_rows,
+            is_semantic: cosines.is_some(),
+        }
+    }
+
+    /// The numbers of the jobs that fit best, with their scores, best first and at most `count`: of all jobs, or of
+    /// some.
+    pub(super) fn best(&self, measures: &Measures, among: Option<&[u64]>, count: usize) -> Vec<(u64, f64)> {
+        let mut best = Best::new(count);
+        let mut look = |row: &Row, measure: f32| {
+            if measure > f32::NEG_INFINITY {
+                best.put(measure, row.number);
             }
         };
         match among {
-            None => self.rows.iter().enumerate().for_each(|(at, row)| look(at, row)),
+            None => {
+                let rows = self.rows.iter().zip(&measures.of_rows);
+                rows.for_each(|(row, measure)| look(row, *measure));
+            }
             Some(numbers) => {
                 let rows = numbers.iter().filter_map(|number| self.row_of.get(number));
-                rows.filter_map(|at| Some((*at, self.rows.get(*at)?)))
-                    .for_each(|(at, row)| look(at, row));
+                rows.filter_map(|at| Some((self.rows.get(*at)?, *measures.of_rows.get(*at)?)))
+                    .for_each(|(row, measure)| look(row, measure));
             }
         }
-        let score = if cosines.is_some() { by_meaning } else { by_words };
+        let score = if measures.is_semantic {
+            by_meaning
+        } else {
+            by_words
+        };
         let best = best.first().into_iter();
         best.map(|(measure, number)| (number, score(measure))).collect()
     }

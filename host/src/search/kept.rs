@@ -1,29 +1,48 @@
 //! Which indexes stay in memory: those that were searched last.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::RwLock;
 
-use super::Shared;
 use super::index::Index;
-use crate::limits::SEARCH_KEPT_ROWS;
+use crate::limits::{SEARCH_KEPT_BYTES, SEARCHES_BETWEEN_COUNTS};
+
+/// A tenant's index, shared by its searches.
+pub(super) struct One {
+    pub(super) index: Arc<RwLock<Index>>,
+    /// Held by the one that brings the index up to date.
+    pub(super) learning: Arc<tokio::sync::Mutex<()>>,
+    searches: AtomicU64,
+}
+
+impl One {
+    /// Whether it is time to look whether the index has much that is no more.
+    pub(super) fn is_to_be_counted(&self) -> bool {
+        let searches = self.searches.fetch_add(1, Relaxed);
+        (searches + 1).is_multiple_of(SEARCHES_BETWEEN_COUNTS)
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Kept(Mutex<All>);
 
 #[derive(Default)]
 struct All {
-    indexes: HashMap<String, One>,
+    indexes: HashMap<String, Row>,
     /// Counts looks: the later, the greater.
     looks: u64,
 }
 
-struct One {
-    index: Shared,
-    rows: usize,
+struct Row {
+    one: Arc<One>,
+    bytes: usize,
     looked_at: u64,
 }
+
+/// Bytes of an index that knows nothing.
+const LEAST_BYTES: usize = 1_024;
 
 impl Kept {
     fn all(&self) -> MutexGuard<'_, All> {
@@ -31,28 +50,37 @@ impl Kept {
     }
 
     /// A tenant's index; a new one where there is none.
-    pub(super) fn of(&self, tenant: &str, new: impl FnOnce() -> Index) -> Shared {
+    pub(super) fn of(&self, tenant: &str, new: impl FnOnce() -> Index) -> Arc<One> {
         let mut all = self.all();
         all.looks += 1;
         let looked_at = all.looks;
-        let one = all.indexes.entry(tenant.to_owned()).or_insert_with(|| One {
-            index: Arc::new(RwLock::new(new())),
-            rows: 0,
+        let row = all.indexes.entry(tenant.to_owned()).or_insert_with(|| Row {
+            one: Arc::new(One {
+                index: Arc::new(RwLock::new(new())),
+                learning: Arc::default(),
+                searches: AtomicU64::new(0),
+            }),
+            bytes: LEAST_BYTES,
             looked_at,
         });
-        one.looked_at = looked_at;
-        Arc::clone(&one.index)
+        row.looked_at = looked_at;
+        Arc::clone(&row.one)
     }
 
-    /// A tenant's index has so many rows now: where all come to too many, those go that nobody looked at for longest.
-    pub(super) fn grown(&self, tenant: &str, rows: usize) {
+    /// Whether there is none.
+    pub(super) fn is_unknown(&self, tenant: &str) -> bool {
+        !self.all().indexes.contains_key(tenant)
+    }
+
+    /// A tenant's index has so many bytes now: where all come to too many, those go that nobody looked at for longest.
+    pub(super) fn grown(&self, tenant: &str, bytes: usize) {
         let mut all = self.all();
-        if let Some(one) = all.indexes.get_mut(tenant) {
-            one.rows = rows;
+        if let Some(row) = all.indexes.get_mut(tenant) {
+            row.bytes = bytes.max(LEAST_BYTES);
         }
-        while all.indexes.values().map(|one| one.rows).sum::<usize>() > SEARCH_KEPT_ROWS {
+        while all.indexes.values().map(|row| row.bytes).sum::<usize>() > SEARCH_KEPT_BYTES {
             let others = all.indexes.iter().filter(|(other, _)| *other != tenant);
-            let oldest = others.min_by_key(|(_, one)| one.looked_at);
+            let oldest = others.min_by_key(|(_, row)| row.looked_at);
             let Some(oldest) = oldest.map(|(other, _)| other.clone()) else {
                 return;
             };
@@ -67,24 +95,29 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{Index, Kept};
-    use crate::limits::SEARCH_KEPT_ROWS;
+    use crate::limits::SEARCH_KEPT_BYTES;
 
     #[test]
     fn what_nobody_looked_at_for_longest_goes_first() {
         let kept = Kept::default();
         let index = |tenant| kept.of(tenant, || Index::new(None));
         let (a, b) = (index("a"), index("b"));
-        kept.grown("a", SEARCH_KEPT_ROWS / 2);
-        kept.grown("b", SEARCH_KEPT_ROWS / 2);
-        assert!(std::sync::Arc::ptr_eq(&a, &index("a")));
+        kept.grown("a", SEARCH_KEPT_BYTES / 2);
+        kept.grown("b", SEARCH_KEPT_BYTES / 2);
+        assert!(Arc::ptr_eq(&a, &index("a")));
         let c = index("c");
         kept.grown("c", 3);
-        assert!(std::sync::Arc::ptr_eq(&a, &index("a")));
-        assert!(std::sync::Arc::ptr_eq(&c, &index("c")));
-        assert!(!std::sync::Arc::ptr_eq(&b, &index("b")));
+        assert!(Arc::ptr_eq(&a, &index("a")));
+        assert!(Arc::ptr_eq(&c, &index("c")));
+        assert!(kept.is_unknown("b") && !Arc::ptr_eq(&b, &index("b")));
         // One that is too large for all stays: it is the one that is searched.
-        kept.grown("a", 2 * SEARCH_KEPT_ROWS);
-        assert!(std::sync::Arc::ptr_eq(&a, &index("a")));
+        kept.grown("a", 2 * SEARCH_KEPT_BYTES);
+        assert!(Arc::ptr_eq(&a, &index("a")));
+        assert!(kept.is_unknown("c"));
+        kept.forget("a");
+        assert!(!Arc::ptr_eq(&a, &index("a")));
     }
 }

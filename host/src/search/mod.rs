@@ -7,55 +7,42 @@ mod best;
 mod embedding;
 mod index;
 mod kept;
+mod question;
 mod vocabulary;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, OwnedRwLockReadGuard, RwLock};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
 pub(crate) use self::embedding::writes_texts;
-use self::index::{Asked, Direction, Index};
-use self::kept::Kept;
-use crate::cpu;
+use self::index::{Direction, Index};
+use self::kept::{Kept, One};
+use self::question::{Question, computed};
 use crate::embedding::Embedder;
 use crate::limits::{
-    PAGE_ROWS_MAX, SEARCH_COMPLETIONS_MAX, SEARCH_PAGE_ROWS, SEARCH_RELEVANT_ROWS, SEARCH_SELECTIVE_ROWS,
-    SEARCH_SPARE_ROWS, SEARCHES_BETWEEN_COUNTS,
+    PAGE_ROWS_MAX, SEARCH_COMPLETIONS_MAX, SEARCH_EMBED_AGAIN, SEARCH_EMBED_WAIT, SEARCH_PAGE_ROWS,
+    SEARCH_TERMS_MAX,
 };
 use crate::storage::Storage;
-use crate::storage::words::Terms;
-use crate::wit::storage::{Hit, HitPage, JobFilter, SearchMode, SearchQuery, StorageError};
+use crate::storage::words::{Terms, of_text};
+use crate::wit::storage::{Hit, HitPage, SearchMode, SearchQuery, StorageError};
 use crate::wit::types::{Job, RetrievalMode};
 
 /// Searches the jobs of all tenants of one host.
 pub struct Search {
     storage: Arc<dyn Storage>,
     embedder: Option<Arc<dyn Embedder>>,
+    /// Until then questions are not given to the embedder: it did not answer.
+    silent_until: Mutex<Option<Instant>>,
     kept: Kept,
-    searches: AtomicU64,
     /// Texts were written.
     written: Notify,
-}
-
-/// One tenant's index, shared by its searches.
-type Shared = Arc<RwLock<Index>>;
-
-fn lost(error: tokio::task::JoinError) -> StorageError {
-    StorageError::Unavailable(format!("the search ended: {error}"))
 }
 
 /// Rows of a page.
 fn rows(limit: u32) -> usize {
     limit.clamp(1, PAGE_ROWS_MAX) as usize
-}
-
-/// A question on its way: the index, held still, and what is looked for in it.
-struct Question {
-    index: Shared,
-    asked: Arc<Asked>,
-    direction: Option<Arc<Direction>>,
-    filter: JobFilter,
 }
 
 impl Search {
@@ -65,8 +52,8 @@ impl Search {
         Self {
             storage,
             embedder,
+            silent_until: Mutex::default(),
             kept: Kept::default(),
-            searches: AtomicU64::new(0),
             written: Notify::new(),
         }
     }
@@ -74,11 +61,17 @@ impl Search {
     /// What an import of `storage` asks for: jobs by terms, or ranked.
     ///
     /// # Errors
-    /// As [`Storage::search_jobs`]. An embedder that fails is no error: jobs are found by their words then.
+    /// As [`Storage::search_jobs`]; `bad-cursor` where the best are to be first and there is a cursor: that is one
+    /// page. An embedder that fails is no error: jobs are found by their words then.
     pub async fn jobs(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
-        match query.mode {
-            SearchMode::AllTerms | SearchMode::AnyTerm => self.by_terms(tenant, query).await,
-            SearchMode::Meaning | SearchMode::Stems => self.ranked(tenant, query).await,
+        let is_ranked = matches!(query.mode, SearchMode::Meaning | SearchMode::Stems);
+        if query.page.cursor.is_some() && (is_ranked || query.best_first) {
+            return Err(StorageError::BadCursor);
+        }
+        if is_ranked {
+            self.ranked(tenant, query).await
+        } else {
+            self.by_terms(tenant, query).await
         }
     }
 
@@ -91,10 +84,11 @@ impl Search {
         if query.page.cursor.is_some() {
             return Ok(found);
         }
-        let index = self.caught_up(tenant).await?;
-        let (index, terms) = (index.read_owned().await, query.terms.clone());
-        let others = cpu::counted(move || index.other_terms(&terms, SEARCH_COMPLETIONS_MAX));
-        for terms in tokio::task::spawn_blocking(others).await.map_err(lost)? {
+        let one = self.caught_up(tenant).await?;
+        let index = Arc::clone(&one.index).read_owned().await;
+        let (terms, filter) = (query.terms.clone(), query.filter.clone());
+        let others = computed(move || index.other_terms(&terms, &filter, SEARCH_COMPLETIONS_MAX)).await?;
+        for terms in others {
             let other = SearchQuery {
                 terms,
                 ..query.clone()
@@ -125,22 +119,14 @@ impl Search {
             return Ok(newest);
         }
         let terms = Terms::of(&query);
-        let index = self.caught_up(tenant).await?;
-        let held = Arc::clone(&index).read_owned().await;
+        let one = self.caught_up(tenant).await?;
+        let index = Arc::clone(&one.index).read_owned().await;
         let text = query.terms.join(" ");
-        let asked = cpu::counted(move || held.ask(&text));
-        let question = Question {
-            index,
-            asked: Arc::new(tokio::task::spawn_blocking(asked).await.map_err(lost)?),
-            direction: None,
-            filter: query.filter,
-        };
+        let (asked, index) = computed(move || (index.ask(&text), index)).await?;
+        let question = Question::of(index, asked, None, query.filter).await?;
         let limit = rows(query.page.limit);
-        let ranked = question.ranked(None, SEARCH_RELEVANT_ROWS).await?;
         let said = |job: &Job| terms.are_said_by(job);
-        let mut hits = Vec::new();
-        self.pick(tenant, &question, &ranked, limit, said, &mut hits)
-            .await?;
+        let mut hits = question.hits(&*self.storage, tenant, limit, said).await?;
         for hit in newest.hits {
             if hits.len() < limit && hits.iter().all(|one: &Hit| one.job.id != hit.job.id) {
                 hits.push(Hit { score: 0.0, ..hit });
@@ -155,29 +141,34 @@ impl Search {
 
     async fn ranked(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
         let text = query.terms.join(" ");
-        let index = self.caught_up(tenant).await?;
-        let held = Arc::clone(&index).read_owned().await;
-        let has_vectors = held.has_vectors();
+        if query.mode == SearchMode::Stems && self.kept.is_unknown(tenant) {
+            // Nobody who creates a job waits for an index to be built: words as they are will do.
+            let words = SearchQuery {
+                terms: of_text(&text).into_iter().take(SEARCH_TERMS_MAX).collect(),
+                mode: SearchMode::AnyTerm,
+                ..query
+            };
+            return self.storage.search_jobs(tenant, words).await;
+        }
+        let one = self.caught_up(tenant).await?;
+        let index = Arc::clone(&one.index).read_owned().await;
+        let by_meaning = query.mode == SearchMode::Meaning && index.has_vectors();
         let question = text.clone();
-        let asked = cpu::counted(move || held.ask(&question));
-        let asked = Arc::new(tokio::task::spawn_blocking(asked).await.map_err(lost)?);
-        let direction = if query.mode == SearchMode::Meaning && has_vectors {
-            self.direction(text, asked.repaired.clone()).await.map(Arc::new)
+        let asked = computed(move || index.ask(&question)).await?;
+        let direction = if by_meaning {
+            self.direction(text, asked.repaired.clone()).await
         } else {
             None
         };
-        let mode = match direction {
-            Some(_) => RetrievalMode::Semantic,
-            None => RetrievalMode::Lexical,
-        };
-        let question = Question {
-            index,
-            asked,
-            direction,
-            filter: query.filter,
+        let index = Arc::clone(&one.index).read_owned().await;
+        let question = Question::of(index, asked, direction, query.filter).await?;
+        let mode = if question.is_semantic() {
+            RetrievalMode::Semantic
+        } else {
+            RetrievalMode::Lexical
         };
         let limit = rows(query.page.limit);
-        let hits = self.hits(tenant, &question, limit).await?;
+        let hits = question.hits(&*self.storage, tenant, limit, |_| true).await?;
         Ok(HitPage {
             total: hits.len() as u64,
             hits,
@@ -186,139 +177,73 @@ impl Search {
         })
     }
 
-    /// The best jobs that the filter lets pass. What changes with every run is in storage alone: the best of all are
-    /// looked at there; where too few of them pass, those that pass are asked for, and ranked by themselves.
-    async fn hits(&self, tenant: &str, question: &Question, limit: usize) -> Result<Vec<Hit>, StorageError> {
-        let mut count = limit + SEARCH_SPARE_ROWS;
-        let mut looked_at = 0;
-        let mut hits = Vec::new();
-        loop {
-            let ranked = question.ranked(None, count).await?;
-            let is_all = ranked.len() < count;
-            let next = ranked.get(looked_at..).unwrap_or_default();
-            self.pick(tenant, question, next, limit, |_| true, &mut hits)
-                .await?;
-            if is_all || hits.len() == limit {
-                return Ok(hits);
-            }
-            if looked_at == 0 {
-                let few = SEARCH_SELECTIVE_ROWS;
-                let filter = question.filter.clone();
-                let numbers = self.storage.job_numbers(tenant, filter, few + 1).await?;
-                if numbers.len() <= few as usize {
-                    let ranked = question.ranked(Some(numbers), limit).await?;
-                    hits.clear();
-                    self.pick(tenant, question, &ranked, limit, |_| true, &mut hits)
-                        .await?;
-                    return Ok(hits);
-                }
-            }
-            looked_at = ranked.len();
-            count *= 8;
-        }
-    }
-
-    /// Adds those of some ranked jobs that pass, and fit.
-    async fn pick(
-        &self,
-        tenant: &str,
-        question: &Question,
-        ranked: &[(u64, f64)],
-        limit: usize,
-        fits: impl Fn(&Job) -> bool + Send,
-        hits: &mut Vec<Hit>,
-    ) -> Result<(), StorageError> {
-        let mut ranked = ranked;
-        while !ranked.is_empty() && hits.len() < limit {
-            // A few more than are missing: most pass.
-            let (now, later) = ranked.split_at(ranked.len().min(2 * limit + SEARCH_SPARE_ROWS));
-            ranked = later;
-            let numbers = now.iter().map(|(number, _)| *number).collect();
-            let picked = self
-                .storage
-                .pick_jobs(tenant, numbers, question.filter.clone())
-                .await?;
-            let score = |number: u64| {
-                now.iter()
-                    .find(|(of, _)| *of == number)
-                    .map_or(0.0, |(_, score)| *score)
-            };
-            let room = limit - hits.len();
-            let some = picked.into_iter().filter(|(_, job)| fits(job)).take(room);
-            hits.extend(some.map(|(number, job)| Hit {
-                job,
-                score: score(number),
-            }));
-        }
-        Ok(())
-    }
-
     /// A tenant's index, with all that storage has.
-    async fn caught_up(&self, tenant: &str) -> Result<Shared, StorageError> {
+    async fn caught_up(&self, tenant: &str) -> Result<Arc<One>, StorageError> {
         let model = self.embedder.as_ref().map(|embedder| embedder.model().to_owned());
-        let counts = self
-            .searches
-            .fetch_add(1, Relaxed)
-            .is_multiple_of(SEARCHES_BETWEEN_COUNTS);
-        let mut index = self.kept.of(tenant, || Index::new(model.clone()));
-        if counts && self.is_outgrown(tenant, &*index.read().await).await? {
+        let new = || Index::new(model.clone());
+        let mut one = self.kept.of(tenant, new);
+        // One learns, the others have it as well.
+        let mut learning = Arc::clone(&one.learning).lock_owned().await;
+        if one.is_to_be_counted() && self.is_outgrown(tenant, &one).await? {
             self.kept.forget(tenant);
-            index = self.kept.of(tenant, || Index::new(model.clone()));
+            one = self.kept.of(tenant, new);
+            learning = Arc::clone(&one.learning).lock_owned().await;
         }
         loop {
-            let behind = index.read().await.revision();
+            let behind = one.index.read().await.revision();
             let texts = self.storage.texts(tenant, behind, SEARCH_PAGE_ROWS).await?;
-            if texts.is_empty() {
-                return Ok(index);
+            let is_last = texts.len() < SEARCH_PAGE_ROWS as usize;
+            if !texts.is_empty() {
+                let mut index = Arc::clone(&one.index).write_owned().await;
+                // Not counted for the caller: the next one has it as well.
+                let learn = tokio::task::spawn_blocking(move || {
+                    index.learn(texts);
+                    index.bytes()
+                });
+                self.kept.grown(tenant, learn.await.map_err(question::lost)?);
             }
-            let mut learning = Arc::clone(&index).write_owned().await;
-            // Not counted for the caller: the next one has it as well.
-            let learn = move || {
-                learning.learn(texts);
-                learning.len()
-            };
-            let rows = tokio::task::spawn_blocking(learn).await.map_err(lost)?;
-            self.kept.grown(tenant, rows);
+            if is_last {
+                drop(learning);
+                return Ok(one);
+            }
         }
     }
 
     /// Whether an index has much that is no more: jobs that were deleted, texts that are others now.
-    async fn is_outgrown(&self, tenant: &str, index: &Index) -> Result<bool, StorageError> {
-        if index.len() < SEARCH_PAGE_ROWS as usize {
+    async fn is_outgrown(&self, tenant: &str, one: &One) -> Result<bool, StorageError> {
+        let (rows, known) = {
+            let index = one.index.read().await;
+            (index.len() as u64, index.jobs() as u64)
+        };
+        if rows < u64::from(SEARCH_PAGE_ROWS) {
             return Ok(false);
         }
         let counts = self.storage.count_jobs(tenant).await?;
         let jobs: u64 = counts.iter().map(|(_, jobs)| jobs).sum();
-        Ok(index.len() as u64 > 2 * jobs.max(1) || index.jobs() as u64 > jobs + jobs / 4)
+        Ok(rows > 2 * jobs.max(1) || known > jobs + jobs / 4)
     }
 
     /// Where a question points, and what it was meant to be.
     async fn direction(&self, text: String, repaired: Option<String>) -> Option<Direction> {
         let embedder = self.embedder.as_ref()?;
+        let silent_until = || self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent_until().is_some_and(|until| Instant::now() < until) {
+            return None;
+        }
         let texts = std::iter::once(text).chain(repaired).collect();
-        match embedder.embed(texts).await {
-            Ok(vectors) => Direction::mean(&vectors),
-            Err(error) => {
-                tracing::warn!(%error, "a search goes by words alone");
-                None
+        match timeout(SEARCH_EMBED_WAIT, embedder.embed(texts)).await {
+            Ok(Ok(vectors)) => return Direction::mean(&vectors),
+            Ok(Err(error)) => tracing::warn!(%error, "a search goes by words alone"),
+            Err(_) => {
+                *silent_until() = Some(Instant::now() + SEARCH_EMBED_AGAIN);
+                tracing::warn!("the embedder is silent: searches go by words alone for a while");
             }
         }
+        None
     }
 
     /// Forgets a tenant: it is removed, or another may come to have its name.
     pub fn forget(&self, tenant: &str) {
         self.kept.forget(tenant);
-    }
-}
-
-impl Question {
-    async fn ranked(&self, among: Option<Vec<u64>>, count: usize) -> Result<Vec<(u64, f64)>, StorageError> {
-        let index: OwnedRwLockReadGuard<Index> = Arc::clone(&self.index).read_owned().await;
-        let (asked, direction) = (Arc::clone(&self.asked), self.direction.clone());
-        let filter = self.filter.clone();
-        let rank = cpu::counted(move || {
-            index.ranked(&asked, direction.as_deref(), &filter, among.as_deref(), count)
-        });
-        tokio::task::spawn_blocking(rank).await.map_err(lost)
     }
 }

@@ -68,6 +68,14 @@ impl Vocabulary {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.numbers.contains_key(word)
+    }
+
     /// The word that a misspelt one was meant to be: the nearest, of those the most frequent.
     pub(super) fn meant(&self, word: &str) -> Option<&str> {
         if !is_spelled(word) || self.numbers.contains_key(word) {
@@ -87,19 +95,21 @@ impl Vocabulary {
         Some(&nearest.3.text)
     }
 
-    /// The most frequent words that begin so.
-    pub(super) fn completions(&self, beginning: &str, most: usize) -> Vec<String> {
+    /// The most frequent words that begin so, of those that pass.
+    pub(super) fn completions(
+        &self,
+        beginning: &str,
+        most: usize,
+        passes: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
         let mut found: Vec<&Word> = self
             .words
             .iter()
             .filter(|word| word.text.len() > beginning.len() && word.text.starts_with(beginning))
             .collect();
         found.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.text.cmp(&b.text)));
-        found
-            .into_iter()
-            .take(most)
-            .map(|word| word.text.to_string())
-            .collect()
+        let found = found.into_iter().filter(|word| passes(&word.text));
+        found.take(most).map(|word| word.text.to_string()).collect()
     }
 }
 
@@ -148,7 +158,11 @@ mod tests {
     #[test]
     fn the_most_frequent_words_complete_a_beginning() {
         let words = of(&["invoice", "invoices", "invoices", "invite", "voice"]);
-        assert_eq!(words.completions("inv", 2), ["invoices", "invite"]);
-        assert_eq!(words.completions("invoices", 2), [""; 0]);
+        assert_eq!(words.completions("inv", 2, |_| true), ["invoices", "invite"]);
+        assert_eq!(words.completions("invoices", 2, |_| true), [""; 0]);
+        assert_eq!(
+            words.completions("inv", 2, |word| word != "invoices"),
+            ["invite", "invoice"]
+        );
     }
 }

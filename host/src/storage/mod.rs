@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::retention::{Old, SweptJob};
-use self::texts::{JobTexts, NewVector, Unembedded};
+use self::texts::{JobTexts, NewVector, Picked, Unembedded};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit, Write,
@@ -165,10 +165,10 @@ pub trait Storage: Send + Sync + 'static {
     /// `any-term`.
     async fn search_jobs(&self, tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
 
-    /// Texts of jobs behind a revision, in its order, at most `limit` or as many as fit into a page: what an index
-    /// of them is built from and kept up with. Jobs that are deleted are not told of.
+    /// Texts of jobs behind a revision, in its order, at most `limit`: what an index of them is built from and kept
+    /// up with. Jobs that are deleted are not told of.
     async fn texts(&self, tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError>;
-    /// Texts of all tenants that were not given to this model yet, at most `limit`.
+    /// Texts of all tenants that were not given to this model yet, at most `limit`, the oldest first.
     async fn unembedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError>;
     /// Keeps what a model made of texts that are still the same; passes over others.
     async fn put_vectors(
@@ -183,7 +183,7 @@ pub trait Storage: Send + Sync + 'static {
         tenant: &Tenant,
         numbers: Vec<u64>,
         filter: JobFilter,
-    ) -> Result<Vec<(u64, Job)>, StorageError>;
+    ) -> Result<Picked, StorageError>;
     /// The numbers of jobs that a filter lets pass, in any order, at most `limit`.
     async fn job_numbers(
         &self,

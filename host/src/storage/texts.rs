@@ -1,5 +1,9 @@
 //! What jobs are found by: their texts, and vectors that stand for them.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::wit::types::{Job, JobSpec};
+
 /// The texts of a job, as they are now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobTexts {
@@ -52,6 +56,25 @@ pub struct NewVector {
     pub revision: u64,
     /// None: the model can make none of these texts.
     pub bytes: Option<Vec<u8>>,
+}
+
+/// Jobs that were picked by their numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Picked {
+    /// With their numbers, in the order asked for.
+    pub jobs: Vec<(u64, Job)>,
+    /// There was no room for more: not all that were asked for were looked at.
+    pub cut: bool,
+}
+
+/// Tells texts apart: whether a change of a job is one of what it is found by.
+pub(super) fn hash(spec: &JobSpec) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(&spec.title);
+    hash.update([0]);
+    hash.update(&spec.description);
+    let digest: [u8; 32] = hash.finalize().into();
+    digest.first_chunk().map_or(0, |first| i64::from_le_bytes(*first))
 }
 
 /// Title and description of a job's record; empty where it cannot be read.

@@ -12,7 +12,7 @@ use meanwhile::imports::random::Random;
 use meanwhile::imports::{Outlet, TenantContext};
 use meanwhile::search::Search;
 use meanwhile::storage::retention::{Old, SweptJob};
-use meanwhile::storage::texts::{JobTexts, NewVector, Unembedded};
+use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
@@ -325,8 +325,8 @@ impl Storage for Imports {
         _tenant: &Tenant,
         _numbers: Vec<u64>,
         _filter: JobFilter,
-    ) -> Result<Vec<(u64, Job)>, StorageError> {
-        Ok(Vec::new())
+    ) -> Result<Picked, StorageError> {
+        Ok(Picked::default())
     }
 
     async fn job_numbers(

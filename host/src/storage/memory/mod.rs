@@ -18,7 +18,7 @@ use self::find::{cut, rows_of_page, search};
 pub use self::registry::MemoryRegistry;
 use self::rows::{JobRow, Lease, Rows};
 use super::retention::{Old, SweptJob};
-use super::texts::{JobTexts, NewVector, Unembedded};
+use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
@@ -150,7 +150,10 @@ impl Storage for MemoryStorage {
             .tenants
             .iter()
             .flat_map(|(tenant, rows)| rows.unembedded(tenant, model));
-        Ok(texts.take(limit as usize).collect())
+        let mut texts: Vec<Unembedded> = texts.collect();
+        texts.sort_by_key(|text| text.revision);
+        texts.truncate(limit as usize);
+        Ok(texts)
     }
 
     async fn put_vectors(
@@ -174,7 +177,7 @@ impl Storage for MemoryStorage {
         tenant: &Tenant,
         numbers: Vec<u64>,
         filter: JobFilter,
-    ) -> Result<Vec<(u64, Job)>, StorageError> {
+    ) -> Result<Picked, StorageError> {
         self.read(tenant, |rows| rows.pick(&numbers, &filter))
     }
 

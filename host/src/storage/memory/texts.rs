@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Rows;
 use super::find::matches;
-use crate::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded};
+use crate::storage::texts::{JobTexts, NewVector, Picked, StoredVector, Unembedded};
 use crate::wit::storage::JobFilter;
-use crate::wit::types::Job;
 
 /// By the job's number, and by revision.
 #[derive(Default)]
@@ -102,11 +101,14 @@ impl Rows {
         self.texts.replace(vector.number, &job, *sequence, Some(stored));
     }
 
-    pub(super) fn pick(&self, numbers: &[u64], filter: &JobFilter) -> Vec<(u64, Job)> {
+    pub(super) fn pick(&self, numbers: &[u64], filter: &JobFilter) -> Picked {
         let job = |number: &u64| {
             let job = &self.jobs.get(&self.texts.rows.get(number)?.job)?.job;
             matches(job, filter).then(|| (*number, job.clone()))
         };
-        numbers.iter().filter_map(job).collect()
+        Picked {
+            jobs: numbers.iter().filter_map(job).collect(),
+            cut: false,
+        }
     }
 }

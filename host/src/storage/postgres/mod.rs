@@ -49,7 +49,7 @@ pub use self::open::OpenError;
 use self::session::{Scope, Sql};
 use self::value::Value;
 use super::retention::{Old, SweptJob};
-use super::texts::{JobTexts, NewVector, Unembedded};
+use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::clock::{Clock, StoreClock};
@@ -160,7 +160,7 @@ impl Storage for PostgresStorage {
         tenant: &Tenant,
         numbers: Vec<u64>,
         filter: JobFilter,
-    ) -> Result<Vec<(u64, Job)>, StorageError> {
+    ) -> Result<Picked, StorageError> {
         Ok(self.picked(tenant, &numbers, &filter).await?)
     }
 

@@ -290,6 +290,7 @@ CREATE TABLE texts (
     tenant   TEXT COLLATE "C" NOT NULL,
     seq      BIGINT NOT NULL,
     revision BIGINT NOT NULL,
+    hash     BIGINT NOT NULL DEFAULT 0,
     model    TEXT COLLATE "C" NOT NULL DEFAULT '',
     vector   BYTEA,
     -- The texts of a job that are others, or get a vector.
@@ -299,7 +300,7 @@ INSERT INTO texts (tenant, seq, revision) SELECT tenant, seq, nextval('texts_rev
 -- What is new of a tenant.
 CREATE UNIQUE INDEX texts_by_revision ON texts (tenant, revision);
 -- What a model has not seen.
-CREATE INDEX texts_by_model ON texts (model, tenant, seq);
+CREATE INDEX texts_by_model ON texts (model, revision);
 ALTER TABLE texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE texts FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_one_tenant ON texts USING (tenant = (SELECT current_setting('app.tenant', true))

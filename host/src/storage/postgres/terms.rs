@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::storage::texts;
 use crate::storage::units::Indexed;
 use crate::storage::words;
 use crate::wit::types::JobSpec;
@@ -14,6 +15,8 @@ pub(super) struct Terms {
     /// Words in order, each between spaces; texts are parted by a line's end. See [`phrase`].
     pub(super) text: String,
     pub(super) words: Vec<i64>,
+    /// Of title and description.
+    pub(super) hash: i64,
 }
 
 /// A word's number. Whoever wants two words with one number has to try about 2^32 of them, and wins
@@ -50,6 +53,7 @@ impl Indexed for Terms {
         Self {
             text: of_words.map(|words| phrase(words)).join("\n"),
             words: numbers(tenant, all),
+            hash: texts::hash(spec),
         }
     }
 }

@@ -11,9 +11,8 @@ use super::session::{self, Borrowed, Bound, Scope, Sql, again, ended_how};
 use super::text::stored;
 use super::value::Value;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded, of_spec};
+use crate::storage::texts::{JobTexts, NewVector, Picked, StoredVector, Unembedded, of_spec};
 use crate::wit::storage::JobFilter;
-use crate::wit::types::Job;
 
 fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -66,16 +65,15 @@ impl PostgresStorage {
             Value::Int(int(after)),
             Value::Int(limit.into()),
         ];
-        let bound = Bound::Cut(PAGE_BYTES_MAX);
-        let found = session::read(&self.pool, Scope::Tenant(tenant), Sql::Fixed(SQL), &values, bound).await?;
-        found.rows.iter().map(texts_of).collect()
+        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
+        rows.iter().map(texts_of).collect()
     }
 
     /// Texts of no model and of others are two ends of an index.
     pub(super) async fn not_embedded(&self, model: &str, limit: u32) -> Result<Vec<Unembedded>, Failure> {
         const SQL: &str = "SELECT found.tenant, found.seq, found.revision, jobs.spec FROM \
-                 (SELECT * FROM (SELECT * FROM texts WHERE model < $1 ORDER BY model, tenant, seq LIMIT $2) AS lower \
-                  UNION ALL SELECT * FROM (SELECT * FROM texts WHERE model > $1 ORDER BY model, tenant, seq LIMIT $2) AS upper \
+                 (SELECT * FROM (SELECT * FROM texts WHERE model < $1 ORDER BY model, revision LIMIT $2) AS lower \
+                  UNION ALL SELECT * FROM (SELECT * FROM texts WHERE model > $1 ORDER BY model, revision LIMIT $2) AS upper \
                   LIMIT $2) AS found \
              CROSS JOIN LATERAL (SELECT spec FROM jobs WHERE tenant = found.tenant AND seq = found.seq OFFSET 0) AS jobs";
         let values = [Value::text(model), Value::Int(limit.into())];
@@ -131,7 +129,7 @@ impl PostgresStorage {
         tenant: &str,
         numbers: &[u64],
         filter: &JobFilter,
-    ) -> Result<Vec<(u64, Job)>, Failure> {
+    ) -> Result<Picked, Failure> {
         let mut condition = Condition::of_jobs(tenant, filter, "jobs");
         let numbers = numbers.iter().map(|number| int(*number)).collect();
         let mark = condition.value(Value::Ints(numbers));
@@ -147,12 +145,12 @@ impl PostgresStorage {
             condition.text
         );
         let found = self.cut(tenant, &sql, &condition).await?;
-        let mut picked = Vec::with_capacity(found.rows.len());
+        let mut jobs = Vec::with_capacity(found.rows.len());
         for row in &found.rows {
             let number = codec::count(row, JOB_COLUMNS)?;
-            picked.extend(codec::readable(codec::job(row), row).map(|job| (number, job)));
+            jobs.extend(codec::readable(codec::job(row), row).map(|job| (number, job)));
         }
-        Ok(picked)
+        Ok(Picked { jobs, cut: found.cut })
     }
 
     pub(super) async fn numbers(

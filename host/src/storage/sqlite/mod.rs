@@ -40,7 +40,7 @@ use self::readers::Readers;
 pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
 use super::retention::{Old, SweptJob};
-use super::texts::{JobTexts, NewVector, Unembedded};
+use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -175,7 +175,7 @@ impl Storage for SqliteStorage {
         tenant: &Tenant,
         numbers: Vec<u64>,
         filter: JobFilter,
-    ) -> Result<Vec<(u64, Job)>, StorageError> {
+    ) -> Result<Picked, StorageError> {
         let tenant = tenant.to_owned();
         self.read(move |connection| texts::pick(connection, &tenant, &numbers, &filter))
             .await

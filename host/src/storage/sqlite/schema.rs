@@ -311,18 +311,29 @@ CREATE INDEX messages_in_order ON messages (tenant);
 /// * texts: what an index in memory is built from. A revision is given once, and by the writer alone: whoever reads
 ///   behind one misses nothing. `model` is empty until an embedder has seen the texts; without a vector it could
 ///   make none of them.
+///   `hash` tells the texts from others (0: nobody knows).
 /// * texts_by_tenant, texts_by_model end with the revision.
+/// * job_text: words as they are, without stems: keywords are literal, and what is ranked is in memory.
 const TEXTS: &str = "
 CREATE TABLE texts (
     revision INTEGER PRIMARY KEY AUTOINCREMENT,
     seq      INTEGER NOT NULL UNIQUE,
     tenant   TEXT NOT NULL,
+    hash     INTEGER NOT NULL DEFAULT 0,
     model    TEXT NOT NULL DEFAULT '',
     vector   BLOB
 ) STRICT;
 INSERT INTO texts (seq, tenant) SELECT seq, tenant FROM jobs ORDER BY seq;
 CREATE INDEX texts_by_tenant ON texts (tenant);
 CREATE INDEX texts_by_model ON texts (model);
+
+DROP TABLE job_text;
+CREATE VIRTUAL TABLE job_text USING fts5 (
+    title, description, payload, owner, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0'
+);
+INSERT INTO job_text (rowid, title, description, payload, owner)
+    SELECT seq, spec ->> '$.title', spec ->> '$.description', spec ->> '$.payload', 't' || lower(hex(tenant))
+    FROM jobs WHERE json_valid(spec);
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

@@ -92,10 +92,7 @@ pub(super) fn forget(connection: &Connection, tenant: &str, old: &Old) -> rusqli
                     rows += delete(connection, statement, params![tenant, job], &mut sums)?;
                 }
             }
-            // All at the end: with each other statement between them the text index would be written once more.
-            for seq in seqs {
-                texts::delete(connection, seq)?;
-            }
+            texts::delete(connection, &seqs)?;
         }
         Old::History {
             job,

@@ -8,16 +8,17 @@ use super::condition::owned_by;
 use super::room::size;
 use super::schema;
 use crate::limits::PAGE_BYTES_MAX;
-use crate::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded, of_spec};
+use crate::storage::texts::{self, JobTexts, NewVector, Picked, StoredVector, Unembedded, of_spec};
 use crate::storage::units::Indexed;
 use crate::wit::storage::JobFilter;
-use crate::wit::types::{Job, JobSpec};
+use crate::wit::types::JobSpec;
 
 /// Texts beside the title.
 #[derive(Clone)]
 pub(super) struct Texts {
     pub(super) description: String,
     pub(super) payload: String,
+    hash: i64,
 }
 
 impl Indexed for Texts {
@@ -25,12 +26,32 @@ impl Indexed for Texts {
         Self {
             description: spec.description.clone(),
             payload: spec.payload.clone(),
+            hash: texts::hash(spec),
         }
     }
 }
 
-/// Puts the texts of a job that is new, or whose texts are no longer in the index.
+/// Puts the texts of a new job.
 pub(super) fn put(
+    connection: &Connection,
+    tenant: &str,
+    seq: i64,
+    title: &str,
+    texts: &Texts,
+) -> rusqlite::Result<()> {
+    index(connection, tenant, seq, title, texts)?;
+    tell(connection, tenant, seq, texts)
+}
+
+/// Texts that nobody behind the last revision has seen.
+fn tell(connection: &Connection, tenant: &str, seq: i64, texts: &Texts) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO texts (seq, tenant, hash) VALUES (?1, ?2, ?3)")?
+        .execute(params![seq, tenant, texts.hash])?;
+    Ok(())
+}
+
+fn index(
     connection: &Connection,
     tenant: &str,
     seq: i64,
@@ -46,14 +67,10 @@ pub(super) fn put(
         texts.payload,
         schema::owner(tenant)
     ])?;
-    // Whatever row there was goes: the new one has a revision behind all others.
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO texts (seq, tenant) VALUES (?1, ?2)")?
-        .execute(params![seq, tenant])?;
     Ok(())
 }
 
-/// What is put is to be another.
+/// A job's record is another: its texts may be.
 pub(super) fn change(
     connection: &Connection,
     tenant: &str,
@@ -64,15 +81,24 @@ pub(super) fn change(
     connection
         .prepare_cached("DELETE FROM job_text WHERE rowid = ?1")?
         .execute([seq])?;
-    put(connection, tenant, seq, title, texts)
+    index(connection, tenant, seq, title, texts)?;
+    let others = connection
+        .prepare_cached("DELETE FROM texts WHERE seq = ?1 AND hash <> ?2")?
+        .execute(params![seq, texts.hash])?;
+    if others == 1 {
+        tell(connection, tenant, seq, texts)?;
+    }
+    Ok(())
 }
 
-/// Deletes the texts of a job.
-pub(super) fn delete(connection: &Connection, seq: i64) -> rusqlite::Result<()> {
-    for table in ["job_text WHERE rowid", "texts WHERE seq"] {
-        connection
-            .prepare_cached(&format!("DELETE FROM {table} = ?1"))?
-            .execute([seq])?;
+/// Deletes the texts of jobs, one table after the other: with each other statement between them the text index would be
+/// written once more.
+pub(super) fn delete(connection: &Connection, seqs: &[i64]) -> rusqlite::Result<()> {
+    for table in ["texts WHERE seq", "job_text WHERE rowid"] {
+        let mut delete = connection.prepare_cached(&format!("DELETE FROM {table} = ?1"))?;
+        for seq in seqs {
+            delete.execute([seq])?;
+        }
     }
     Ok(())
 }
@@ -100,20 +126,14 @@ pub(super) fn behind(
          WHERE texts.tenant = ?1 AND texts.revision > ?2 ORDER BY texts.revision LIMIT ?3";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut found = statement.query(params![tenant, after, limit])?;
-    let (mut texts, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = found.next()? {
-        bytes += size(row, &[4])?;
-        if bytes > PAGE_BYTES_MAX && !texts.is_empty() {
-            break;
-        }
+    let found = statement.query_map(params![tenant, after, limit], |row| {
         let model: String = row.get(5)?;
         let vector = (!model.is_empty()).then_some(StoredVector {
             model,
             bytes: row.get(6)?,
         });
         let (title, description) = of_spec(row.get_ref(4)?.as_str().unwrap_or_default());
-        texts.push(JobTexts {
+        Ok(JobTexts {
             number: row.get(0)?,
             revision: row.get(1)?,
             agent: row.get(2)?,
@@ -121,9 +141,9 @@ pub(super) fn behind(
             title,
             description,
             vector,
-        });
-    }
-    Ok(texts)
+        })
+    })?;
+    found.collect()
 }
 
 /// Texts that a model has not seen: those of no model or another are two ends of an index.
@@ -157,14 +177,15 @@ pub(super) fn put_vectors(
     model: &str,
     vectors: &[NewVector],
 ) -> rusqlite::Result<()> {
-    let mut take =
-        connection.prepare_cached("DELETE FROM texts WHERE tenant = ?1 AND seq = ?2 AND revision = ?3")?;
-    let mut put = connection
-        .prepare_cached("INSERT INTO texts (seq, tenant, model, vector) VALUES (?1, ?2, ?3, ?4)")?;
+    const TAKE: &str = "DELETE FROM texts WHERE tenant = ?1 AND seq = ?2 AND revision = ?3 RETURNING hash";
+    const PUT: &str = "INSERT INTO texts (seq, tenant, hash, model, vector) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut take = connection.prepare_cached(TAKE)?;
+    let mut put = connection.prepare_cached(PUT)?;
     for vector in vectors {
         let (number, revision) = (row_id(vector.number), row_id(vector.revision));
-        if take.execute(params![tenant, number, revision])? == 1 {
-            put.execute(params![number, tenant, model, vector.bytes])?;
+        let taken = take.query_row(params![tenant, number, revision], |row| row.get::<_, i64>(0));
+        if let Some(hash) = taken.optional()? {
+            put.execute(params![number, tenant, hash, model, vector.bytes])?;
         }
     }
     Ok(())
@@ -180,13 +201,13 @@ pub(super) fn pick(
     tenant: &str,
     numbers: &[u64],
     filter: &JobFilter,
-) -> rusqlite::Result<Vec<(u64, Job)>> {
+) -> rusqlite::Result<Picked> {
     let condition = owned_by(tenant, filter);
     let mut get = connection.prepare_cached(&format!(
         "SELECT {JOB} FROM jobs WHERE {} AND jobs.seq = ?",
         condition.text
     ))?;
-    let (mut picked, mut bytes) = (Vec::new(), 0);
+    let (mut jobs, mut bytes) = (Vec::new(), 0);
     for number in numbers {
         let values = condition.values.iter().cloned();
         let values = values.chain([Value::Integer(row_id(*number))]);
@@ -196,12 +217,12 @@ pub(super) fn pick(
                 codec::readable_job(row)
             })
             .optional()?;
-        if bytes > PAGE_BYTES_MAX && !picked.is_empty() {
-            break;
+        if bytes > PAGE_BYTES_MAX && !jobs.is_empty() {
+            return Ok(Picked { jobs, cut: true });
         }
-        picked.extend(job.flatten().map(|job| (*number, job)));
+        jobs.extend(job.flatten().map(|job| (*number, job)));
     }
-    Ok(picked)
+    Ok(Picked { jobs, cut: false })
 }
 
 /// Numbers of jobs that a filter lets pass.

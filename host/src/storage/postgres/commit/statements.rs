@@ -21,10 +21,12 @@ pub(super) const UPDATE_JOBS: &str = "UPDATE jobs SET revision = new.revision, d
      status, updated_at, open_run, state, title, job_type, key, spec) WHERE jobs.tenant = new.tenant AND jobs.id = new.id";
 /// Revisions are given under the lock of the tenant's row in `stored`: whoever reads behind one misses nothing.
 pub(super) const PUT_TEXTS: &str = "WITH new AS MATERIALIZED (SELECT $1::text AS tenant, * \
-         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[]) AS new (seq, agent, \"user\", title, words)), \
-     revised AS (INSERT INTO texts (tenant, seq, revision) SELECT tenant, seq, nextval('texts_revision') \
-         FROM (SELECT tenant, seq FROM new ORDER BY seq) AS ordered \
-         ON CONFLICT (tenant, seq) DO UPDATE SET revision = excluded.revision, model = '', vector = NULL) \
+         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) \
+         AS new (seq, agent, \"user\", title, words, hash)), \
+     revised AS (INSERT INTO texts (tenant, seq, hash, revision) SELECT tenant, seq, hash, nextval('texts_revision') \
+         FROM (SELECT tenant, seq, hash FROM new ORDER BY seq) AS ordered \
+         ON CONFLICT (tenant, seq) DO UPDATE SET hash = excluded.hash, revision = excluded.revision, model = '', vector = NULL \
+         WHERE texts.hash <> excluded.hash) \
      INSERT INTO job_text (tenant, seq, agent, \"user\", title, words) SELECT tenant, seq, agent, \"user\", title, words FROM new \
      ON CONFLICT (tenant, seq) DO UPDATE SET title = excluded.title, words = excluded.words";
 pub(super) const PUT_WORDS: &str = "INSERT INTO job_words (seq, words) \

@@ -43,6 +43,7 @@ fn texts<'a>(jobs: &[JobText<'a, &'a Terms>]) -> Parameters<'a> {
         column(jobs, |job| stored(job.user)),
         column(jobs, |job| stored(job.title)),
         column(jobs, |job| job.indexed.text.as_str()),
+        column(jobs, |job| job.indexed.hash),
     ]
 }
 
