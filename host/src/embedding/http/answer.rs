@@ -13,7 +13,7 @@ struct Embedding {
     /// Which text's it is; without one they have the texts' order.
     index: Option<usize>,
     /// `null` is how some servers write NaN.
-    embedding: Vec<Option<f32>>,
+    embedding: Vec<Option<f64>>,
 }
 
 /// The numbers for each of `count` texts, in the texts' order.
@@ -32,7 +32,11 @@ pub(super) fn numbers(body: &[u8], count: usize) -> Result<Vec<Vec<f32>>, String
         let place =
             place.ok_or_else(|| format!("answered a wrong `index`, {index}, for one of {count} texts"))?;
         let values = embedding.embedding.into_iter();
-        *place = Some(values.map(|value| value.unwrap_or(f32::NAN)).collect());
+        *place = Some(
+            values
+                .map(|value| value.map_or(f32::NAN, |value| value as f32))
+                .collect(),
+        );
     }
     // As many as there are places, each in another one: all have theirs.
     Ok(numbers.into_iter().flatten().collect())
