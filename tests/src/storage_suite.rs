@@ -844,7 +844,7 @@ suite! {
         let asked = vec![numbers[2], theirs, numbers[1], 1 << 40, numbers[0]];
         let picked = async |filter: JobFilter| {
             let picked = store.pick_jobs(TENANT, asked.clone(), filter).await.unwrap();
-            picked.into_iter().map(|(number, job)| (number, job.id)).collect::<Vec<_>>()
+            picked.jobs.into_iter().map(|(number, job)| (number, job.id)).collect::<Vec<_>>()
         };
         let found = async |filter: JobFilter, limit| {
             let mut found = store.job_numbers(TENANT, filter, limit).await.unwrap();
