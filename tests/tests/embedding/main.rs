@@ -31,15 +31,18 @@ fn cosine(a: &Vector, b: &Vector) -> f32 {
     a.iter().zip(&b).map(|(a, b)| a * b).sum()
 }
 
-/// A server on this machine that answers as it is told; what it was asked, with the key that came with it.
+/// A key and the request that it came with.
+type Asked = (Option<String>, Value);
+
+/// A server on this machine that answers as it is told; what it was asked.
 struct Server {
     url: String,
-    asked: Arc<Mutex<Vec<(Option<String>, Value)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Server {
     async fn start(answer: impl Fn(&Value) -> Response + Clone + Send + Sync + 'static) -> Self {
-        let asked: Arc<Mutex<Vec<_>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let seen = Arc::clone(&asked);
         let handler = move |request: axum::extract::Request| {
             let (seen, answer) = (Arc::clone(&seen), answer.clone());
@@ -56,7 +59,7 @@ impl Server {
         Self { url, asked }
     }
 
-    fn asked(&self) -> Vec<(Option<String>, Value)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
