@@ -1,5 +1,7 @@
 //! An embedder for tests, whose meaning can be read: words of one line mean the same, all others themselves.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 

@@ -148,7 +148,7 @@ fn sentence(numbers: &mut Numbers, words: usize) -> String {
         let rank = (20_000_f64.powf(share)) as u64;
         // Of letters, so that it is a word.
         (0..5)
-            .map(|at| char::from(b'a' + u8::try_from((rank * 7_919 >> (at * 3)) % 26).unwrap_or(0)))
+            .map(|at| char::from(b'a' + u8::try_from(((rank * 7_919) >> (at * 3)) % 26).unwrap_or(0)))
             .collect::<String>()
     };
     (0..words).map(|_| word(numbers)).collect::<Vec<_>>().join(" ")
