@@ -1,6 +1,6 @@
 //! Finding jobs by what they are about: on every storage, with an embedder whose meaning can be read.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod by_meaning;
 mod by_words;
