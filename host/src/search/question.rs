@@ -7,13 +7,15 @@ use tokio::sync::OwnedRwLockReadGuard;
 
 use super::index::{Asked, Direction, Index, Measures};
 use crate::cpu;
-use crate::limits::{SEARCH_SELECTIVE_ROWS, SEARCH_SPARE_ROWS};
+use crate::limits::{PAGE_ROWS_MAX, SEARCH_SELECTIVE_ROWS, SEARCH_SPARE_ROWS};
 use crate::storage::Storage;
 use crate::wit::storage::{Hit, JobFilter, StorageError};
 use crate::wit::types::Job;
 
 /// Jobs that are picked at once, at most: as many as one page has.
-const PICKED_AT_ONCE: usize = crate::limits::PAGE_ROWS_MAX as usize;
+const PICKED_AT_ONCE: usize = PAGE_ROWS_MAX as usize;
+/// By how many more each pick asks for, at least.
+const PICKED_MORE: usize = 4;
 
 pub(super) fn lost(error: tokio::task::JoinError) -> StorageError {
     StorageError::Unavailable(format!("the search ended: {error}"))
@@ -124,17 +126,17 @@ impl<F: Fn(&Job) -> bool> Page<F> {
         tenant: &str,
         ranked: &[(u64, f64)],
     ) -> Result<bool, StorageError> {
-        let mut new = ranked
+        let new: Vec<(u64, f64)> = ranked
             .iter()
-            .filter(|(number, _)| !self.looked_at.contains(number));
-        let new: Vec<(u64, f64)> = new.by_ref().copied().collect();
+            .filter(|(number, _)| !self.looked_at.contains(number))
+            .copied()
+            .collect();
         let mut new = new.as_slice();
+        // A few more than are missing, as most pass; where they do not, more and more.
+        let mut at_once = self.limit - self.hits.len();
         while !new.is_empty() && self.hits.len() < self.limit {
-            // A few more than are missing: most pass.
-            let some = (2 * self.limit + SEARCH_SPARE_ROWS)
-                .min(PICKED_AT_ONCE)
-                .min(new.len());
-            let (now, later) = new.split_at(some);
+            at_once = (at_once + at_once / 2 + PICKED_MORE).min(PICKED_AT_ONCE);
+            let (now, later) = new.split_at(at_once.min(new.len()));
             new = later;
             let numbers: Vec<u64> = now.iter().map(|(number, _)| *number).collect();
             self.looked_at.extend(&numbers);
