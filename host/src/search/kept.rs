@@ -67,9 +67,11 @@ impl Kept {
         Arc::clone(&row.one)
     }
 
-    /// Whether there is none.
-    pub(super) fn is_unknown(&self, tenant: &str) -> bool {
-        !self.all().indexes.contains_key(tenant)
+    /// Whether there is one that nobody is bringing up to date.
+    pub(super) fn is_ready(&self, tenant: &str) -> bool {
+        let all = self.all();
+        let row = all.indexes.get(tenant);
+        row.is_some_and(|row| row.one.learning.try_lock().is_ok())
     }
 
     /// A tenant's index has so many bytes now: where all come to too many, those go that nobody looked at for longest.
@@ -112,11 +114,11 @@ mod tests {
         kept.grown("c", 3);
         assert!(Arc::ptr_eq(&a, &index("a")));
         assert!(Arc::ptr_eq(&c, &index("c")));
-        assert!(kept.is_unknown("b") && !Arc::ptr_eq(&b, &index("b")));
+        assert!(!kept.is_ready("b") && !Arc::ptr_eq(&b, &index("b")));
         // One that is too large for all stays: it is the one that is searched.
         kept.grown("a", 2 * SEARCH_KEPT_BYTES);
         assert!(Arc::ptr_eq(&a, &index("a")));
-        assert!(kept.is_unknown("c"));
+        assert!(kept.is_ready("a") && !kept.is_ready("c"));
         kept.forget("a");
         assert!(!Arc::ptr_eq(&a, &index("a")));
     }

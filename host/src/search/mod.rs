@@ -141,7 +141,7 @@ impl Search {
 
     async fn ranked(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
         let text = query.terms.join(" ");
-        if query.mode == SearchMode::Stems && self.kept.is_unknown(tenant) {
+        if query.mode == SearchMode::Stems && !self.kept.is_ready(tenant) {
             // Nobody who creates a job waits for an index to be built: words as they are will do.
             let words = SearchQuery {
                 terms: of_text(&text).into_iter().take(SEARCH_TERMS_MAX).collect(),
