@@ -121,7 +121,7 @@ impl Direction {
 }
 
 /// Words that a question is looked for by: without those that say nothing, unless there are no others.
-fn telling(text: &str) -> Vec<String> {
+pub(super) fn telling(text: &str) -> Vec<String> {
     let words = of_text(text);
     let telling = words.iter().filter(|word| !STOP_WORDS.contains(&word.as_str()));
     let telling: Vec<String> = telling.cloned().collect();

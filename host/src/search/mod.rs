@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::embedding::writes_texts;
-use self::index::{Direction, Index};
+use self::index::{Direction, Index, telling};
 use self::kept::{Kept, One};
 use self::question::{Question, computed};
 use crate::embedding::Embedder;
@@ -25,7 +25,7 @@ use crate::limits::{
     SEARCH_TERMS_MAX,
 };
 use crate::storage::Storage;
-use crate::storage::words::{Terms, of_text};
+use crate::storage::words::Terms;
 use crate::wit::storage::{Hit, HitPage, SearchMode, SearchQuery, StorageError};
 use crate::wit::types::{Job, RetrievalMode};
 
@@ -142,10 +142,11 @@ impl Search {
     async fn ranked(&self, tenant: &str, query: SearchQuery) -> Result<HitPage, StorageError> {
         let text = query.terms.join(" ");
         if query.mode == SearchMode::Stems && !self.kept.is_ready(tenant) {
-            // Nobody who creates a job waits for an index to be built: words as they are will do.
+            // Nobody who creates a job waits for an index to be built: jobs with the same words will do.
             let words = SearchQuery {
-                terms: of_text(&text).into_iter().take(SEARCH_TERMS_MAX).collect(),
-                mode: SearchMode::AnyTerm,
+                terms: telling(&text).into_iter().take(SEARCH_TERMS_MAX).collect(),
+                mode: SearchMode::AllTerms,
+                best_first: false,
                 ..query
             };
             return self.storage.search_jobs(tenant, words).await;
