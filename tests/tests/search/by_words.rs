@@ -257,3 +257,20 @@ async fn terms_are_sorted_by_relevance_where_that_is_asked_for() {
         assert_eq!(ids(&misspelt), ["both", "described", "instructed"]);
     }
 }
+
+/// Whoever looks for similar jobs waits for no index: without one, those are similar that have all the words.
+#[tokio::test]
+async fn similar_jobs_are_found_without_an_index_and_better_with_one() {
+    for (storage, _folder) in storages() {
+        let search = by_words_alone(&storage);
+        insert(&*storage, TENANT, three()).await;
+        let similar = async |title: &str| {
+            let found = terms(&search, &[title], SearchMode::Stems).await;
+            ids(&found).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(similar("Call the dentist").await, ["dentist"]);
+        assert_eq!(similar("Call dentists").await, [""; 0]);
+        ask(&search, "anything").await;
+        assert_eq!(similar("Call dentists").await, ["dentist"]);
+    }
+}
