@@ -11,7 +11,6 @@ use crate::embedding::{Embedder, EmbeddingError, Vector};
 use crate::limits::{EMBED_AGAIN, EMBED_BATCH_TEXTS, EMBED_LOOK, EMBED_QUIET, EMBED_WAIT_MAX};
 use crate::storage::texts::{NewVector, Unembedded};
 use crate::wit::storage::{StorageError, Unit, Write};
-use crate::wit::types::ErrorClass;
 
 /// Why texts have no vectors yet.
 #[derive(Debug, thiserror::Error)]
@@ -156,5 +155,5 @@ async fn vectors(
 }
 
 fn is_of_text(error: &EmbeddingError) -> bool {
-    error.class() == ErrorClass::Permanent && matches!(error, EmbeddingError::Vector { .. })
+    matches!(error, EmbeddingError::Vector { .. })
 }

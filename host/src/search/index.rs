@@ -54,6 +54,13 @@ struct Row {
     has_vector: bool,
 }
 
+impl Row {
+    /// Whether it may be shown: `passing` says which owners' jobs may.
+    fn passes(&self, passing: &[bool]) -> bool {
+        self.live && passing.get(self.owner as usize).copied().unwrap_or(false)
+    }
+}
+
 /// Whose the jobs are.
 #[derive(Default)]
 struct Owners {
@@ -173,10 +180,10 @@ impl Index {
     /// Takes in what is new; what it has seen before, because another did the same meanwhile, changes nothing.
     pub(super) fn learn(&mut self, texts: Vec<JobTexts>) {
         let stemmer = Stemmer::create(Algorithm::English);
-        for job in texts {
+        for mut job in texts {
             if job.revision > self.revision {
                 self.revision = job.revision;
-                let (number, vector) = (job.number, job.vector.clone());
+                let (number, vector) = (job.number, job.vector.take());
                 let row = self.row(job, &stemmer);
                 self.set_vector(row, number, vector);
             }
@@ -186,10 +193,11 @@ impl Index {
     /// The row of a job with these texts.
     fn row(&mut self, job: JobTexts, stemmer: &Stemmer) -> usize {
         let hash = self.hasher.hash_one((&job.title, &job.description));
-        let known = self.row_of.get(&job.number).copied();
-        if let Some(row) = known.and_then(|at| self.rows.get_mut(at)) {
+        if let Some(known) = self.row_of.get(&job.number).copied()
+            && let Some(row) = self.rows.get_mut(known)
+        {
             if row.hash == hash {
-                return known.unwrap_or_default();
+                return known;
             }
             row.live = false;
             self.vectors -= usize::from(row.has_vector);
@@ -303,7 +311,7 @@ impl Index {
         let is_somebodys = |word: &str| {
             let rows = self.stems.get(&*stemmer.stem(word)).into_iter().flatten();
             let mut rows = rows.filter_map(|entry| self.rows.get(*entry as usize / 2));
-            rows.any(|row| row.live && passing.get(row.owner as usize).copied().unwrap_or(false))
+            rows.any(|row| row.passes(&passing))
         };
         let words: Vec<Vec<String>> = terms.iter().map(|term| of_text(term)).collect();
         let mut others = Vec::new();
@@ -378,9 +386,8 @@ impl Index {
             });
         for (at, (row, measure)) in self.rows.iter().zip(&mut of_rows).enumerate() {
             let covered = *measure;
-            let passes = row.live && passing.get(row.owner as usize).copied().unwrap_or(false);
             *measure = match &cosines {
-                _ if !passes => f32::NEG_INFINITY,
+                _ if !row.passes(&passing) => f32::NEG_INFINITY,
                 Some((cosines, share)) => {
                     let cosine = match row.has_vector {
                         true => cosines.get(at).copied().unwrap_or(0.0) * share,

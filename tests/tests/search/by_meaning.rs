@@ -12,7 +12,7 @@ use meanwhile::wit::types::{Job, JobStatus, RetrievalMode};
 use meanwhile_tests::concepts::Concepts;
 use meanwhile_tests::storage_suite::{TENANT, any_job};
 
-use super::{about, ask, ask_where, ids, insert, postgres, reword, set_status, storages, three, with};
+use super::{about, ask, ask_where, ids, insert, postgres, set_status, storages, three, update, with};
 
 /// The whole life of texts and their vectors.
 async fn life(storage: Arc<dyn Storage>) {
@@ -63,7 +63,7 @@ async fn life(storage: Arc<dyn Storage>) {
     let [mut changed, ..] = three();
     changed.spec.title = "Brush the cat".into();
     changed.spec.description = "Gently.".into();
-    reword(&*storage, &changed).await;
+    update(&*storage, &changed).await;
     let found = ask(&search, "cat").await;
     assert_eq!(ids(&found)[0], "invoices");
     assert_eq!(search.embed_all().await.unwrap(), 2);
@@ -124,7 +124,7 @@ async fn two_hosts_see_what_the_other_writes() {
         }
         let [_, mut dentist, _] = three();
         dentist.spec.title = "Feed the cat".into();
-        reword(&*storage, &dentist).await;
+        update(&*storage, &dentist).await;
         two.embed_all().await.unwrap();
         assert_eq!(ids(&ask(&one, "cat").await)[0], "dentist");
         assert_eq!(ask(&two, "cat").await, ask(&one, "cat").await);

@@ -10,7 +10,7 @@ use meanwhile::wit::storage::{HitPage, JobFilter, Page, SearchMode, SearchQuery}
 use meanwhile::wit::types::{JobStatus, RetrievalMode};
 use meanwhile_tests::storage_suite::{TENANT, any_job};
 
-use super::{about, ask, ask_where, by_words_alone, ids, insert, postgres, reword, storages, three};
+use super::{about, ask, ask_where, by_words_alone, ids, insert, postgres, storages, three, update};
 
 #[tokio::test]
 async fn words_are_found_by_their_stems_the_rarer_the_better() {
@@ -111,7 +111,7 @@ async fn terms_that_nobody_has_are_beginnings_or_misspelt() {
         }
         // What is found as it stands is all that is found.
         weather.spec.title = "Dent in the car".into();
-        reword(&*storage, &weather).await;
+        update(&*storage, &weather).await;
         assert_eq!(
             ids(&terms(&search, &["dent"], SearchMode::AnyTerm).await),
             ["weather"]

@@ -57,29 +57,21 @@ async fn insert(storage: &dyn Storage, tenant: &str, jobs: impl IntoIterator<Ite
     commit(storage, tenant, jobs.into_iter().map(Write::InsertJob).collect()).await;
 }
 
-async fn set_status(storage: &dyn Storage, job: &Job, status: JobStatus) {
-    let mut state = job.state.clone();
-    state.status = status;
-    let (id, spec, updated_at) = (job.id.clone(), None, 2);
+/// Writes a job as it is now.
+async fn update(storage: &dyn Storage, job: &Job) {
     let update = JobUpdate {
-        id,
-        spec,
-        state,
-        updated_at,
+        id: job.id.clone(),
+        spec: Some(job.spec.clone()),
+        state: job.state.clone(),
+        updated_at: 2,
     };
     commit(storage, TENANT, vec![Write::UpdateJob(update)]).await;
 }
 
-async fn reword(storage: &dyn Storage, job: &Job) {
-    let (id, spec, state) = (job.id.clone(), Some(job.spec.clone()), job.state.clone());
-    let updated_at = 2;
-    let update = JobUpdate {
-        id,
-        spec,
-        state,
-        updated_at,
-    };
-    commit(storage, TENANT, vec![Write::UpdateJob(update)]).await;
+async fn set_status(storage: &dyn Storage, job: &Job, status: JobStatus) {
+    let mut job = job.clone();
+    job.state.status = status;
+    update(storage, &job).await;
 }
 
 fn with(storage: &Arc<dyn Storage>, embedder: &Arc<Concepts>) -> Search {

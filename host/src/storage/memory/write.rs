@@ -4,7 +4,7 @@ use super::{JobRow, Rows};
 use crate::storage::words::{Word, may_move};
 use crate::storage::{Quota, inserts, revives};
 use crate::wit::storage::{Guard, JobUpdate, Rejection, Unit, Write};
-use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, JobSpec, Message, Run};
+use crate::wit::types::{DeliveryStatus, Edge, Instant, Job, Message, Run};
 
 /// What brings a row back to what it was before its unit.
 enum Undo {
@@ -192,9 +192,9 @@ impl Rows {
             update.id.clone(),
             self.jobs.get(&update.id).cloned().map(Box::new),
         ));
-        let texts = |spec: &JobSpec| (spec.title.clone(), spec.description.clone());
+        let before = &present.job.spec;
         if let Some(spec) = &update.spec
-            && texts(spec) != texts(&present.job.spec)
+            && (&spec.title, &spec.description) != (&before.title, &before.description)
         {
             *sequence += 1;
             self.texts.put(present.seq, &update.id, *sequence);
