@@ -10,6 +10,7 @@ use crate::bindings::types::{
 };
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
+use crate::forecast;
 use crate::ids;
 use crate::limits;
 use crate::offspring;
@@ -213,6 +214,7 @@ fn created(world: &impl World, job: &Job, warnings: Vec<String>) -> Result<JobCr
         created: true,
         summary: sentence(job),
         next_runs: views::next_runs(job),
+        forecast: forecast::of(job, world.now()),
         warnings,
     })
 }

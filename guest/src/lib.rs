@@ -15,6 +15,7 @@ pub mod create;
 pub mod cure;
 pub mod dependents;
 pub mod errors;
+pub mod forecast;
 #[cfg(target_arch = "wasm32")]
 mod glue;
 pub mod ids;

@@ -63,6 +63,11 @@ pub const RETRY_FACTOR_DEFAULT: f64 = 2.0;
 /// The greatest such factor; the least is 1.
 pub const RETRY_FACTOR_MAX: f64 = 10.0;
 
+/// Days that a forecast looks ahead.
+pub const FORECAST_DAYS: i64 = 30;
+/// Slots of a cron schedule that a forecast counts one by one: of more, as many again are taken to follow.
+pub const FORECAST_SLOTS: u32 = 300;
+
 /// Jobs that a search by meaning answers where it names no limit.
 pub const SEMANTIC_LIMIT_DEFAULT: u32 = 10;
 /// From this score on a job fits well (`wit/tools.wit`, `fit`).

@@ -10,6 +10,7 @@ use crate::bindings::tools::{
 };
 use crate::bindings::types::{Caller, Job, JobStatus, JobType};
 use crate::errors::{bad_cursor, invalid, range, text, unknown_run};
+use crate::forecast;
 use crate::limits;
 use crate::plan;
 use crate::prerequisites::own;
@@ -171,6 +172,7 @@ pub fn by_id(world: &impl World, caller: &Caller, request: &ByIdRequest) -> Resu
     Ok(ByIdAnswer {
         history: views::history(&job, changes),
         depends_on: view.depends_on.clone(),
+        forecast: forecast::of(&job, world.now()),
         job: view,
         runs: runs.into_iter().map(|run| views::run(run, zone)).collect(),
         dependents,

@@ -8,6 +8,12 @@ pub fn max_attempts(policy: &RetryPolicy) -> u32 {
     policy.max_attempts.unwrap_or(limits::RETRY_ATTEMPTS_DEFAULT)
 }
 
+/// The same where the failure said itself how long to wait: no less, as far as a policy could ask for it.
+pub fn delay_after_ms(policy: &RetryPolicy, attempt: u32, random: u64, told_seconds: Option<u32>) -> i64 {
+    let told = told_seconds.unwrap_or(0).min(limits::RETRY_SECONDS_MAX);
+    delay_ms(policy, attempt, random).max(i64::from(told) * 1_000)
+}
+
 /// Milliseconds to wait after failed attempt `attempt` (from 1): exponential, capped, shortened by
 /// up to a tenth by `random` so that jobs that failed together do not come back together.
 pub fn delay_ms(policy: &RetryPolicy, attempt: u32, random: u64) -> i64 {
@@ -40,6 +46,19 @@ mod tests {
             .map(|attempt| delay_ms(&policy, attempt, 0) / 1_000)
             .collect();
         assert_eq!(waits, [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    }
+
+    #[test]
+    fn a_failure_that_says_how_long_to_wait_is_waited_for() {
+        let policy = RetryPolicy {
+            max_attempts: None,
+            initial_seconds: None,
+            factor: None,
+            max_seconds: None,
+        };
+        for (told, seconds) in [(None, 60), (Some(0), 60), (Some(59), 60), (Some(600), 600), (Some(u32::MAX), 86_400)] {
+            assert_eq!(delay_after_ms(&policy, 1, 0, told), seconds * 1_000, "{told:?}");
+        }
     }
 
     #[test]

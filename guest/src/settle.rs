@@ -284,7 +284,7 @@ impl<W: World> Step<'_, W> {
                     class: ErrorClass::Permanent,
                     message: "The run failed without saying why.".into(),
                 });
-                self.failed(job, run, error)?;
+                self.failed(job, run, error, outcome.retry_after_seconds)?;
             }
             OutcomeStatus::NeedsInput => self.asks(job, run)?,
             OutcomeStatus::Cancelled => {
@@ -312,10 +312,17 @@ impl<W: World> Step<'_, W> {
         Ok(())
     }
 
-    fn failed(&mut self, job: &mut Job, run: &mut Run, error: RunError) -> Result<(), Trouble> {
+    fn failed(
+        &mut self,
+        job: &mut Job,
+        run: &mut Run,
+        error: RunError,
+        retry_after_seconds: Option<u32>,
+    ) -> Result<(), Trouble> {
         run.error = Some(error.clone());
         job.state.failure_streak += 1;
-        let retry_at = self.now + retry::delay_ms(&job.spec.retry, run.attempt, self.world.random());
+        let random = self.world.random();
+        let retry_at = self.now + retry::delay_after_ms(&job.spec.retry, run.attempt, random, retry_after_seconds);
         // Nothing begins after the horizon, a retry as little as a slot.
         let horizon = plan::schedule(&job.id, &job.spec)
             .ok()

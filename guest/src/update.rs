@@ -6,6 +6,7 @@ use crate::bindings::types::{Caller, Edge, Instant, Job, JobStatus};
 use crate::create::sentence;
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
+use crate::forecast;
 use crate::ids;
 use crate::lifecycle::{ended, name, transition};
 use crate::limits;
@@ -84,6 +85,7 @@ pub fn update(
                 return Ok(JobUpdateAnswer {
                     summary: sentence(&job),
                     next_runs: views::next_runs(&job),
+                    forecast: forecast::of(&job, now),
                     job: views::job(world, &job)?,
                     updated_fields: fields,
                 });

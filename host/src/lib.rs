@@ -24,6 +24,7 @@ pub mod mcp;
 pub mod moving;
 pub mod runtime;
 pub mod search;
+mod secret;
 pub mod service;
 #[doc(hidden)]
 pub mod simulate;

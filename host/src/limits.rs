@@ -527,3 +527,45 @@ pub const MODEL_FETCH_TIME: Duration = Duration::from_secs(900);
 pub const MATRIX_ROWS_ONE_THREAD: usize = 200_000;
 /// Rows that a thread takes at a time.
 pub const MATRIX_PART_ROWS: usize = 16_384;
+
+// --- The agent that asks a model
+
+/// Answers of the model in one run, at most: an agent that calls tools for ever is stopped.
+pub const LLM_TURNS_MAX: usize = 50;
+/// Calls of tools in one run, at most.
+pub const LLM_TOOL_CALLS_MAX: u32 = 200;
+/// Times that the same tool is called with the same arguments in one run, at most: beyond, it is told so.
+pub const LLM_SAME_CALLS_MAX: usize = 3;
+/// Tries of one question to the model within an attempt, the first included.
+pub const LLM_TRIES_MAX: u32 = 4;
+/// Milliseconds before the second try; twice as long before each one after it.
+pub const LLM_TRY_AGAIN_MS: u64 = 500;
+/// The longest wait between two tries within an attempt: who is to wait longer ends the attempt, which is
+/// tried again by the job's own policy.
+pub const LLM_WAIT_MAX: Duration = Duration::from_secs(20);
+/// For how long a provider may send nothing: before the first byte, and between two.
+pub const LLM_SILENCE_MAX: Duration = Duration::from_secs(120);
+/// Time to connect to a provider.
+pub const LLM_CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Tokens of one answer, unless the model writes less.
+pub const LLM_ANSWER_TOKENS_MAX: u64 = 16_384;
+/// Bytes of one answer, its calls of tools included: the rest is not read.
+pub const LLM_ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a conversation that is sent to the model: beyond, the oldest results of tools are left out of it.
+pub const LLM_HISTORY_BYTES_MAX: usize = 400 << 10;
+/// Results of tools that are never left out: the latest.
+pub const LLM_RESULTS_KEPT: usize = 4;
+/// Characters of a provider's own words in an error.
+pub const LLM_ERROR_CHARS_MAX: usize = 300;
+/// Bytes of what a tool gives back to the model: the rest is cut.
+pub const TOOL_OUTPUT_BYTES_MAX: usize = 32 << 10;
+/// Time that one call of a tool may take.
+pub const TOOL_TIME: Duration = Duration::from_secs(60);
+/// Bytes of a page that is read, by the built-in agent or for a model; longer ones are refused.
+pub const FETCH_BYTES_MAX: usize = 2 << 20;
+/// Time that a tool server may take to start, and to list its tools.
+pub const TOOL_SERVER_START: Duration = Duration::from_secs(30);
+/// How long progress of runs waits for more before it is written.
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+/// Runs whose progress is written in one commit.
+pub const PROGRESS_RUNS: usize = 100;

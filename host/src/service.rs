@@ -1,6 +1,7 @@
 //! What the outside asks of the host, behind one door: MCP, HTTP and the command line all come
 //! through here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -100,6 +101,23 @@ pub struct Figures {
     pub component_failures: u64,
     /// Whether the poll loop is alive and storage answered lately.
     pub ready: bool,
+}
+
+/// The way back to the host for what lives in it, such as an agent that uses the tools. It keeps no host alive.
+#[derive(Clone)]
+pub struct ServiceLink(Arc<dyn Fn() -> Option<Arc<dyn Service>> + Send + Sync>);
+
+impl ServiceLink {
+    /// A link to what `find` finds, for as long as it does.
+    pub fn new(find: impl Fn() -> Option<Arc<dyn Service>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+
+    /// The host. None: it is gone.
+    #[must_use]
+    pub fn host(&self) -> Option<Arc<dyn Service>> {
+        (self.0)()
+    }
 }
 
 /// The running host, as its edges see it.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use meanwhile::agent::llm::LlmSetting;
 use meanwhile::clock::{Clock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::Session;
@@ -32,7 +33,7 @@ pub fn caller(agent: &str, user: &str) -> Caller {
 pub async fn host(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, agent: &str) -> Host {
     let host = Host::builder()
         .storage(storage)
-        .agent(meanwhile::agent::from_setting(agent, None).unwrap())
+        .agent(meanwhile::agent::from_setting(agent, None, &LlmSetting::default()).unwrap())
         .clock(clock)
         .component(meanwhile::COMPONENT)
         .build()

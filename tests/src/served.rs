@@ -125,6 +125,15 @@ impl Served {
         assert!(drains, "it ended without a word");
     }
 
+    /// Asks it to end, and waits until it has: what it logged since it served.
+    pub fn log_to_its_end(&mut self) -> Vec<String> {
+        let process = i32::try_from(self.id()).unwrap();
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGTERM).unwrap();
+        let lines = self.log.iter().collect();
+        self.ended();
+        lines
+    }
+
     /// Waits for its end.
     pub fn ended(&mut self) -> ExitStatus {
         self.child.wait().unwrap()

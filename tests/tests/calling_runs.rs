@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, Attempt};
+use meanwhile::agent::{self, Agent, Attempt};
 use meanwhile::clock::ManualClock;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::service::{CallError, Service, Session};
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus};
-use meanwhile::wit::types::{Caller, Usage};
+use meanwhile::wit::types::Caller;
 use meanwhile_tests::in_process;
 use serde_json::{Value, json};
 
@@ -58,20 +58,7 @@ impl Agent for Misled {
                 self.answered.lock().unwrap().push(answered);
             }
         }
-        Outcome {
-            status: OutcomeStatus::Ok,
-            output: "done".into(),
-            report: None,
-            error: None,
-            usage: Usage {
-                tokens_in: 0,
-                tokens_out: 0,
-                cost_usd: 0.0,
-                tool_calls: 4,
-                seconds: 0.0,
-            },
-            journal: Vec::new(),
-        }
+        agent::answer(OutcomeStatus::Ok, "done".to_owned())
     }
 
     async fn check(&self) -> Result<String, String> {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use meanwhile::agent::llm::LlmSetting;
 use meanwhile::clock::ManualClock;
 use meanwhile::host::{Host, LOCAL_TENANT};
 use meanwhile::runtime::{Retention, Tidied};
@@ -38,7 +39,7 @@ const AN_HOUR: Retention = Retention {
 async fn host(storage: Arc<dyn Storage>, clock: &Arc<ManualClock>, retention: Retention) -> (Host, Client) {
     let host = Host::builder()
         .storage(storage)
-        .agent(meanwhile::agent::from_setting("builtin", None).unwrap())
+        .agent(meanwhile::agent::from_setting("builtin", None, &LlmSetting::default()).unwrap())
         .clock(Arc::clone(clock) as _)
         .retention(retention)
         .build()

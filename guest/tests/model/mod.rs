@@ -81,6 +81,7 @@ pub fn ok(output: &str) -> Outcome {
         output: output.into(),
         report: None,
         error: None,
+        retry_after_seconds: None,
         usage: Usage {
             tokens_in: 1,
             tokens_out: 1,

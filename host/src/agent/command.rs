@@ -9,8 +9,8 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
 
-use super::{Agent, Attempt, answer, cancelled, cut, failure, wire};
-use crate::limits::{JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX};
+use super::{Agent, Attempt, Progress, answer, cancelled, cut, failure, wire};
+use crate::limits::{JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX};
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::ErrorClass;
 
@@ -82,10 +82,11 @@ impl Agent for Command {
             request,
             access,
             stop,
+            progress,
         } = attempt;
         let request = match wire::Request::new(&tenant, request) {
             Ok(request) => request,
-            Err(error) => return failure(ErrorClass::Transient, format!("no randomness: {error}")),
+            Err(error) => return failure(ErrorClass::Transient, error.to_string()),
         };
         let request = match request.to_json() {
             Ok(request) => request,
@@ -127,7 +128,7 @@ impl Agent for Command {
                 .map(Pid::from_raw),
         );
         let ended = tokio::select! {
-            ended = converse(&mut child, &request) => Some(ended),
+            ended = converse(&mut child, &request, &progress) => Some(ended),
             () = stop.cancelled() => None,
         };
         match ended {
@@ -163,25 +164,26 @@ impl Agent for Command {
 struct Ended {
     status: ExitStatus,
     stdout: String,
-    journal: Vec<String>,
+    /// The last lines of standard error.
+    said: Vec<String>,
 }
 
 /// Talks to the program until it has ended and both its pipes are closed.
-async fn converse(child: &mut Child, request: &[u8]) -> std::io::Result<Ended> {
+async fn converse(child: &mut Child, request: &[u8], progress: &Progress) -> std::io::Result<Ended> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
         return Err(std::io::Error::other("its pipes are missing"));
     };
-    let (status, (), stdout, journal) = tokio::join!(
+    let (status, (), stdout, said) = tokio::join!(
         child.wait(),
         write_request(stdin, request),
         read_capped(stdout),
-        read_journal(stderr),
+        read_journal(stderr, progress),
     );
     Ok(Ended {
         status: status?,
         stdout: stdout?,
-        journal: journal?,
+        said: said?,
     })
 }
 
@@ -200,10 +202,11 @@ async fn read_capped(mut from: impl AsyncRead + Unpin) -> std::io::Result<String
     Ok(String::from_utf8_lossy(&kept).into_owned())
 }
 
-/// The last lines, each cut. A line without end is read in pieces of bounded size.
-async fn read_journal(from: impl AsyncRead + Unpin) -> std::io::Result<Vec<String>> {
+/// Tells each line as it comes, and keeps the last ones for an error. A line without end is read in pieces of
+/// bounded size.
+async fn read_journal(from: impl AsyncRead + Unpin, progress: &Progress) -> std::io::Result<Vec<String>> {
     let mut from = BufReader::new(from);
-    let mut lines = std::collections::VecDeque::new();
+    let mut last = std::collections::VecDeque::new();
     loop {
         let mut line = Vec::new();
         let piece_bytes_max = 4 * JOURNAL_ENTRY_CHARS_MAX as u64;
@@ -213,20 +216,14 @@ async fn read_journal(from: impl AsyncRead + Unpin) -> std::io::Result<Vec<Strin
             .await?
             == 0
         {
-            return Ok(lines.into());
+            return Ok(last.into());
         }
-        let line = String::from_utf8_lossy(&line)
-            .trim_end()
-            .chars()
-            .take(JOURNAL_ENTRY_CHARS_MAX)
-            .collect::<String>();
-        if line.is_empty() {
-            continue;
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        progress.note(&line);
+        if last.len() == ERROR_LINES_MAX {
+            last.pop_front();
         }
-        if lines.len() == JOURNAL_ENTRIES_MAX {
-            lines.pop_front();
-        }
-        lines.push_back(line);
+        last.push_back(line);
     }
 }
 
@@ -241,19 +238,11 @@ fn outcome(program: &str, ended: Ended) -> Outcome {
                 Some(EXIT_NOT_EXECUTABLE | EXIT_NOT_FOUND) => ErrorClass::Permanent,
                 _ => ErrorClass::Transient,
             };
-            let last = ended.journal.len().saturating_sub(ERROR_LINES_MAX);
-            let said = ended.journal[last..].join("\n");
+            let said = ended.said.join("\n");
             failure(class, format!("{program} ended with {}: {said}", ended.status))
         }
     };
     cut(&mut outcome.output, OUTPUT_BYTES_MAX);
-    let mut journal = ended.journal;
-    journal.append(&mut outcome.journal);
-    journal.truncate(JOURNAL_ENTRIES_MAX);
-    outcome.journal = journal
-        .into_iter()
-        .map(|line| line.chars().take(JOURNAL_ENTRY_CHARS_MAX).collect())
-        .collect();
     outcome
 }
 
@@ -273,9 +262,11 @@ mod tests {
     }
 
     async fn run(script: &str) -> Outcome {
-        shell(script)
-            .run(attempt(request("Do it"), CancellationToken::new()))
-            .await
+        let attempt = attempt(request("Do it"), CancellationToken::new());
+        let progress = attempt.progress.clone();
+        let mut outcome = shell(script).run(attempt).await;
+        outcome.journal.splice(0..0, progress.rest().await);
+        outcome
     }
 
     #[tokio::test]

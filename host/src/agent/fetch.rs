@@ -5,13 +5,11 @@ use std::sync::Once;
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 
+use crate::limits::FETCH_BYTES_MAX;
 use crate::wit::types::ErrorClass;
 
-/// Bytes of a page that are read; longer ones are refused.
-const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
-
 /// Redirects followed.
-const REDIRECTS_MAX: usize = 5;
+pub(super) const REDIRECTS_MAX: usize = 5;
 
 /// Columns of the text made from HTML: wide, so that a small edit changes few lines.
 const TEXT_COLUMNS: usize = 120;
@@ -29,19 +27,33 @@ impl FetchError {
     }
 }
 
-/// A client that trusts the usual roots. The crypto provider is process-wide: installed once, and
-/// one installed by someone else is as good.
+/// A client that trusts the usual roots.
 pub(super) fn client() -> Result<reqwest::Client, String> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    reqwest::Client::builder()
-        .redirect(Policy::limited(REDIRECTS_MAX))
-        .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| format!("no HTTP client: {error}"))
+    built(builder().redirect(Policy::limited(REDIRECTS_MAX)))
 }
 
-/// The text of a page.
+/// What all clients that read pages have in common. The crypto provider is process-wide: installed once, and
+/// one installed by someone else is as good.
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    reqwest::Client::builder().user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
+}
+
+pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    builder.build().map_err(|error| format!("no HTTP client: {error}"))
+}
+
+/// What is at the bottom of an error.
+fn cause(error: &reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
+
+/// The text of a page of at most [`FETCH_BYTES_MAX`].
 pub(super) async fn text(client: &reqwest::Client, url: &str) -> Result<String, FetchError> {
     let transient = |error: reqwest::Error| {
         let class = if error.is_builder() || error.is_redirect() {
@@ -49,7 +61,7 @@ pub(super) async fn text(client: &reqwest::Client, url: &str) -> Result<String, 
         } else {
             ErrorClass::Transient
         };
-        FetchError::new(class, format!("fetching {url} failed: {error}"))
+        FetchError::new(class, format!("fetching {url} failed: {}", cause(&error)))
     };
     let mut response = client.get(url).send().await.map_err(transient)?;
     let status = response.status();
@@ -66,8 +78,8 @@ pub(super) async fn text(client: &reqwest::Client, url: &str) -> Result<String, 
         .is_some_and(|value| value.contains("html"));
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transient)? {
-        if body.len() + chunk.len() > PAGE_BYTES_MAX {
-            let message = format!("{url} is larger than {PAGE_BYTES_MAX} bytes");
+        if body.len() + chunk.len() > FETCH_BYTES_MAX {
+            let message = format!("{url} is larger than {FETCH_BYTES_MAX} bytes");
             return Err(FetchError::new(ErrorClass::Permanent, message));
         }
         body.extend_from_slice(&chunk);

@@ -4,15 +4,19 @@ pub mod builtin;
 pub mod command;
 mod fence;
 mod fetch;
+pub mod llm;
 pub mod noop;
+mod progress;
 mod prompt;
 pub mod wire;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+pub use progress::Progress;
 use tokio_util::sync::CancellationToken;
 
+use crate::service::ServiceLink;
 use crate::tenants::RunAccess;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
 use crate::wit::types::{ErrorClass, RunError, Usage};
@@ -28,6 +32,8 @@ pub struct Attempt {
     pub access: RunAccess,
     /// Cancelled at the deadline, and when the attempt is of no more use.
     pub stop: CancellationToken,
+    /// Where the agent tells how far it is.
+    pub progress: Progress,
 }
 
 /// Carries out runs. One implementation a way of doing it; the runtime adds deadline,
@@ -38,6 +44,12 @@ pub trait Agent: Send + Sync + 'static {
     /// deadline, or when the attempt is cancelled, the runtime cancels `stop` and drops the
     /// future shortly after; whatever it started must end with it.
     async fn run(&self, attempt: Attempt) -> Outcome;
+
+    /// Told once, before the first run: the host that it works for, whose tools it may use as the runs that it
+    /// carries out.
+    fn attach(&self, host: ServiceLink) {
+        let _ = host;
+    }
 
     /// Whether it can carry out `judge` tasks.
     fn can_judge(&self) -> bool {
@@ -53,13 +65,10 @@ pub trait Agent: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SettingError {
     /// The setting has this text, which is none of those that are valid.
-    #[error(
-        "agent {0:?} is not known; valid are: builtin, noop, command:PROGRAM ARGUMENTS \
-         (http://… and llm come in a later version)"
-    )]
+    #[error("agent {0:?} is not known; valid are: builtin, noop, llm, command:PROGRAM ARGUMENTS")]
     Unknown(String),
     /// It names an agent that a later version has.
-    #[error("agent {0:?} is not in this version; valid are: builtin, noop, command:PROGRAM ARGUMENTS")]
+    #[error("agent {0:?} is not in this version; valid are: builtin, noop, llm, command:PROGRAM ARGUMENTS")]
     Later(String),
     /// Behind `command:` there is no program, or a quote is not closed.
     #[error("agent {0:?}: command: needs a program, with quotes that are closed")]
@@ -69,16 +78,24 @@ pub enum SettingError {
     Unusable(String),
 }
 
-/// The agent that a setting names: `builtin`, `noop` or `command:PROGRAM ARGUMENTS`. `url` is where
-/// the host serves, if it does: a program may call it as its run.
+/// The agent that a setting names: `builtin`, `noop`, `llm` or `command:PROGRAM ARGUMENTS`. `url` is where
+/// the host serves, if it does: a program may call it as its run. `llm` says which model is asked.
 ///
 /// # Errors
 /// When the setting names no agent, or one that cannot be used here.
-pub fn from_setting(setting: &str, url: Option<String>) -> Result<Arc<dyn Agent>, SettingError> {
+pub fn from_setting(
+    setting: &str,
+    url: Option<String>,
+    llm: &llm::LlmSetting,
+) -> Result<Arc<dyn Agent>, SettingError> {
     match setting {
         "builtin" => Ok(Arc::new(builtin::Builtin::new().map_err(SettingError::Unusable)?)),
         "noop" => Ok(Arc::new(noop::Noop)),
-        _ => check_later(setting).and_then(|()| {
+        "llm" => Ok(Arc::new(llm::Llm::new(llm).map_err(SettingError::Unusable)?)),
+        _ if setting.starts_with("http://") || setting.starts_with("https://") => {
+            Err(SettingError::Later(setting.to_owned()))
+        }
+        _ => {
             let line = setting
                 .strip_prefix("command:")
                 .ok_or_else(|| SettingError::Unknown(setting.to_owned()))?;
@@ -86,16 +103,7 @@ pub fn from_setting(setting: &str, url: Option<String>) -> Result<Arc<dyn Agent>
                 Some(command) => Ok(Arc::new(command.serving_at(url)) as Arc<dyn Agent>),
                 None => Err(SettingError::BadCommand(setting.to_owned())),
             }
-        }),
-    }
-}
-
-fn check_later(setting: &str) -> Result<(), SettingError> {
-    let later = setting == "llm" || setting.starts_with("http://") || setting.starts_with("https://");
-    if later {
-        Err(SettingError::Later(setting.to_owned()))
-    } else {
-        Ok(())
+        }
     }
 }
 
@@ -114,6 +122,7 @@ pub fn answer(status: OutcomeStatus, output: String) -> Outcome {
         output,
         report: None,
         error: None,
+        retry_after_seconds: None,
         usage,
         journal: Vec::new(),
     }

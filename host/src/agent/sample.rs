@@ -16,6 +16,7 @@ pub(crate) fn attempt(request: RunRequest, stop: CancellationToken) -> Attempt {
         access: RunAccess::new(Arc::default(), "local", request.caller.clone()),
         request,
         stop,
+        progress: super::Progress::default(),
     }
 }
 

@@ -5,6 +5,7 @@ mod add;
 mod client;
 mod component;
 mod create;
+mod follow;
 mod model;
 mod moving;
 mod outside;

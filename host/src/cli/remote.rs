@@ -47,9 +47,9 @@ impl Target {
 
 #[derive(Debug, Args)]
 pub(super) struct OneJob {
-    id: String,
+    pub(super) id: String,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,13 @@ pub(super) enum Remote {
     /// One job with its last runs
     Show(OneJob),
     /// A job's runs
-    Runs(OneJob),
+    Runs {
+        /// Show what they do as they do it, until the job has ended
+        #[arg(long)]
+        follow: bool,
+        #[command(flatten)]
+        job: OneJob,
+    },
     /// What the jobs had to say
     Inbox {
         /// Go on as messages come
@@ -107,7 +113,8 @@ pub(super) async fn run(command: Remote) -> anyhow::Result<ExitCode> {
             let answer = ask(&job, Method::GET, "").await?;
             show(&job.target, &answer, details);
         }
-        Remote::Runs(job) => {
+        Remote::Runs { follow: true, job } => super::follow::runs(&job).await?,
+        Remote::Runs { follow: false, job } => {
             let answer = ask(&job, Method::GET, "/runs").await?;
             show(&job.target, &answer, runs);
         }

@@ -102,7 +102,7 @@ async fn host(settings: &ServeSettings, stores: Stores, url: Option<String>) -> 
     let host = builder
         .storage(stores.storage)
         .registry(stores.registry)
-        .agent(agent::from_setting(&settings.agent, url)?)
+        .agent(agent::from_setting(&settings.agent, url, &settings.llm)?)
         .clock(stores.clock)
         .component(component(settings)?)
         .compilation_cache(settings.compilation_cache.clone())
@@ -231,7 +231,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     tell("component", checked.map_err(|error| format!("{error:#}")));
     tell(
         "agent",
-        match agent::from_setting(&settings.agent, None) {
+        match agent::from_setting(&settings.agent, None, &settings.llm) {
             Ok(agent) => agent.check().await,
             Err(error) => Err(error.to_string()),
         },

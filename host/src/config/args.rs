@@ -32,9 +32,31 @@ pub struct ServeArgs {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
-    /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
+    /// `builtin`, `llm`, `command:PROGRAM …` or `noop` [default: builtin]
     #[arg(long)]
     pub agent: Option<String>,
+    /// The model that the agent `llm` asks, such as `anthropic:claude-haiku-4-5`, `openai:gpt-5.2` or
+    /// `ollama:qwen3:8b`; its key stands in MEANWHILE_MODEL_KEY
+    #[arg(long, value_name = "PROVIDER:MODEL")]
+    pub model: Option<String>,
+    /// Another address of the provider, such as that of a server on this machine
+    #[arg(long, value_name = "URL")]
+    pub model_url: Option<String>,
+    /// The provider's model that judges whether goals are met [default: the same]
+    #[arg(long, value_name = "MODEL")]
+    pub judge_model: Option<String>,
+    /// Prices that go before the built-in ones: a JSON file as models.dev has it
+    #[arg(long, value_name = "FILE")]
+    pub model_prices: Option<String>,
+    /// A folder with prompts that go before the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    pub prompts: Option<String>,
+    /// Other MCP servers whose tools models may use: a JSON file as MCP clients have it
+    #[arg(long, value_name = "FILE")]
+    pub tool_servers: Option<String>,
+    /// Where models may read pages: `public`, `none`, or hosts such as `example.com,*.example.org` [default: public]
+    #[arg(long, value_name = "HOSTS")]
+    pub fetch_hosts: Option<String>,
     /// `system` or `manual:INSTANT` [default: system]
     #[arg(long)]
     pub clock: Option<String>,
@@ -78,7 +100,7 @@ pub struct ServeArgs {
 
 impl ServeArgs {
     /// What each flag says that is a setting.
-    pub(super) fn given(&self) -> [(&'static str, Option<&String>); 20] {
+    pub(super) fn given(&self) -> [(&'static str, Option<&String>); 27] {
         [
             ("listen", self.listen.as_ref()),
             ("auth", self.auth.as_ref()),
@@ -90,6 +112,13 @@ impl ServeArgs {
             ("oauth_tenant_claim", self.oauth_tenant_claim.as_ref()),
             ("store", self.store.as_ref()),
             ("agent", self.agent.as_ref()),
+            ("model", self.model.as_ref()),
+            ("model_url", self.model_url.as_ref()),
+            ("judge_model", self.judge_model.as_ref()),
+            ("model_prices", self.model_prices.as_ref()),
+            ("prompts", self.prompts.as_ref()),
+            ("tool_servers", self.tool_servers.as_ref()),
+            ("fetch_hosts", self.fetch_hosts.as_ref()),
             ("clock", self.clock.as_ref()),
             ("jobs_max", self.jobs_max.as_ref()),
             ("parallel_runs", self.parallel_runs.as_ref()),

@@ -9,6 +9,7 @@ use super::{
     ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
+use crate::agent::llm::{FetchHosts, LlmSetting, model_named, url_named};
 use crate::embedding::EmbedderSetting;
 use crate::engine::CompilationCache;
 use crate::limits::{
@@ -109,6 +110,13 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         oauth_tenant_claim: given.text("oauth_tenant_claim", OAUTH_TENANT_CLAIM_DEFAULT),
         store: given.text("store", STORE_DEFAULT),
         agent: given.text("agent", "builtin"),
+        model: given.maybe("model"),
+        model_url: given.maybe("model_url"),
+        judge_model: given.maybe("judge_model"),
+        model_prices: given.maybe("model_prices"),
+        prompts: given.maybe("prompts"),
+        tool_servers: given.maybe("tool_servers"),
+        fetch_hosts: given.text("fetch_hosts", "public"),
         clock: given.text("clock", "system"),
         jobs_max: given
             .text("jobs_max", &TENANT_JOBS_DEFAULT.to_string())
@@ -149,14 +157,15 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
             })?,
         None => return Err(given.wrong("clock", "expected `system` or `manual:INSTANT`")),
     };
-    let is_agent = matches!(shown.agent.as_str(), "builtin" | "noop")
+    let is_agent = matches!(shown.agent.as_str(), "builtin" | "noop" | "llm")
         || shown
             .agent
             .strip_prefix("command:")
             .is_some_and(|program| !program.trim().is_empty());
     if !is_agent {
-        return Err(given.wrong("agent", "expected `builtin`, `noop` or `command:PROGRAM …`"));
+        return Err(given.wrong("agent", "expected `builtin`, `noop`, `llm` or `command:PROGRAM …`"));
     }
+    let llm = llm(&shown, &given)?;
     if shown
         .timezone
         .as_ref()
@@ -179,6 +188,7 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         outside,
         store,
         agent: shown.agent.clone(),
+        llm,
         clock,
         limits: TenantLimits {
             jobs_max: shown.jobs_max,
@@ -195,5 +205,27 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
         compilation_cache,
         embedder,
         shown,
+    })
+}
+
+fn llm(shown: &Shown, given: &Given<'_>) -> Result<LlmSetting, ConfigError> {
+    if let Some(model) = &shown.model {
+        model_named(model).map_err(|expected| given.wrong("model", &expected))?;
+    } else if shown.agent == "llm" {
+        let expected = "this agent asks a model: name one with `model`, as PROVIDER:MODEL, such as `anthropic:claude-haiku-4-5`";
+        return Err(given.wrong("agent", expected));
+    }
+    if let Some(url) = &shown.model_url {
+        url_named(url).map_err(|expected| without_secret(given.wrong("model_url", &expected)))?;
+    }
+    let fetch_hosts: Result<FetchHosts, String> = shown.fetch_hosts.parse();
+    Ok(LlmSetting {
+        model: shown.model.clone(),
+        url: shown.model_url.clone(),
+        judge: shown.judge_model.clone(),
+        prices: shown.model_prices.clone().map(PathBuf::from),
+        prompts: shown.prompts.clone().map(PathBuf::from),
+        tool_servers: shown.tool_servers.clone().map(PathBuf::from),
+        fetch_hosts: fetch_hosts.map_err(|expected| given.wrong("fetch_hosts", &expected))?,
     })
 }

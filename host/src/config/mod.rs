@@ -17,6 +17,7 @@ pub use self::args::ServeArgs;
 pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
+use crate::agent::llm::{self, LlmSetting};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::embedding::{EmbedderSetting, KEY_FILE_VARIABLE, KEY_VARIABLE};
 use crate::engine::CompilationCache;
@@ -31,15 +32,17 @@ pub const OPERATOR_TOKEN_FILE_DEFAULT: &str = "data/operator.token";
 /// The claim that names an access token's tenant.
 pub const OAUTH_TENANT_CLAIM_DEFAULT: &str = "tenant";
 const PREFIX: &str = "MEANWHILE_";
-/// Variables that are no settings of `serve`: what clients read, where the file is, the key that no setting
+/// Variables that are no settings of `serve`: what clients read, where the file is, the keys that no setting
 /// may show, and where tests find the model.
-const OTHER_VARIABLES: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 9] = [
     "MEANWHILE_URL",
     "MEANWHILE_TOKEN",
     "MEANWHILE_TOKEN_FILE",
     "MEANWHILE_CONFIG",
     KEY_VARIABLE,
     KEY_FILE_VARIABLE,
+    llm::KEY_VARIABLE,
+    llm::KEY_FILE_VARIABLE,
     "MEANWHILE_TEST_MODEL",
 ];
 
@@ -60,7 +63,7 @@ pub enum ConfigError {
 }
 
 /// The names of all settings, as in the file.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 27] = [
     "listen",
     "auth",
     "operator_token_file",
@@ -71,6 +74,13 @@ const KEYS: [&str; 20] = [
     "oauth_tenant_claim",
     "store",
     "agent",
+    "model",
+    "model_url",
+    "judge_model",
+    "model_prices",
+    "prompts",
+    "tool_servers",
+    "fetch_hosts",
     "clock",
     "jobs_max",
     "parallel_runs",
@@ -116,6 +126,8 @@ pub struct ServeSettings {
     pub outside: Outside,
     pub store: Store,
     pub agent: String,
+    /// Of the agent `llm`.
+    pub llm: LlmSetting,
     pub clock: ClockSetting,
     /// Of a tenant that has none of its own.
     pub limits: TenantLimits,
@@ -140,6 +152,13 @@ struct Shown {
     oauth_tenant_claim: String,
     store: String,
     agent: String,
+    model: Option<String>,
+    model_url: Option<String>,
+    judge_model: Option<String>,
+    model_prices: Option<String>,
+    prompts: Option<String>,
+    tool_servers: Option<String>,
+    fetch_hosts: String,
     clock: String,
     jobs_max: u64,
     parallel_runs: u32,

@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use wasmtime::component::Val;
-use wit_parser::{Resolve, SourceMap, Type, TypeDefKind};
+use wit_parser::{Interface, Resolve, SourceMap, Type, TypeDefKind};
 
 use crate::service::CallError;
 use crate::wit::types::{Caller, CallingRun, RunReach};
@@ -99,16 +99,25 @@ impl Function {
     }
 }
 
+fn interface(name: &str) -> Option<&'static Interface> {
+    let mut all = CONTRACT.interfaces.iter().map(|(_, interface)| interface);
+    all.find(|candidate| {
+        let package = candidate.package.map(|id| &CONTRACT.packages[id].name);
+        candidate.name.as_deref() == Some(name) && package.is_some_and(|name| name.namespace == "meanwhile")
+    })
+}
+
 /// An exported function by its names in WIT spelling: `tools`, `job-create`.
 #[must_use]
 pub fn function(interface: &str, function: &str) -> Option<Function> {
-    let (_, found) = CONTRACT.interfaces.iter().find(|(_, candidate)| {
-        let package = candidate.package.map(|id| &CONTRACT.packages[id].name);
-        candidate.name.as_deref() == Some(interface)
-            && package.is_some_and(|name| name.namespace == "meanwhile")
-    })?;
-    let typed = found.functions.get(function)?;
+    let typed = self::interface(interface)?.functions.get(function)?;
     Some(Function { typed })
+}
+
+/// The names of an interface's functions in WIT spelling, in the contract's order.
+pub fn functions(interface: &str) -> impl Iterator<Item = &'static str> {
+    let found = self::interface(interface).into_iter();
+    found.flat_map(|interface| interface.functions.keys().map(String::as_str))
 }
 
 /// The caller as the component takes it.

@@ -14,6 +14,7 @@ use crate::embedding::Embedder;
 use crate::engine::{CompilationCache, Sandbox};
 use crate::runtime::{Delivery, Inbox, Retention};
 use crate::search::Search;
+use crate::service::{Service, ServiceLink};
 use crate::storage::Storage;
 use crate::storage::memory::MemoryRegistry;
 use crate::tenants::{Registry, TenantLimits};
@@ -191,6 +192,9 @@ impl HostBuilder {
             closed: CancellationToken::new(),
         };
         let host = Host(Arc::new(shared));
+        let link = Arc::downgrade(&host.0);
+        let find = move || Some(Arc::new(Host(link.upgrade()?)) as Arc<dyn Service>);
+        host.0.agent.attach(ServiceLink::new(find));
         // Calls are answered before the loops start: there is one tenant from the beginning.
         host.serve_local();
         Ok(host)

@@ -5,13 +5,13 @@ use std::pin::pin;
 
 use futures_util::FutureExt as _;
 
-use crate::agent::{Agent, Attempt};
+use crate::agent::{Agent, Attempt, Progress, failure};
 use crate::clock::Clock;
 use crate::limits::{
     JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX, REPORT_CHARS_MAX, STOP_GRACE,
 };
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
-use crate::wit::types::{ErrorClass, RunError, Usage};
+use crate::wit::types::{ErrorClass, RunError};
 
 /// What is put where text was left out.
 const CUT_NOTE: &str = "\n[cut: the output was longer than is kept]";
@@ -28,6 +28,7 @@ pub(super) async fn carry_out(agent: &dyn Agent, clock: &dyn Clock, mut attempt:
     let began_at = clock.now();
     let deadline = attempt.request.deadline;
     let stop = attempt.stop.clone();
+    let progress = attempt.progress.clone();
     // A child: the agent is told to stop at the deadline without the run counting as cancelled.
     let told = stop.child_token();
     attempt.stop = told.clone();
@@ -40,7 +41,7 @@ pub(super) async fn carry_out(agent: &dyn Agent, clock: &dyn Clock, mut attempt:
                 // It was quick to obey.
                 cancelled(&mut outcome);
             }
-            return kept(outcome, began);
+            return kept(outcome, &progress, began).await;
         }
         () = stop.cancelled() => Ended::Stopped,
         () = clock.sleep_until(deadline) => Ended::TimedOut,
@@ -63,7 +64,7 @@ pub(super) async fn carry_out(agent: &dyn Agent, clock: &dyn Clock, mut attempt:
             });
         }
     }
-    kept(outcome, began)
+    kept(outcome, &progress, began).await
 }
 
 fn cancelled(outcome: &mut Outcome) {
@@ -72,27 +73,14 @@ fn cancelled(outcome: &mut Outcome) {
 }
 
 fn failed(message: String) -> Outcome {
-    Outcome {
-        status: OutcomeStatus::Failed,
-        output: String::new(),
-        report: None,
-        error: Some(RunError {
-            class: ErrorClass::Transient,
-            message,
-        }),
-        usage: Usage {
-            tokens_in: 0,
-            tokens_out: 0,
-            cost_usd: 0.0,
-            tool_calls: 0,
-            seconds: 0.0,
-        },
-        journal: Vec::new(),
-    }
+    failure(ErrorClass::Transient, message)
 }
 
-/// Applies the caps on what is kept, and fills in how long it took.
-fn kept(mut outcome: Outcome, began: std::time::Instant) -> Outcome {
+/// Applies the caps on what is kept, and fills in what was told on the way and how long it took.
+async fn kept(mut outcome: Outcome, progress: &Progress, began: std::time::Instant) -> Outcome {
+    let mut journal = progress.rest().await;
+    journal.append(&mut outcome.journal);
+    outcome.journal = journal;
     if outcome.output.len() > OUTPUT_BYTES_MAX {
         let end = outcome
             .output

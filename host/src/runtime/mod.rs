@@ -8,6 +8,7 @@ mod delivery;
 mod leases;
 mod pipeline;
 mod poll;
+mod progress;
 mod retention;
 mod settle;
 #[cfg(test)]
@@ -163,6 +164,7 @@ impl Runtime {
         tasks.push(tokio::spawn(poll::assist(Arc::clone(self))));
         tasks.push(tokio::spawn(settle::run(Arc::clone(self), ended)));
         tasks.push(tokio::spawn(leases::run(Arc::clone(self))));
+        tasks.push(tokio::spawn(progress::run(Arc::clone(self))));
     }
 
     /// Something outside the loop may have written rows: look at what is due, deliver messages.

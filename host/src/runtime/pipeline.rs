@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt;
+use super::progress::Telling;
 use super::wake::Wake;
-use crate::agent::{Agent, Attempt};
+use crate::agent::{Agent, Attempt, Progress};
 use crate::clock::Clock;
 use crate::imports::Outlet;
 use crate::tenants::{Allowance, RunAccess, RunTokens};
@@ -28,6 +29,7 @@ struct LiveRun {
     token: u64,
     deadline: Instant,
     stop: CancellationToken,
+    progress: Progress,
     executing: bool,
     /// Its end is of no use: the lease was lost, or the host goes down.
     abandoned: bool,
@@ -83,6 +85,21 @@ impl Live {
             .min()
     }
 
+    /// Runs that have something to tell and still may.
+    pub(super) fn telling(&self) -> Vec<Telling> {
+        let telling = self.runs.iter().filter(|(_, run)| {
+            run.executing && !run.abandoned && run.task == Task::Execute && run.progress.is_new()
+        });
+        telling
+            .map(|(id, run)| Telling {
+                run: id.clone(),
+                job: run.job.clone(),
+                token: run.token,
+                progress: run.progress.clone(),
+            })
+            .collect()
+    }
+
     /// The leases to renew.
     pub(crate) fn leases(&self) -> Vec<JobToken> {
         let kept = self.runs.values().filter(|run| !run.abandoned);
@@ -105,12 +122,14 @@ struct Shared {
     wake: Arc<Wake>,
     /// Sent whenever a run ended or was settled.
     changes: watch::Sender<()>,
+    /// A run has something to tell.
+    news: Arc<Notify>,
     /// Storage did not answer a call of the component, and nobody has asked about it yet.
     storage_failed: AtomicBool,
 }
 
 impl Shared {
-    fn attempt(&self, request: RunRequest, stop: CancellationToken) -> Attempt {
+    fn attempt(&self, request: RunRequest, stop: CancellationToken, progress: Progress) -> Attempt {
         let mut caller = request.caller.clone();
         if let Some(run) = &mut caller.run {
             run.reach = self.allowance.limits().run_reach.into();
@@ -120,6 +139,7 @@ impl Shared {
             access: RunAccess::new(Arc::clone(&self.tokens), self.tenant.clone(), caller),
             request,
             stop,
+            progress,
         }
     }
 }
@@ -175,12 +195,18 @@ impl Pipeline {
             ended,
             wake,
             changes,
+            news: Arc::default(),
             storage_failed: AtomicBool::new(false),
         }))
     }
 
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when a run has something to tell.
+    pub(super) async fn news(&self) {
+        self.0.news.notified().await;
     }
 
     /// Changes whenever a run ended or was settled.
@@ -267,6 +293,7 @@ impl Pipeline {
     fn start(&self, request: RunRequest) {
         let mut live = self.live();
         let stop = CancellationToken::new();
+        let progress = Progress::waking(Arc::clone(&self.0.news));
         let mut entry = LiveRun {
             task: request.task,
             judges_unsettled: false,
@@ -274,6 +301,7 @@ impl Pipeline {
             token: request.token,
             deadline: request.deadline,
             stop: stop.clone(),
+            progress: progress.clone(),
             executing: true,
             abandoned: false,
         };
@@ -302,7 +330,7 @@ impl Pipeline {
             let (run_id, job_id) = (request.run_id.clone(), request.job_id.clone());
             let (token, task) = (request.token, request.task);
             let shared = &pipeline.0;
-            let attempt = shared.attempt(request, stop);
+            let attempt = shared.attempt(request, stop, progress);
             let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, attempt).await;
             pipeline.ended(FinishedRun {
                 run_id,

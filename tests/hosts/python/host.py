@@ -18,7 +18,7 @@ LOOK_MS = 10_000  # how often leases are renewed, and storage is looked at
 
 def outcome(status, output="", error=None):
     usage = {"tokens-in": 0, "tokens-out": 0, "cost-usd": 0.0, "tool-calls": 0, "seconds": 0.0}
-    return {"status": status, "output": output, "error": error, "usage": usage, "journal": []}
+    return {"status": status, "output": output, "error": error, "usage": usage, "retry-after-seconds": None, "journal": []}
 
 
 def failed(kind, message):

@@ -216,6 +216,7 @@ fn outcome(status: OutcomeStatus, output: &str) -> Outcome {
         output: output.into(),
         report: None,
         error: None,
+        retry_after_seconds: None,
         usage: Usage {
             tokens_in: TOKENS_AN_ATTEMPT / 2,
             tokens_out: TOKENS_AN_ATTEMPT / 2,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, Attempt};
+use meanwhile::agent::{Agent, Attempt, answer};
 use meanwhile::clock::{Clock, ManualClock};
 use meanwhile::component::Component;
 use meanwhile::engine::Sandbox;
@@ -20,7 +20,7 @@ use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::tenants::Scopes;
 use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
 use meanwhile::wit::runner::FinishedRun;
-use meanwhile::wit::types::{ErrorClass, Message, MessageKind, RunError, Usage};
+use meanwhile::wit::types::{ErrorClass, Message, MessageKind, RunError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -297,21 +297,7 @@ impl Outlet for NoOutlet {
 }
 
 fn outcome(status: OutcomeStatus, output: &str) -> Outcome {
-    let usage = Usage {
-        tokens_in: 0,
-        tokens_out: 0,
-        cost_usd: 0.0,
-        tool_calls: 0,
-        seconds: 0.0,
-    };
-    Outcome {
-        status,
-        output: output.to_owned(),
-        report: None,
-        error: None,
-        usage,
-        journal: Vec::new(),
-    }
+    answer(status, output.to_owned())
 }
 
 /// The agent of the stories: the output is the payload, unless that begins with a word that says how

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use meanwhile::agent::llm::LlmSetting;
 use meanwhile::clock::{Clock as _, SystemClock};
 use meanwhile::host::Host;
 use meanwhile::runtime::Delivery;
@@ -254,7 +255,7 @@ async fn host_with(database: &str, delivery: Arc<Postman>) -> Host {
         .storage(Arc::clone(&store) as Arc<dyn Storage>)
         .registry(Arc::clone(&store) as Arc<dyn Registry>)
         .clock(store.clock())
-        .agent(meanwhile::agent::from_setting("builtin", None).unwrap())
+        .agent(meanwhile::agent::from_setting("builtin", None, &LlmSetting::default()).unwrap())
         .delivery(delivery)
         .build()
         .await

@@ -4,13 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use meanwhile::agent::{Agent, Attempt};
+use meanwhile::agent::{Agent, Attempt, answer};
 use meanwhile::clock::{Clock, ManualClock};
 use meanwhile::host::Host;
 use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
-use meanwhile::wit::types::Usage;
 use meanwhile_tests::in_process::{self, caller};
 use meanwhile_tests::scripted::WAIT;
 use meanwhile_tests::served::run;
@@ -30,20 +29,7 @@ impl Agent for Noting {
         self.0.lock().unwrap().push(attempt.request);
         // Others get their turn while this one runs.
         tokio::task::yield_now().await;
-        Outcome {
-            status: OutcomeStatus::Ok,
-            output: "done".to_owned(),
-            report: None,
-            error: None,
-            usage: Usage {
-                tokens_in: 0,
-                tokens_out: 0,
-                cost_usd: 0.0,
-                tool_calls: 0,
-                seconds: 0.0,
-            },
-            journal: Vec::new(),
-        }
+        answer(OutcomeStatus::Ok, "done".to_owned())
     }
 
     async fn check(&self) -> Result<String, String> {

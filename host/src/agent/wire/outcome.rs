@@ -76,6 +76,9 @@ pub struct Error {
     /// For the person, in words; cut after
     /// [`REPORT_CHARS_MAX`](crate::limits::REPORT_CHARS_MAX) characters.
     pub message: String,
+    /// Of a transient failure, where it is known: seconds before which another attempt is of no use.
+    #[serde(default)]
+    pub retry_after_seconds: Option<u32>,
 }
 
 /// How a failure is treated.
@@ -128,6 +131,7 @@ impl From<Outcome> for wit::Outcome {
                 summary: from.summary,
                 tell: from.tell,
             }),
+            retry_after_seconds: from.error.as_ref().and_then(|error| error.retry_after_seconds),
             error: from.error.map(|from| types::RunError {
                 class: match from.class {
                     Class::Transient => types::ErrorClass::Transient,
@@ -164,10 +168,11 @@ mod tests {
     #[test]
     fn every_part_of_an_outcome_arrives() {
         let text = r#"{"status":"failed","report":{"verdict":"blocked","summary":"s","tell":true},
-            "error":{"class":"quota","message":"m"},"usage":{"tokens_in":3},"journal":["j"]}"#;
+            "error":{"class":"quota","message":"m","retry_after_seconds":9},"usage":{"tokens_in":3},"journal":["j"]}"#;
         let outcome = wit::Outcome::from(serde_json::from_str::<Outcome>(text).unwrap());
         assert_eq!(outcome.report.unwrap().verdict, types::Verdict::Blocked);
         assert_eq!(outcome.error.unwrap().class, types::ErrorClass::Quota);
+        assert_eq!(outcome.retry_after_seconds, Some(9));
         assert_eq!(outcome.usage.tokens_in, 3);
         assert_eq!(outcome.journal, ["j"]);
     }

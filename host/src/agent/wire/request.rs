@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::prompt::prompt;
+use crate::agent::prompt::{PromptError, Prompts};
 use crate::visible::marked;
 use crate::wit::agent_pipeline as wit;
 use crate::wit::types;
@@ -165,8 +165,15 @@ impl Request {
     ///
     /// # Errors
     /// When the system has no randomness for the fences.
-    pub fn new(tenant: &str, from: wit::RunRequest) -> Result<Self, getrandom::Error> {
-        let mut request = Self {
+    pub fn new(tenant: &str, from: wit::RunRequest) -> Result<Self, PromptError> {
+        let mut request = Self::unprompted(tenant, from);
+        request.prompt = Prompts::builtin()?.command(&request)?;
+        Ok(request)
+    }
+
+    /// The same without [`prompt`](Self::prompt), which is empty.
+    pub(crate) fn unprompted(tenant: &str, from: wit::RunRequest) -> Self {
+        Self {
             task: match from.task {
                 wit::Task::Execute => Task::Execute,
                 wit::Task::Judge => Task::Judge,
@@ -229,9 +236,7 @@ impl Request {
             data_note: format!("{DATA_NOTE} It stands in the fields that data_fields names."),
             data_fields: DATA_FIELDS.map(str::to_owned).to_vec(),
             prompt: String::new(),
-        };
-        request.prompt = prompt(&request)?;
-        Ok(request)
+        }
     }
 
     /// As JSON. Characters that nobody sees are written as `\uXXXX`: they are what they were to

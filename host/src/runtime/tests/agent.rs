@@ -32,6 +32,7 @@ pub(super) fn ok(output: String) -> Outcome {
         output,
         report: None,
         error: None,
+        retry_after_seconds: None,
         usage: Usage {
             tokens_in: 0,
             tokens_out: 0,

@@ -102,6 +102,7 @@ fn finished() -> FinishedRun {
             output: "done".to_owned(),
             report: None,
             error: None,
+            retry_after_seconds: None,
             usage: Usage {
                 tokens_in: 1,
                 tokens_out: 1,

@@ -1,0 +1,157 @@
+//! The agent that asks a model, and does with tools what it answers. It talks to many providers through `rig-core`.
+
+mod failure;
+mod judge;
+mod model;
+mod setting;
+mod tools;
+mod work;
+
+use async_trait::async_trait;
+use rig_core::catalog::Catalog;
+
+pub use self::setting::{FetchHosts, KEY_FILE_VARIABLE, KEY_VARIABLE, LlmSetting, model_named, url_named};
+
+use self::model::Model;
+use self::tools::Tools;
+use self::work::{State, Work};
+use super::prompt::{PromptError, Prompts};
+use super::wire::Request;
+use super::{Agent, Attempt, failure};
+use crate::secret;
+use crate::service::ServiceLink;
+use crate::wit::agent_pipeline::{Outcome, Task};
+use crate::wit::types::ErrorClass;
+
+/// Where prompts come from.
+enum Words {
+    Builtin(&'static Prompts),
+    Own(Box<Prompts>),
+}
+
+/// See the module.
+pub struct Llm {
+    model: Model,
+    /// None: the model judges as well.
+    judge: Option<Model>,
+    words: Words,
+    tools: Tools,
+}
+
+impl Llm {
+    /// The agent that a setting describes. Its key comes from the environment.
+    ///
+    /// # Errors
+    /// What is wrong with the setting, by its name.
+    pub fn new(setting: &LlmSetting) -> Result<Self, String> {
+        let key = secret::from_environment(KEY_VARIABLE, KEY_FILE_VARIABLE)?;
+        Self::with_key(setting, key)
+    }
+
+    /// The same with a key that is given.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_key(setting: &LlmSetting, key: Option<String>) -> Result<Self, String> {
+        let named = setting.model.as_deref().ok_or(
+            "`model` is missing: name one as PROVIDER:MODEL, such as `anthropic:claude-haiku-4-5` or `ollama:qwen3:8b`",
+        )?;
+        let prices = setting.prices.as_deref().map(prices).transpose()?;
+        let client = model::client()?;
+        let connect = |named: &str| {
+            let url = setting.url.as_deref();
+            Model::new(named, url, key.clone(), prices.as_ref(), client.clone())
+        };
+        let judge = match (setting.judge.as_deref(), named.split_once(':')) {
+            (Some(judge), Some((provider, _))) => Some(connect(&format!("{provider}:{judge}"))?),
+            _ => None,
+        };
+        let words = match &setting.prompts {
+            Some(folder) => Prompts::from_folder(folder).map(|prompts| Words::Own(Box::new(prompts))),
+            None => Prompts::builtin().map(Words::Builtin),
+        };
+        Ok(Self {
+            model: connect(named)?,
+            judge,
+            words: words.map_err(|error| error.to_string())?,
+            tools: Tools::new(setting)?,
+        })
+    }
+
+    fn prompts(&self) -> &Prompts {
+        match &self.words {
+            Words::Builtin(prompts) => prompts,
+            Words::Own(prompts) => prompts,
+        }
+    }
+
+    /// The rules and what is asked.
+    fn texts(&self, request: &Request, is_judge: bool) -> Result<(String, String), PromptError> {
+        let prompts = self.prompts();
+        let rules = if is_judge { prompts.judge()? } else { prompts.system()? };
+        Ok((rules, prompts.run(request)?))
+    }
+}
+
+fn prices(path: &std::path::Path) -> Result<Catalog, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("`model_prices`: {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    Catalog::from_json(&text).map_err(|error| failed(&error))
+}
+
+#[async_trait]
+impl Agent for Llm {
+    async fn run(&self, attempt: Attempt) -> Outcome {
+        let is_judge = attempt.request.task == Task::Judge;
+        let budget = attempt.request.budget_left;
+        let request = Request::unprompted(&attempt.tenant, attempt.request);
+        let (rules, asked) = match self.texts(&request, is_judge) {
+            Ok(texts) => texts,
+            Err(PromptError::Randomness(error)) => {
+                return failure(ErrorClass::Transient, format!("no randomness: {error}"));
+            }
+            Err(error) => return failure(ErrorClass::Permanent, error.to_string()),
+        };
+        if is_judge {
+            let judge = self.judge.as_ref().unwrap_or(&self.model);
+            return tokio::select! {
+                judged = judge::judge(judge, rules, asked) => judged,
+                () = attempt.stop.cancelled() => State::default().stopped(),
+            };
+        }
+        let mut work = Work {
+            model: &self.model,
+            tools: &self.tools,
+            session: attempt.access.session(),
+            budget,
+            state: State::begun(self.model.id(), self.prompts().version(), attempt.progress.clone()),
+        };
+        let done = tokio::select! {
+            done = work.carry_out(rules, asked) => Some(done),
+            () = attempt.stop.cancelled() => None,
+        };
+        // What it cost until then is told as well.
+        done.unwrap_or_else(|| work.state.stopped())
+    }
+
+    fn attach(&self, host: ServiceLink) {
+        self.tools.attach(host);
+    }
+
+    fn can_judge(&self) -> bool {
+        true
+    }
+
+    async fn check(&self) -> Result<String, String> {
+        let told = self.model.check().await?;
+        if let Some(judge) = &self.judge {
+            judge.check().await?;
+        }
+        let price = if self.model.has_price() {
+            ""
+        } else {
+            "; what its tokens cost is not known and counts as nothing: tell it with `model_prices`"
+        };
+        Ok(format!("llm: {told}{price}"))
+    }
+}

@@ -1,0 +1,230 @@
+//! What a model can do: use the jobs, read pages, say how its run ends. What comes back is data, and stands within
+//! fences.
+
+mod fetch;
+mod public;
+mod report;
+mod servers;
+
+use std::sync::OnceLock;
+
+use rig_core::completion::ToolDefinition;
+use rig_core::message::{ToolCall, ToolName};
+use serde_json::{Value, json};
+
+pub(super) use self::report::Reported;
+
+use self::fetch::Fetcher;
+use self::servers::{ServerTool, Servers};
+use super::setting::LlmSetting;
+use crate::agent::cut;
+use crate::agent::fence::Fence;
+use crate::contract;
+use crate::limits::{TOOL_OUTPUT_BYTES_MAX, TOOL_TIME};
+use crate::service::{CallError, ServiceLink, Session};
+
+/// The interface of the contract whose functions are the job tools.
+const JOBS: &str = "tools";
+
+/// Characters of arguments that are shown back where they are wrong.
+const SENT_CHARS: usize = 200;
+
+/// What is put where text was left out.
+const CUT_NOTE: &str = "\n[cut: there was more]";
+
+/// Everything that a model can be offered.
+pub(super) struct Tools {
+    fetcher: Fetcher,
+    servers: Servers,
+    host: OnceLock<ServiceLink>,
+}
+
+/// Who is answered: a run says how it ends, a conversation does not end.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Offered {
+    ToRuns,
+    ToPersons,
+}
+
+/// The tools that a model may use in one run or answer.
+pub(super) struct Offer {
+    own: Vec<ToolDefinition>,
+    of_servers: Vec<ServerTool>,
+}
+
+/// What a call brought.
+pub(super) enum Brought {
+    /// A text from outside.
+    Data(String),
+    /// Why there is none, so that the model can mend its call.
+    Failed(String),
+    /// The run's own word on how it ends.
+    Report(Reported),
+}
+
+impl Tools {
+    pub(super) fn new(setting: &LlmSetting) -> Result<Self, String> {
+        let servers = setting.tool_servers.as_deref().map(Servers::from_file);
+        Ok(Self {
+            fetcher: Fetcher::new(&setting.fetch_hosts)?,
+            servers: servers.transpose()?.unwrap_or_default(),
+            host: OnceLock::new(),
+        })
+    }
+
+    /// The host whose jobs these are.
+    pub(super) fn attach(&self, host: ServiceLink) {
+        // There is one host: who was first is as good.
+        let _ = self.host.set(host);
+    }
+
+    /// What a tenant's model is offered, and what of it is away.
+    pub(super) async fn offered(&self, tenant: &str, to: Offered) -> (Offer, Vec<String>) {
+        let (of_servers, away) = self.servers.offered(tenant).await;
+        let offer = Offer {
+            own: self.own(to),
+            of_servers,
+        };
+        (offer, away)
+    }
+
+    fn own(&self, to: Offered) -> Vec<ToolDefinition> {
+        let mut all = Vec::new();
+        let mut add = |name: &str, description: String, schema: Value| {
+            if let Ok(name) = ToolName::new(name) {
+                all.push(ToolDefinition::new(name, description, schema));
+            }
+        };
+        if self.host.get().is_some() {
+            for name in contract::functions(JOBS) {
+                if let Some(function) = contract::function(JOBS, name) {
+                    let schema = Value::Object(contract::input_schema(&function));
+                    add(&name.replace('-', "_"), function.description(), schema);
+                }
+            }
+        }
+        if self.fetcher.may_read() {
+            let schema = json!({
+                "type": "object",
+                "properties": { "url": { "type": "string", "description": "An http or https address." } },
+                "required": ["url"],
+                "additionalProperties": false,
+            });
+            add("fetch", "Read a page: its text, without its markup.".to_owned(), schema);
+        }
+        if to == Offered::ToRuns {
+            add("report", report::DESCRIPTION.to_owned(), report::schema());
+        }
+        all
+    }
+
+    /// Carries out a call as the run that makes it. Never longer than [`TOOL_TIME`].
+    pub(super) async fn call(&self, session: &Session, offer: &Offer, call: &ToolCall) -> Brought {
+        if let Some(sent) = &call.function.invalid_arguments {
+            let sent: String = sent.chars().take(SENT_CHARS).collect();
+            return Brought::Failed(format!("the arguments are no JSON object: {sent}"));
+        }
+        let work = self.carry_out(session, offer, call);
+        let mut brought = tokio::time::timeout(TOOL_TIME, work)
+            .await
+            .unwrap_or_else(|_| Brought::Failed(format!("it took more than {} s", TOOL_TIME.as_secs())));
+        if let Brought::Data(text) | Brought::Failed(text) = &mut brought
+            && text.len() > TOOL_OUTPUT_BYTES_MAX
+        {
+            cut(text, TOOL_OUTPUT_BYTES_MAX - CUT_NOTE.len());
+            text.push_str(CUT_NOTE);
+        }
+        brought
+    }
+
+    async fn carry_out(&self, session: &Session, offer: &Offer, call: &ToolCall) -> Brought {
+        let (name, arguments) = (call.function.name.as_str(), call.function.arguments_value());
+        match name {
+            "report" => match report::read(arguments) {
+                Ok(reported) => Brought::Report(reported),
+                Err(why) => Brought::Failed(why),
+            },
+            "fetch" if self.fetcher.may_read() => match arguments.get("url").and_then(Value::as_str) {
+                None => Brought::Failed("`url` is missing".to_owned()),
+                Some(url) => Brought::of(self.fetcher.page(url).await),
+            },
+            _ => match offer.of_servers.iter().find(|tool| tool.definition.name.as_str() == name) {
+                Some(tool) => Brought::of(self.servers.call(tool, call.function.arguments.clone()).await),
+                None => self.jobs(session, offer, name, arguments).await,
+            },
+        }
+    }
+
+    async fn jobs(&self, session: &Session, offer: &Offer, name: &str, arguments: Value) -> Brought {
+        let function = contract::functions(JOBS).find(|function| function.replace('-', "_") == name);
+        let (Some(function), Some(link)) = (function, self.host.get()) else {
+            let names: Vec<String> = offer.definitions().into_iter().map(|tool| tool.name.into()).collect();
+            return Brought::Failed(format!("there is no tool {name:?}; there are {}", names.join(", ")));
+        };
+        let Some(host) = link.host() else {
+            return Brought::Failed("the host is closing".to_owned());
+        };
+        match host.call(session, JOBS, function, arguments).await {
+            Ok(answer) => Brought::Data(answer.to_string()),
+            Err(CallError(error)) => Brought::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Brought {
+    fn of(answer: Result<String, String>) -> Self {
+        match answer {
+            Ok(text) => Self::Data(text),
+            Err(why) => Self::Failed(why),
+        }
+    }
+}
+
+impl Offer {
+    pub(super) fn definitions(&self) -> Vec<ToolDefinition> {
+        let of_servers = self.of_servers.iter().map(|tool| &tool.definition);
+        self.own.iter().chain(of_servers).cloned().collect()
+    }
+}
+
+/// A text from outside, as a model gets it.
+pub(super) fn fenced(name: &str, text: &str) -> Result<String, getrandom::Error> {
+    Ok(Fence::new(&[text])?.around(&format!("result of {name}"), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::setting::{FetchHosts, LlmSetting};
+    use super::{Offered, Tools};
+
+    #[tokio::test]
+    async fn a_model_is_offered_what_there_is() {
+        async fn names(tools: &Tools) -> Vec<String> {
+            let (offer, away) = tools.offered("local", Offered::ToRuns).await;
+            assert!(away.is_empty());
+            assert!(offer.definitions().iter().all(|tool| tool.parameters["type"] == "object"));
+            offer.definitions().into_iter().map(|tool| tool.name.into()).collect()
+        }
+        let nothing = LlmSetting {
+            fetch_hosts: FetchHosts::Only(Vec::new()),
+            ..LlmSetting::default()
+        };
+        assert_eq!(names(&Tools::new(&nothing).unwrap()).await, ["report"]);
+        let tools = Tools::new(&LlmSetting::default()).unwrap();
+        tools.attach(crate::service::ServiceLink::new(|| None));
+        assert_eq!(
+            names(&tools).await,
+            [
+                "job_create",
+                "job_retrieval_semantic",
+                "job_retrieval_by_id",
+                "job_retrieval_by_keywords",
+                "job_update",
+                "job_pause",
+                "job_cancel",
+                "fetch",
+                "report",
+            ]
+        );
+    }
+}

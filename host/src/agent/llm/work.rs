@@ -1,0 +1,326 @@
+//! One run: the model is asked, its calls of tools are carried out, until it answers without any.
+
+use std::collections::HashMap;
+
+use rig_core::completion::{CompletionRequest, CompletionResponse, FinishReason};
+use rig_core::message::{Message, StopReason, ToolCall, ToolResultContent, UserContent};
+
+use super::failure::Failure;
+use super::model::{Heard, Model, Spent};
+use super::tools::{Brought, Offer, Offered, Reported, Tools, fenced};
+use crate::agent::{Progress, answer, failure};
+use crate::limits::{
+    LLM_HISTORY_BYTES_MAX, LLM_RESULTS_KEPT, LLM_SAME_CALLS_MAX, LLM_TOOL_CALLS_MAX, LLM_TURNS_MAX,
+};
+use crate::service::Session;
+use crate::wit::agent_pipeline::{BudgetLeft, Outcome, OutcomeStatus};
+use crate::wit::types::ErrorClass;
+
+/// Characters of a call's arguments that the journal shows.
+const SHOWN_CHARS: usize = 160;
+
+/// Stands where the result of an early call stood.
+const LEFT_OUT: &str = "[left out: the conversation grew too long; call the tool again where you need this]";
+
+/// A run under way.
+pub(super) struct Work<'a> {
+    pub(super) model: &'a Model,
+    pub(super) tools: &'a Tools,
+    pub(super) session: &'a Session,
+    pub(super) budget: Option<BudgetLeft>,
+    pub(super) state: State,
+}
+
+/// What a run has come to so far: also what is told of one that is stopped in the middle.
+#[derive(Default)]
+pub(super) struct State {
+    spent: Spent,
+    calls: u32,
+    progress: Progress,
+    reported: Option<Reported>,
+    /// The text of the last answer.
+    said: String,
+    same: HashMap<String, usize>,
+}
+
+/// How a turn ends the run.
+enum End {
+    Answered,
+    Asked(String),
+    Failed(Failure),
+}
+
+impl State {
+    /// Of a run that begins, with what it goes by.
+    pub(super) fn begun(model: &str, prompts: &str, progress: Progress) -> Self {
+        progress.note(&format!("model {model}, prompts {prompts}"));
+        Self {
+            progress,
+            ..Self::default()
+        }
+    }
+
+    fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+
+    /// The outcome with what it cost.
+    fn priced(self, outcome: Outcome) -> Outcome {
+        let mut outcome = outcome;
+        outcome.usage.tokens_in = self.spent.tokens_in;
+        outcome.usage.tokens_out = self.spent.tokens_out;
+        outcome.usage.cost_usd = self.spent.cost_usd;
+        outcome.usage.tool_calls = self.calls;
+        outcome
+    }
+
+    /// Of a run that was told to stop.
+    pub(super) fn stopped(self) -> Outcome {
+        self.priced(crate::agent::cancelled())
+    }
+
+    fn ended(self, end: End) -> Outcome {
+        let outcome = match end {
+            End::Asked(question) => answer(OutcomeStatus::NeedsInput, question),
+            End::Failed(failed) => {
+                let seconds = failed.wait.map(|wait| wait.as_secs_f64().ceil() as u32);
+                let mut outcome = failure(failed.class, failed.message);
+                outcome.output.clone_from(&self.said);
+                outcome.retry_after_seconds = seconds;
+                outcome
+            }
+            End::Answered => {
+                let report = self.reported.as_ref().map(|reported| reported.report.clone());
+                let said = self.said.trim();
+                let text = match &report {
+                    // All that it had to say it said in its report.
+                    Some(report) if said.is_empty() => report.summary.clone(),
+                    _ => said.to_owned(),
+                };
+                Outcome {
+                    report,
+                    ..answer(OutcomeStatus::Ok, text)
+                }
+            }
+        };
+        self.priced(outcome)
+    }
+}
+
+impl Work<'_> {
+    /// Carries a run out to its end. Cancel-safe: what came of it until then is in `state`.
+    pub(super) async fn carry_out(&mut self, rules: String, request: String) -> Outcome {
+        let (offer, away) = self.tools.offered(&self.session.tenant, Offered::ToRuns).await;
+        away.iter().for_each(|why| self.state.note(why));
+        let mut conversation = vec![Message::system(rules), Message::user(request)];
+        let end = self.converse(&offer, &mut conversation).await;
+        std::mem::take(&mut self.state).ended(end)
+    }
+
+    /// Answers a person; what the conversation was before is given, the person's words at its end.
+    pub(super) async fn answer(&mut self, mut conversation: Vec<Message>) -> Result<String, Failure> {
+        let (offer, away) = self.tools.offered(&self.session.tenant, Offered::ToPersons).await;
+        away.iter().for_each(|why| self.state.note(why));
+        match self.converse(&offer, &mut conversation).await {
+            End::Answered => Ok(self.state.said.trim().to_owned()),
+            End::Asked(question) => Ok(question),
+            End::Failed(failure) => Err(failure),
+        }
+    }
+
+    /// Asks and does what is answered, until that is an answer without calls.
+    async fn converse(&mut self, offer: &Offer, conversation: &mut Vec<Message>) -> End {
+        let definitions = offer.definitions();
+        for _ in 0..LLM_TURNS_MAX {
+            let tokens_left = match self.tokens_left() {
+                Ok(left) => left,
+                Err(failure) => return End::Failed(failure),
+            };
+            shorten(conversation);
+            let mut question = CompletionRequest::new(Message::user("")).tools(definitions.clone());
+            question.chat_history.clone_from(conversation);
+            let progress = self.state.progress.clone();
+            progress.start_over();
+            let mut heard = |heard: Heard<'_>| match heard {
+                Heard::Text(text) => progress.say(text),
+                Heard::Again(failure, wait) => {
+                    progress.start_over();
+                    progress.note(&format!("asked again in {:.1} s: {}", wait.as_secs_f64(), failure.message));
+                }
+            };
+            let (answered, spent) = self.model.ask(&question, tokens_left, &mut heard).await;
+            self.state.spent.add(spent);
+            let response = match answered {
+                Ok(response) => response,
+                Err(failure) => return End::Failed(failure),
+            };
+            self.state.said = response.text();
+            if let Some(end) = self.turn(&response, offer, conversation).await {
+                return end;
+            }
+        }
+        let why = format!("the model went on calling tools after {LLM_TURNS_MAX} answers without coming to an end");
+        End::Failed(Failure::new(ErrorClass::Permanent, why))
+    }
+
+    /// What an answer asks for is carried out; whether it ends the run.
+    async fn turn(
+        &mut self,
+        response: &CompletionResponse,
+        offer: &Offer,
+        conversation: &mut Vec<Message>,
+    ) -> Option<End> {
+        let model = self.model.id();
+        match response.stop() {
+            StopReason::Error(why) | StopReason::Aborted(why) => {
+                let filtered = response.finish_reason() == Some(FinishReason::ContentFilter) || response.error.is_some();
+                let (class, what) = match filtered {
+                    true => (ErrorClass::Permanent, "declined to answer"),
+                    false => (ErrorClass::Transient, "broke its answer off"),
+                };
+                return Some(End::Failed(Failure::new(class, format!("{model} {what}: {why}"))));
+            }
+            StopReason::Length => {
+                let why = format!(
+                    "the answer of {model} was cut off at {} tokens: ask for less in one run",
+                    response.usage.output_tokens.unwrap_or_default()
+                );
+                return Some(End::Failed(Failure::new(ErrorClass::Permanent, why)));
+            }
+            _ => {}
+        }
+        let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
+        if calls.is_empty() {
+            if self.state.said.trim().is_empty() && self.state.reported.is_none() {
+                let why = format!("{model} answered nothing");
+                return Some(End::Failed(Failure::new(ErrorClass::Transient, why)));
+            }
+            return Some(End::Answered);
+        }
+        conversation.extend(response.message());
+        let mut results = Vec::with_capacity(calls.len());
+        for call in &calls {
+            results.push(UserContent::ToolResult(self.call(offer, call).await));
+        }
+        conversation.push(Message::User { content: results });
+        let asked = self.state.reported.as_ref().and_then(|reported| reported.question.clone());
+        asked.map(End::Asked)
+    }
+
+    async fn call(&mut self, offer: &Offer, call: &ToolCall) -> rig_core::message::ToolResult {
+        let name = call.function.name.as_str();
+        let arguments = call.function.arguments_value().to_string();
+        let shown: String = arguments.chars().take(SHOWN_CHARS).collect();
+        let same = self.state.same.entry(format!("{name} {arguments}")).or_default();
+        *same += 1;
+        let brought = if *same > LLM_SAME_CALLS_MAX {
+            Brought::Failed(format!(
+                "this was called {LLM_SAME_CALLS_MAX} times with the same arguments: do something else, or come to an end"
+            ))
+        } else if self.state.calls >= LLM_TOOL_CALLS_MAX {
+            Brought::Failed(format!("a run may call tools {LLM_TOOL_CALLS_MAX} times: come to an end"))
+        } else {
+            self.state.calls += 1;
+            self.tools.call(self.session, offer, call).await
+        };
+        let text = |text: String| vec![ToolResultContent::text(text)];
+        match brought {
+            Brought::Data(data) => {
+                self.state.note(&format!("{name} {shown}"));
+                match fenced(name, &data) {
+                    Ok(fenced) => call.result(text(fenced)),
+                    Err(error) => call.error_result(text(format!("no randomness: {error}"))),
+                }
+            }
+            Brought::Failed(why) => {
+                let short: String = why.chars().take(SHOWN_CHARS).collect();
+                self.state.note(&format!("{name} {shown}: {short}"));
+                call.error_result(text(why))
+            }
+            Brought::Report(reported) => {
+                self.state.note(&format!("reported: {}", reported.report.summary));
+                self.state.reported = Some(reported);
+                call.result(text("Noted. Now give your answer.".to_owned()))
+            }
+        }
+    }
+
+    /// Tokens that the next answer may have. The error: the job's budget has none left.
+    fn tokens_left(&self) -> Result<Option<u64>, Failure> {
+        let Some(budget) = &self.budget else {
+            return Ok(None);
+        };
+        let spent = &self.state.spent;
+        let used_up = |what: String| {
+            let message = format!("the job's budget is used up in the middle of a run: {what}. Raise it and resume the job");
+            Failure::new(ErrorClass::Quota, message)
+        };
+        if let Some(cost) = budget.cost_usd
+            && spent.cost_usd >= cost
+        {
+            return Err(used_up(format!("{:.4} of {cost:.4} US dollars", spent.cost_usd)));
+        }
+        match budget.tokens {
+            Some(tokens) if spent.tokens() >= tokens => {
+                Err(used_up(format!("{} of {tokens} tokens", spent.tokens())))
+            }
+            Some(tokens) => Ok(Some(tokens - spent.tokens())),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Leaves out the oldest results of tools where a conversation has grown too long to be sent.
+fn shorten(conversation: &mut [Message]) {
+    let size = |message: &Message| serde_json::to_vec(message).map_or(0, |text| text.len());
+    let mut bytes: usize = conversation.iter().map(size).sum();
+    let results = conversation.iter().filter(|message| holds_results(message)).count();
+    let mut may_go = results.saturating_sub(LLM_RESULTS_KEPT);
+    for message in conversation.iter_mut().filter(|message| holds_results(message)) {
+        if bytes <= LLM_HISTORY_BYTES_MAX || may_go == 0 {
+            return;
+        }
+        may_go -= 1;
+        bytes -= size(message);
+        if let Message::User { content } = message {
+            for content in content {
+                if let UserContent::ToolResult(result) = content {
+                    result.content = vec![ToolResultContent::text(LEFT_OUT)];
+                }
+            }
+        }
+        bytes += size(message);
+    }
+}
+
+fn holds_results(message: &Message) -> bool {
+    let Message::User { content } = message else {
+        return false;
+    };
+    content.iter().any(|content| matches!(content, UserContent::ToolResult(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rig_core::message::{CallId, Message, ToolName};
+
+    use super::{LEFT_OUT, LLM_HISTORY_BYTES_MAX, LLM_RESULTS_KEPT, shorten};
+
+    #[test]
+    fn the_oldest_results_are_left_out_of_a_long_conversation() {
+        let result = |n: usize| {
+            let name = ToolName::new("fetch").unwrap();
+            Message::tool_result(CallId::from_wire(n.to_string()), name, format!("{n}").repeat(LLM_HISTORY_BYTES_MAX / 6))
+        };
+        let mut all = vec![Message::user("Do it")];
+        all.extend((0..9).map(result));
+        shorten(&mut all);
+        let texts: Vec<String> = all.iter().map(|message| serde_json::to_string(message).unwrap()).collect();
+        let gone = texts.iter().filter(|text| text.contains(LEFT_OUT)).count();
+        assert!(gone >= 4 && gone <= 9 - LLM_RESULTS_KEPT, "{gone}");
+        assert!(texts[1..=gone].iter().all(|text| text.contains(LEFT_OUT)), "the oldest");
+        let mut short = vec![Message::user("Do it"), result(1)];
+        shorten(&mut short);
+        assert!(!serde_json::to_string(&short).unwrap().contains(LEFT_OUT));
+    }
+}

@@ -1,0 +1,10 @@
+//! The agent that asks a model, on a provider that answers as the providers publish it.
+#![allow(clippy::unwrap_used)]
+
+mod ends;
+mod failures;
+mod judging;
+mod progress;
+mod secrets;
+mod tools;
+mod world;
