@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicU64;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::stream;
+use serde_json::Value;
 use tokio::sync::watch;
 
-use super::plan::{Fault, Gate, Says, What};
+use super::plan::{Fault, Gate, Problem, What};
 use super::reply::Reply;
 use super::turn::{Turn, event};
 use super::{Asked, Replies, Wire, anthropic, errors, openai};
@@ -52,96 +53,87 @@ enum Step {
     Break,
 }
 
-pub(super) async fn deliver(
-    asked: &Asked,
-    reply: Reply,
-    calls: &AtomicU64,
-    mut under_way: UnderWay,
-) -> Response {
+pub(super) async fn deliver(asked: &Asked, reply: Reply, calls: &AtomicU64, under_way: UnderWay) -> Response {
     if let Some(gate) = &reply.silent {
         gate.opened().await;
     }
-    let Reply {
-        what,
-        headers,
-        held,
-        fault,
-        ..
-    } = reply;
-    let mut response = match what {
+    let wire = asked.wire;
+    let (what, fault) = match (reply.what, reply.fault) {
+        (What::Says(says), fault) if asked.streamed() => {
+            let events = events(&Turn::new(asked, says, calls));
+            let steps = parcelled(&events, reply.held, fault, wire);
+            let sent = Sent::new(200, "text/event-stream; charset=utf-8", reply.headers);
+            return sent.with(steps, under_way);
+        }
+        // Before its headers a provider says with the status that it failed.
+        (_, Some((_, Fault::Error))) => (What::Refuses(Problem::Other(errors::failing(wire))), None),
+        (what, fault) => (what, fault),
+    };
+    let (status, content_type, body) = match what {
+        What::Says(says) => {
+            let body = whole(&Turn::new(asked, says, calls));
+            (200, JSON.to_owned(), body.to_string())
+        }
         What::Refuses(problem) => {
-            under_way.whole = true;
-            errors::of_problem(asked.wire, problem).answer(asked.wire)
+            let refusal = errors::of_problem(wire, problem);
+            (refusal.status, JSON.to_owned(), refusal.body(wire).to_string())
         }
         What::Raw {
             status,
             content_type,
             body,
-        } => {
-            let status = StatusCode::from_u16(status).unwrap();
-            let steps = parcelled(Vec::from([body]), held, fault, asked.wire);
-            (
-                status,
-                [(header::CONTENT_TYPE, content_type)],
-                sent(steps, under_way),
-            )
-                .into_response()
-        }
-        What::Says(_) if !asked.streamed() && fault.is_some_and(|(_, fault)| fault == Fault::Error) => {
-            under_way.whole = true;
-            errors::failing(asked.wire).answer(asked.wire)
-        }
-        What::Says(says) => say(asked, says, held, fault, calls, under_way),
-    };
-    for (name, value) in headers {
-        let name = HeaderName::try_from(name).unwrap();
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::try_from(value).unwrap());
-    }
-    response
-}
-
-fn say(
-    asked: &Asked,
-    says: Says,
-    held: Option<(usize, Gate)>,
-    fault: Option<(usize, Fault)>,
-    calls: &AtomicU64,
-    under_way: UnderWay,
-) -> Response {
-    let turn = Turn::new(asked, says, calls);
-    if asked.streamed() {
-        let events = match asked.wire {
-            Wire::Chat => openai::chat_replies::events(&turn),
-            Wire::Responses => openai::responses_replies::events(&turn),
-            Wire::Messages => anthropic::replies::events(&turn),
-        };
-        let steps = parcelled(events, held, fault, asked.wire);
-        let kind = "text/event-stream; charset=utf-8";
-        return ([(header::CONTENT_TYPE, kind)], sent(steps, under_way)).into_response();
-    }
-    let whole = match asked.wire {
-        Wire::Chat => openai::chat_replies::whole(&turn),
-        Wire::Responses => openai::responses_replies::whole(&turn),
-        Wire::Messages => anthropic::replies::whole(&turn),
+        } => (status, content_type, body),
     };
     // Two parts: what happens after an event happens between them.
-    let whole = whole.to_string();
-    let middle = whole.floor_char_boundary(whole.len() / 2);
-    let parts = Vec::from([whole[..middle].to_owned(), whole[middle..].to_owned()]);
-    let held = held.map(|(_, gate)| (0, gate));
-    let steps = parcelled(parts, held, fault.map(|(_, fault)| (1, fault)), asked.wire);
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        sent(steps, under_way),
-    )
-        .into_response()
+    let (begin, end) = body.split_at(body.floor_char_boundary(body.len() / 2));
+    let held = reply.held.map(|(_, gate)| (0, gate));
+    let fault = fault.map(|(_, fault)| (1, fault));
+    let steps = parcelled(&[begin.to_owned(), end.to_owned()], held, fault, wire);
+    Sent::new(status, &content_type, reply.headers).with(steps, under_way)
+}
+
+const JSON: &str = "application/json";
+
+fn events(turn: &Turn) -> Vec<String> {
+    match turn.asked.wire {
+        Wire::Chat => openai::chat_replies::events(turn),
+        Wire::Responses => openai::responses_replies::events(turn),
+        Wire::Messages => anthropic::replies::events(turn),
+    }
+}
+
+fn whole(turn: &Turn) -> Value {
+    match turn.asked.wire {
+        Wire::Chat => openai::chat_replies::whole(turn),
+        Wire::Responses => openai::responses_replies::whole(turn),
+        Wire::Messages => anthropic::replies::whole(turn),
+    }
+}
+
+/// A response without its body.
+struct Sent(Response);
+
+impl Sent {
+    fn new(status: u16, content_type: &str, headers: Vec<(String, String)>) -> Self {
+        let mut response = Response::default();
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let content_type = (header::CONTENT_TYPE.to_string(), content_type.to_owned());
+        for (name, value) in [content_type].into_iter().chain(headers) {
+            let name = HeaderName::try_from(name).unwrap();
+            let value = HeaderValue::try_from(value).unwrap();
+            response.headers_mut().insert(name, value);
+        }
+        Self(response)
+    }
+
+    fn with(self, steps: VecDeque<Step>, under_way: UnderWay) -> Response {
+        self.0.map(|_| sent(steps, under_way))
+    }
 }
 
 /// The events, with what happens before some of them.
 fn parcelled(
-    events: Vec<String>,
+    events: &[String],
     held: Option<(usize, Gate)>,
     fault: Option<(usize, Fault)>,
     wire: Wire,

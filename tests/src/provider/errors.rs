@@ -77,12 +77,7 @@ impl Refusal {
     /// As the reply to a request.
     pub(super) fn answer(&self, wire: Wire) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap();
-        let request_id = match wire {
-            Wire::Chat | Wire::Responses => "x-request-id",
-            Wire::Messages => "request-id",
-        };
-        let body = Json(self.body(wire));
-        (status, [(request_id, REQUEST_ID)], body).into_response()
+        (status, Json(self.body(wire))).into_response()
     }
 
     /// The error in the wire's form.
@@ -103,7 +98,8 @@ impl Refusal {
     }
 }
 
-const REQUEST_ID: &str = "req_000000000000000000000001";
+/// What every request is called, in the header and in the error.
+pub(super) const REQUEST_ID: &str = "req_000000000000000000000001";
 
 fn openai_kind(status: u16) -> &'static str {
     match status {

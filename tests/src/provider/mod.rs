@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
@@ -218,13 +218,20 @@ async fn answer(shared: Arc<Shared>, wire: Wire, request: Request) -> Response {
         refused: checked.as_ref().err().map(|refusal| refusal.message.clone()),
     };
     shared.asked.send_modify(|all| all.push(asked.clone()));
-    match checked {
+    let mut response = match checked {
         Err(refusal) => refusal.answer(wire),
         Ok(()) => {
             let reply = shared.reply(&asked);
             deliver::deliver(&asked, reply, &shared.calls, under_way).await
         }
-    }
+    };
+    let name = match wire {
+        Wire::Chat | Wire::Responses => "x-request-id",
+        Wire::Messages => "request-id",
+    };
+    let id = HeaderValue::from_static(errors::REQUEST_ID);
+    response.headers_mut().insert(name, id);
+    response
 }
 
 async fn models_of(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, Response> {

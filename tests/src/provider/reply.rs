@@ -109,6 +109,10 @@ impl Reply {
     /// With these figures, in place of counted ones (about four bytes a token, nothing cached).
     #[must_use]
     pub fn usage(self, usage: Usage) -> Self {
+        assert!(
+            usage.cached <= usage.input,
+            "the cached tokens are among the others"
+        );
         self.says(|says| says.usage = Some(usage))
     }
 

@@ -4,6 +4,7 @@ use meanwhile_tests::provider::Wire;
 use serde_json::{Value, json};
 
 use super::refused::refuses;
+use super::with;
 
 #[tokio::test]
 async fn a_completion_needs_messages_whose_calls_are_answered() {
@@ -34,6 +35,16 @@ async fn a_completion_needs_messages_whose_calls_are_answered() {
                 "content",
             ),
             (json!({"max_tokens": 0}), "max_tokens"),
+            (json!({"max_tokens": 9, "max_completion_tokens": 9}), "same time"),
+            (
+                json!({"messages": [{"role": "user", "content": 5}]}),
+                "an integer",
+            ),
+            (json!({"messages": [{"role": 5}]}), "expected a string"),
+            (
+                json!({"messages": [{"role": "assistant", "tool_calls": [{"id": "a"}]}]}),
+                "tool_calls[0].type",
+            ),
             (messages(&[&user, &result("a")]), "must be a response"),
             (
                 messages(&[&user, &call("a", "f"), &result("b")]),
@@ -75,6 +86,23 @@ async fn a_response_needs_items_whose_calls_are_answered() {
             (input(&[call("a"), result("b")]), "call_id b"),
             (input(&[call("a")]), "No tool output found for function call a"),
             (input(&[json!({"type": "teapot"})]), "'teapot'"),
+            (
+                input(&[with(call("a"), json!({"id": "call_1"})), result("a")]),
+                "begins with 'fc'",
+            ),
+            (
+                input(&[json!({"type": "reasoning", "id": "msg_1"})]),
+                "begins with 'rs'",
+            ),
+            (
+                input(&[json!({"role": "user", "id": "fc_1", "content": "x"})]),
+                "begins with 'msg'",
+            ),
+            (input(&[json!({"role": "user"})]), "input[0].content"),
+            (
+                input(&[json!({"type": "function_call_output", "call_id": "a"})]),
+                "input[0].output",
+            ),
             (input(&[json!({"role": "robot", "content": "x"})]), "'robot'"),
             (input(&[said]), "'output_text'"),
         ],
@@ -101,6 +129,22 @@ async fn a_message_needs_turns_whose_calls_are_answered_next() {
             (json!({"max_tokens": 0}), "max_tokens"),
             (json!({"messages": null}), "messages: Field required"),
             (messages(&[]), "at least one message"),
+            (
+                messages(&[json!({"role": "user"})]),
+                "messages.0.content: Field required",
+            ),
+            (messages(&[user(json!(" "))]), "non-whitespace"),
+            (
+                messages(&[user(json!([{"type": "text"}]))]),
+                "text: Field required",
+            ),
+            (json!({"system": 5}), "system: Input should be a valid list"),
+            (json!({"tools": [{"name": "f"}]}), "input_schema: Field required"),
+            (json!({"tools": [{"input_schema": {}}]}), "name: Field required"),
+            (
+                json!({"tools": [twice], "tool_choice": {"type": "tool"}}),
+                "name: Field required",
+            ),
             (
                 messages(&[json!({"role": "system", "content": "x"})]),
                 "Unexpected role \"system\"",

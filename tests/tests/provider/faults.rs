@@ -26,6 +26,12 @@ async fn every_status_has_its_providers_words() {
             provider.script([Reply::status(status)]);
             let answer = ask(&provider, wire, &streamed(wire)).await;
             assert_eq!(answer.status(), status);
+            let id = if wire == Wire::Messages {
+                "request-id"
+            } else {
+                "x-request-id"
+            };
+            assert!(answer.headers().contains_key(id));
             let body: Value = answer.json().await.unwrap();
             let kind = if wire == Wire::Messages { anthropic } else { openai };
             assert_eq!(body["error"]["type"], kind);

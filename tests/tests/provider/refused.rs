@@ -95,7 +95,26 @@ async fn a_body_that_is_no_json_is_refused() {
         let answer = request(&provider, wire).body("{\"model\":").send().await.unwrap();
         assert_eq!(answer.status(), 400);
     }
-    assert_eq!(provider.asked().len(), 3);
+    for wire in WIRES {
+        assert_eq!(refused(&provider, wire, &json!(["model"])).await.0, 400);
+    }
+    let asked = provider.asked();
+    assert_eq!(asked.len(), 6);
+    assert_eq!(asked[0].body, Value::Null);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_not_read() {
+    let provider = Provider::start().await;
+    let long = " ".repeat((32 << 20) + 1);
+    let answer = request(&provider, Wire::Messages)
+        .body(long)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 413);
+    let error: Value = answer.json().await.unwrap();
+    assert_eq!(error["error"]["type"], "request_too_large");
 }
 
 #[tokio::test]
@@ -168,6 +187,13 @@ async fn tools_have_a_good_name_and_a_schema_of_an_object() {
         };
         table.push((with_choice(unknown), "get_job"));
         if wire != Wire::Messages {
+            let many: Vec<Value> = (0..=128)
+                .map(|n| tool(wire, &format!("tool_{n}"), &schema))
+                .collect();
+            table.push((json!({"tools": many}), "array too long"));
+            table.push((with_choice(json!({"type": "function"})), "tool_choice.function"));
+            table.push((json!({"tools": [{"type": "function"}]}), "name"));
+            table.push((json!({"tools": [{"type": "web_search"}]}), "'function'"));
             let untyped = json!({"type": "object", "properties": {"tags": {"type": "array"}}});
             table.push((
                 tools("list_jobs", &untyped),

@@ -57,6 +57,24 @@ async fn the_headers_come_before_a_whole_reply_that_is_held_and_not_before_one_t
 }
 
 #[tokio::test]
+async fn errors_are_held_and_cut_like_replies() {
+    let provider = Provider::start().await;
+    let gate = Gate::new();
+    provider.script([
+        Reply::status(429).held_after(0, &gate),
+        Reply::raw(200, "text/html", "<html>Wait</html>").cut_after(1),
+    ]);
+    let held = ask(&provider, Wire::Chat, &question(Wire::Chat)).await;
+    assert_eq!(held.status(), 429);
+    assert_eq!(provider.open(), 1);
+    gate.open();
+    assert!(held.json::<Value>().await.is_ok());
+    let cut = ask(&provider, Wire::Chat, &question(Wire::Chat)).await;
+    assert!(cut.text().await.is_err());
+    provider.closed().await;
+}
+
+#[tokio::test]
 async fn a_client_that_goes_away_is_noticed_before_the_reply_and_within_it() {
     let provider = Provider::start().await;
     let never = Gate::new();

@@ -89,9 +89,12 @@ fn check_texts(place: &str, content: &Value) -> Result<(), Refusal> {
         if block["type"] == "text" {
             let text = block["text"].as_str();
             let text = text.ok_or_else(|| Refusal::bad(format!("{place}.{at}.text.text: Field required")))?;
-            if text.is_empty() {
-                let message = format!("{place}: text content blocks must be non-empty");
-                return Err(Refusal::bad(message));
+            if text.trim().is_empty() {
+                let message = match text {
+                    "" => "text content blocks must be non-empty",
+                    _ => "text content blocks must contain non-whitespace text",
+                };
+                return Err(Refusal::bad(format!("{place}: {message}")));
             }
         }
     }

@@ -22,6 +22,11 @@ pub(crate) fn check(body: &Value, models: &[String]) -> Result<(), Refusal> {
     check_common(body, models, FIELDS)?;
     within(body, "max_tokens", 1.0, f64::MAX)?;
     within(body, "max_completion_tokens", 1.0, f64::MAX)?;
+    if !(body["max_tokens"].is_null() || body["max_completion_tokens"].is_null()) {
+        return Err(Refusal::bad(
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        ));
+    }
     check_tools(body, |tool| &tool["function"], "function.")?;
     let messages = list(body, "messages")?;
     let mut open: BTreeSet<&str> = BTreeSet::new();

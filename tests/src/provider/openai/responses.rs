@@ -14,6 +14,9 @@ const FIELDS: &str = "background context_management conversation include input i
     prompt_cache_key prompt_cache_options prompt_cache_retention reasoning safety_identifier service_tier store \
     stream stream_options temperature text tool_choice tools top_logprobs top_p truncation user";
 
+/// The longest identifier of an item.
+const ID_BYTES_MAX: usize = 64;
+
 /// The smallest limit of tokens that may be asked for.
 const OUTPUT_TOKENS_MIN: f64 = 16.0;
 
@@ -36,8 +39,12 @@ pub(crate) fn check(body: &Value, models: &[String]) -> Result<(), Refusal> {
     for (at, item) in list(body, "input")?.iter().enumerate() {
         let place = format!("input[{at}]");
         match item["type"].as_str() {
-            None | Some("message") => check_message(item, &place)?,
+            None | Some("message") => {
+                begins(item, "msg", &place)?;
+                check_message(item, &place)?;
+            }
             Some("function_call") => {
+                begins(item, "fc", &place)?;
                 named(text(item, "name", &place)?, &format!("{place}.name"))?;
                 text(item, "arguments", &place)?;
                 let id = text(item, "call_id", &place)?;
@@ -57,6 +64,7 @@ pub(crate) fn check(body: &Value, models: &[String]) -> Result<(), Refusal> {
             }
             Some("reasoning") => {
                 text(item, "id", &place)?;
+                begins(item, "rs", &place)?;
             }
             Some(other) => {
                 let message = format!(
@@ -74,6 +82,19 @@ pub(crate) fn check(body: &Value, models: &[String]) -> Result<(), Refusal> {
             Err(Refusal::bad(message).param("input"))
         }
     }
+}
+
+/// An item's identifier, if it has one, is one that the provider has given.
+fn begins(item: &Value, prefix: &str, place: &str) -> Result<(), Refusal> {
+    let id = item["id"].as_str();
+    let wrong = id.filter(|id| !id.starts_with(prefix) || id.len() > ID_BYTES_MAX);
+    wrong.map_or(Ok(()), |id| {
+        let message = format!(
+            "Invalid '{place}.id': '{id}'. Expected an ID that begins with '{prefix}' and has at most \
+             {ID_BYTES_MAX} characters."
+        );
+        Err(invalid(message, format!("{place}.id")))
+    })
 }
 
 fn check_message(message: &Value, place: &str) -> Result<(), Refusal> {
