@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod in_process;
 pub mod interposed;
 pub mod issuer;
+pub mod provider;
 pub mod rows;
 pub mod scripted;
 pub mod search_eval;
