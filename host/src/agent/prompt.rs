@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -131,7 +132,7 @@ impl Prompts {
     }
 
     fn fill(&self, name: &str, context: impl Serialize) -> Result<String, PromptError> {
-        Ok(self.environment.get_template(name)?.render(Value::from_serialize(context))?)
+        Ok(self.environment.get_template(name)?.render(Value::from(Serde(context)))?)
     }
 
     /// The rules of an agent that carries out runs with tools.

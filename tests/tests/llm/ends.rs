@@ -24,7 +24,7 @@ async fn an_answer_is_the_result_and_a_report_says_how_it_stands() {
 
         let found = world.found(&job).await;
         assert_eq!(found["job"]["status"], "COMPLETED", "{found:#}");
-        assert_eq!(world.told().await, ["Two invoices are open: 17 and 18. Grüße!"]);
+        assert_eq!(world.told().await, ["Two are open.\n\nTwo invoices are open: 17 and 18. Grüße!"]);
         let run = world.run(&job).await;
         assert_eq!(run["summary"], "Two are open.", "{run:#}");
         let used = &run["usage"];
