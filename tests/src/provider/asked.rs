@@ -151,7 +151,7 @@ impl Asked {
     #[must_use]
     pub fn result_of(&self, name_or_id: &str) -> Option<String> {
         let mut results = self.results().into_iter().rev();
-        let of = |result: &ToolResult| [&result.call.name, &result.call.id].contains(&&name_or_id.to_owned());
+        let of = |result: &ToolResult| result.call.name == name_or_id || result.call.id == name_or_id;
         Some(results.find(of)?.text)
     }
 

@@ -7,9 +7,8 @@
 //! provider.script([Reply::call("list_jobs", json!({})), Reply::text("There is one job.")]);
 //! ```
 //!
-//! Its rules are from the providers' `OpenAPI` documents and from the errors that they are known to
-//! give. Where the wires differ in what they allow, it allows what the stricter does only where a
-//! comment says so.
+//! Its rules are those of the providers' `OpenAPI` documents and of the errors that they are known to
+//! give; where it is stricter than one of them, a comment says so.
 
 #![allow(clippy::unwrap_used)]
 
