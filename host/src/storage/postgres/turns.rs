@@ -1,5 +1,6 @@
-//! What was said in conversations. Each statement finds its rows by the one index that has their order
-//! (`schema.rs`), and deletes them by all columns of all of them: whichever is taken, it is a look-up.
+//! What was said in conversations. Each statement finds its rows by an index that has their order: at the worst, where a
+//! planner believes the table to be small, those of a conversation among those of its person, who has no more than are
+//! kept. Rows are deleted by the columns of every index: whichever is taken, it is a look-up.
 
 use tokio_postgres::Row;
 
