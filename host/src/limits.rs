@@ -145,6 +145,12 @@ pub const JOURNAL_ENTRIES_MAX: usize = 200;
 /// Characters that are kept of one entry of a journal.
 pub const JOURNAL_ENTRY_CHARS_MAX: usize = 2_000;
 
+/// Turns that are kept of one person with one agent, in all their conversations; older ones are forgotten. What is kept of
+/// somebody is at most 125 MiB, beside the room of a tenant's rows.
+pub const TURNS_KEPT: u32 = 2_000;
+/// Bytes of the text of one turn: what is longer is cut by whoever adds it.
+pub const TURN_BYTES_MAX: usize = 64 << 10;
+
 /// Rows that one transaction of an import has: enough that its commit costs little beside them.
 pub const IMPORT_BATCH_ROWS: usize = 1_000;
 /// Bytes of rows from which on a transaction of an import takes no more.
@@ -172,7 +178,7 @@ pub const TENANT_JOBS_DEFAULT: u64 = 100_000;
 /// Jobs that have not ended, at most, whatever an operator sets.
 pub const TENANT_JOBS_MAX: u64 = 100_000_000;
 
-/// Bytes of a tenant's rows, indexes not counted.
+/// Bytes of a tenant's rows, indexes not counted, nor turns of conversations ([`TURNS_KEPT`] bounds them).
 pub const TENANT_STORAGE_BYTES_DEFAULT: u64 = 4 << 30;
 /// Bytes of a tenant's rows, at most, whatever an operator sets: 1 TiB.
 pub const TENANT_STORAGE_BYTES_MAX: u64 = 1 << 40;
@@ -363,7 +369,7 @@ pub const PURGE_ROWS: u32 = 250;
 pub const PLATFORM: &str = "meanwhile";
 /// An ended job is archived when it has not changed for this long, unless the settings say otherwise.
 pub const ARCHIVE_AFTER_DEFAULT: Duration = Duration::from_secs(30 * 86_400);
-/// Runs, status changes and messages are deleted when they are this old, likewise.
+/// Runs, status changes, messages and turns of conversations are deleted when they are this old, likewise.
 pub const HISTORY_AFTER_DEFAULT: Duration = Duration::from_secs(90 * 86_400);
 /// So many of the newest runs and status changes of a job are kept, however old they are.
 pub const HISTORY_KEPT: u32 = 100;
@@ -371,7 +377,7 @@ pub const HISTORY_KEPT: u32 = 100;
 pub const RETENTION_EVERY: Duration = Duration::from_secs(600);
 /// Jobs that retention looks at in one step.
 pub const RETENTION_ROWS: u32 = 500;
-/// What retention archives or deletes in one step at most: so many jobs, or messages, or runs and changes each.
+/// What retention archives or deletes in one step at most: so many jobs, messages, turns, or runs and changes each.
 pub const RETENTION_CHANGES: u32 = 25;
 /// Real time between such steps, for others' writes, and so that the disk is theirs: what is old can wait. A hundred
 /// thousand jobs are archived in three minutes.

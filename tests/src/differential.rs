@@ -1,15 +1,17 @@
-//! A random story of writes, claims and renewals, told to several storages: the same answers, the same rows.
+//! A random story of writes, claims, renewals and things that are said, told to several storages: the same answers, the same rows.
 
 #![allow(clippy::unwrap_used)]
 
 use meanwhile::storage::Quota;
+use meanwhile::storage::turns::{Conversation, Turn};
 use meanwhile::wit::storage::{
     EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, SearchMode, SearchQuery, Unit, Write,
 };
 use meanwhile::wit::types::{JobStatus, Run, RunStatus};
 
 use crate::storage_suite::{
-    Store, TENANT, any_job, at_revision, at_token, change, edge, job, message, run, unit, update,
+    Store, TENANT, any_job, at_revision, at_token, change, conversation, edge, job, message, run, turn, unit,
+    update,
 };
 
 /// Steps of a story.
@@ -80,6 +82,22 @@ fn any_unit(random: &mut Random, step: u64) -> Unit {
     unit(guards, writes)
 }
 
+/// The conversations of the story.
+fn conversations() -> Vec<Conversation> {
+    let of = |user: &'static str| ["c", "d"].map(|id| conversation(user, id));
+    ["ada", "bob", ""].into_iter().flat_map(of).collect()
+}
+
+fn any_turns(random: &mut Random, now: i64) -> Vec<Turn> {
+    let all = conversations();
+    let turn = |n: u64| {
+        let of = &all[usize::try_from(random.below(all.len() as u64)).unwrap()];
+        let at = now - i64::try_from(random.below(9)).unwrap();
+        turn(of, &format!("{n}\0 of {now}"), at)
+    };
+    (0..4).map(turn).collect()
+}
+
 /// Everything a caller can see; positions and cursors are each storage's own.
 async fn seen(store: &Store) -> String {
     let filter = JobFilter {
@@ -127,6 +145,9 @@ async fn seen(store: &Store) -> String {
         "{:#?}",
         inbox.into_iter().map(|entry| entry.message).collect::<Vec<_>>()
     );
+    for of in conversations() {
+        text += &format!("{:#?}", store.turns(TENANT, &of, 1_000).await.unwrap());
+    }
     text += &format!(
         "{:?} {:?} {}",
         store.next_due(TENANT).await.unwrap(),
@@ -170,9 +191,22 @@ macro_rules! all {
 /// When two storages do not agree.
 pub async fn tell(seed: u64, stores: &[Store]) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+    let mut said = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed + 1));
     for step in 0..STEPS {
         let told = format!("seed {seed}, step {step}");
         let now = i64::try_from(step).unwrap() * 5;
+        if step % 5 == 0 {
+            let turns = any_turns(&mut said, now);
+            all!(stores, told, |store| store
+                .add_turns(TENANT, turns.clone())
+                .await
+                .unwrap());
+            let limit = u32::try_from(said.below(4)).unwrap();
+            all!(stores, told, |store| store
+                .forget_turns(TENANT, now - 40, limit)
+                .await
+                .unwrap());
+        }
         if random.below(4) == 0 {
             let owner = format!("o{}", random.below(2));
             let limit = 1 + u32::try_from(random.below(4)).unwrap();

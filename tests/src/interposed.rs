@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
+use meanwhile::storage::turns::{Conversation, Turn};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
@@ -154,6 +155,9 @@ passed_on! {
     sweep(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<SweptJob>, StorageError>;
     sweep_messages(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<InboxEntry>, StorageError>;
     forget(tenant: &Tenant, old: Old) -> Result<u64, StorageError>;
+    add_turns(tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError>;
+    turns(tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError>;
+    forget_turns(tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError>;
     nudged() -> Option<String>;
     check() -> Result<String, StorageError>;
     close() -> ();

@@ -5,8 +5,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use meanwhile::limits::TURNS_KEPT;
 use meanwhile::storage::retention::Old;
 use meanwhile::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded};
+use meanwhile::storage::turns::{Conversation, Speaker, Turn};
 use meanwhile::storage::{Quota, Storage, Stored};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
@@ -157,6 +159,29 @@ pub fn message(id: &str, once_key: &str) -> Message {
         text: format!("text of {id}"),
         delivery: DeliveryStatus::Queued,
         created_at: 1,
+    }
+}
+
+/// A conversation of a person with agent `agent`.
+pub fn conversation(user: &str, id: &str) -> Conversation {
+    Conversation {
+        agent: "agent".into(),
+        user: user.into(),
+        id: id.into(),
+    }
+}
+
+/// What a person said there, or the agent where the instant is odd.
+pub fn turn(of: &Conversation, text: &str, at: Instant) -> Turn {
+    Turn {
+        conversation: of.clone(),
+        by: if at % 2 == 0 {
+            Speaker::Person
+        } else {
+            Speaker::Agent
+        },
+        text: text.into(),
+        at,
     }
 }
 
@@ -576,6 +601,8 @@ suite! {
                 Write::InsertChange(change("a", 1)),
             ];
             assert_eq!(store.commit(tenant, Quota::UNLIMITED, vec![unit(vec![], writes)]).await.unwrap(), vec![Ok(())]);
+            let said = [1, 2, 3].map(|at| turn(&conversation("ada", "c"), "said", at));
+            store.add_turns(tenant, said.into()).await.unwrap();
         }
         let before = store.stored("u").await.unwrap();
         while store.purge(TENANT, 2).await.unwrap() > 0 {}
@@ -589,10 +616,16 @@ suite! {
         assert_eq!(store.search_jobs(TENANT, query.clone()).await.unwrap().total, 0);
         assert_eq!(store.search_jobs("u", query).await.unwrap().total, 2);
         assert_eq!(store.stored("u").await.unwrap(), before);
+        assert!(store.turns(TENANT, &conversation("ada", "c"), 9).await.unwrap().is_empty());
+        assert_eq!(store.turns("u", &conversation("ada", "c"), 9).await.unwrap().len(), 3);
         assert_eq!(store.find_edges("u", EdgeFilter::OfDependents(vec!["b".into()])).await.unwrap().len(), 1);
         // The name may be given anew.
         put(&store, &[("a", None)]).await;
         assert_eq!(store.stored(TENANT).await.unwrap().live_jobs, 1);
+        // So it does with a tenant that has nothing else.
+        store.add_turns("talks", vec![turn(&conversation("ada", "c"), "said", 1)]).await.unwrap();
+        while store.purge("talks", 2).await.unwrap() > 0 {}
+        assert!(store.turns("talks", &conversation("ada", "c"), 9).await.unwrap().is_empty());
     }
 
     /// Pages follow each other without gap or repetition, though rows are added meanwhile.
@@ -1113,9 +1146,96 @@ suite! {
         assert_eq!(store.get_runs(TENANT, vec!["r1".into()]).await.unwrap(), [None]);
     }
 
+    /// The latest turns of a conversation, in the order in which they were said: of no other conversation, person,
+    /// agent or tenant, and beside what a tenant's rows come to.
+    turns_are_those_of_their_conversation(store) {
+        let here = conversation("ada", "c");
+        let others = [
+            conversation("ada", "d"),
+            conversation("bob", "c"),
+            Conversation { agent: "another".into(), ..here.clone() },
+        ];
+        let said: Vec<Turn> = (1..=6).map(|at| turn(&here, &format!("NUL \0, \u{1}0, \"{at}\"\nä"), at)).collect();
+        // The clock of the host that wrote them was set back meanwhile.
+        let last = turn(&here, "", -5);
+        for (n, few) in said.chunks(2).enumerate() {
+            store.add_turns(TENANT, few.to_vec()).await.unwrap();
+            let elsewhere = turn(&others[n], &format!("other {n}"), 9);
+            store.add_turns(TENANT, vec![elsewhere]).await.unwrap();
+        }
+        store.add_turns(TENANT, vec![last.clone()]).await.unwrap();
+        store.add_turns("u", vec![turn(&here, "another tenant", 9)]).await.unwrap();
+        store.add_turns(TENANT, vec![]).await.unwrap();
+        let all: Vec<Turn> = said.into_iter().chain([last]).collect();
+        assert_eq!(store.turns(TENANT, &here, 99).await.unwrap(), all);
+        assert_eq!(store.turns(TENANT, &here, 2).await.unwrap(), all[5..]);
+        assert!(store.turns(TENANT, &here, 0).await.unwrap().is_empty());
+        for (n, other) in others.iter().enumerate() {
+            assert_eq!(store.turns(TENANT, other, 9).await.unwrap(), [turn(other, &format!("other {n}"), 9)]);
+        }
+        assert_eq!(store.turns("u", &here, 9).await.unwrap(), [turn(&here, "another tenant", 9)]);
+        assert!(store.turns(TENANT, &conversation("ada", "e"), 9).await.unwrap().is_empty());
+        assert!(store.turns("nobody", &here, 9).await.unwrap().is_empty());
+        assert_eq!(store.stored(TENANT).await.unwrap(), Stored::default());
+    }
+
+    /// So many turns of a person with an agent are kept, in whatever conversations, and the latest.
+    a_persons_oldest_turns_are_forgotten(store) {
+        let (first, second, bobs) = (conversation("ada", "c"), conversation("ada", "d"), conversation("bob", "c"));
+        let kept = i64::from(TURNS_KEPT);
+        let times = async |of: &Conversation| {
+            let turns = store.turns(TENANT, of, 1_000).await.unwrap();
+            turns.iter().map(|turn| turn.at).collect::<Vec<_>>()
+        };
+        store.add_turns(TENANT, vec![turn(&first, "first", 0), turn(&first, "first", 1), turn(&bobs, "bob", 1)]).await.unwrap();
+        store.add_turns("u", vec![turn(&first, "another tenant", 0)]).await.unwrap();
+        // With those of another conversation she has as many as are kept; then one more.
+        let many = (2..kept).map(|at| turn(&second, "second", at));
+        store.add_turns(TENANT, many.collect()).await.unwrap();
+        assert_eq!(times(&first).await, [0, 1]);
+        store.add_turns(TENANT, vec![turn(&second, "second", kept), turn(&bobs, "bob", 2)]).await.unwrap();
+        assert_eq!(times(&first).await, [1]);
+        assert_eq!(times(&bobs).await, [1, 2]);
+        store.add_turns(TENANT, vec![turn(&first, "first", 3), turn(&first, "first", 4)]).await.unwrap();
+        assert_eq!(times(&first).await, [3, 4], "the oldest go first: that of this conversation, and one of the other");
+        assert_eq!(store.forget_turns(TENANT, 3, 9).await.unwrap(), 2, "two of bob's: hers of 2 is gone");
+        // More at once than are kept.
+        let many = (0..kept + 3).map(|at| turn(&second, "again", at));
+        let some_of_bobs = [turn(&bobs, "bob", 7)];
+        store.add_turns(TENANT, some_of_bobs.into_iter().chain(many).collect()).await.unwrap();
+        assert!(times(&first).await.is_empty());
+        assert_eq!(times(&bobs).await, [7]);
+        assert_eq!(times(&second).await, (kept - 997..kept + 3).collect::<Vec<_>>());
+        assert_eq!(store.forget_turns(TENANT, 3, 9).await.unwrap(), 0);
+        assert_eq!(store.forget_turns(TENANT, Instant::MAX, 9_999).await.unwrap(), u64::from(TURNS_KEPT) + 1);
+        assert_eq!(store.turns("u", &first, 9).await.unwrap().len(), 1);
+    }
+
+    /// Turns before an instant go, the oldest first, so many at once: of all persons of one tenant.
+    old_turns_are_forgotten(store) {
+        let (adas, bobs) = (conversation("ada", "c"), conversation("bob", "d"));
+        let of = |of: &Conversation, times: &[Instant]| times.iter().map(|at| turn(of, "said", *at)).collect::<Vec<_>>();
+        store.add_turns(TENANT, of(&adas, &[30, 10, 50])).await.unwrap();
+        store.add_turns(TENANT, of(&bobs, &[20, 40])).await.unwrap();
+        store.add_turns("u", of(&adas, &[1])).await.unwrap();
+        let times = async |of: &Conversation| {
+            let turns = store.turns(TENANT, of, 9).await.unwrap();
+            turns.iter().map(|turn| turn.at).collect::<Vec<_>>()
+        };
+        assert_eq!(store.forget_turns(TENANT, 10, 9).await.unwrap(), 0);
+        assert_eq!(store.forget_turns(TENANT, 41, 2).await.unwrap(), 2);
+        assert_eq!((times(&adas).await, times(&bobs).await), (vec![30, 50], vec![40]));
+        assert_eq!(store.forget_turns(TENANT, 41, 2).await.unwrap(), 2);
+        assert_eq!((times(&adas).await, times(&bobs).await), (vec![50], vec![]));
+        assert_eq!(store.forget_turns(TENANT, 41, 2).await.unwrap(), 0);
+        assert_eq!(store.forget_turns("nobody", 41, 2).await.unwrap(), 0);
+        assert_eq!(store.turns("u", &adas, 9).await.unwrap().len(), 1);
+    }
+
     /// A closed store writes no more.
     closed_store_refuses_writes(store) {
         store.close().await;
         assert!(store.commit(TENANT, Quota::UNLIMITED, vec![]).await.is_err());
+        assert!(store.add_turns(TENANT, vec![turn(&conversation("ada", "c"), "said", 1)]).await.is_err());
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use meanwhile::agent::noop::Noop;
 use meanwhile::clock::{Clock as _, ManualClock, SystemClock};
 use meanwhile::host::{Host, LOCAL_TENANT};
+use meanwhile::limits::TURNS_KEPT;
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::texts::NewVector;
@@ -19,7 +20,7 @@ use meanwhile::wit::types::{DeliveryStatus, Job, JobStatus, Message, Run, RunSta
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
 use meanwhile_tests::in_process::{caller, client};
 use meanwhile_tests::rows;
-use meanwhile_tests::storage_suite::{any_job, change, message, run, unit};
+use meanwhile_tests::storage_suite::{any_job, change, conversation, message, run, turn, unit};
 use serde_json::json;
 use tempfile::TempDir;
 use tracing::field::{Field, Visit};
@@ -91,6 +92,50 @@ async fn fill(storage: &dyn Storage, template: &Job, jobs: usize) {
             .commit(LOCAL_TENANT, Quota::UNLIMITED, units.collect())
             .await;
         assert!(answers.unwrap().iter().all(Result::is_ok));
+    }
+}
+
+/// Instants from this one on, when turns were said: lately, so that retention has nothing to do.
+fn lately() -> i64 {
+    SystemClock.now() - 86_400_000
+}
+
+/// Fills a store with as many turns as there are jobs, of many persons, and those of one who has as many as are kept, in
+/// two conversations.
+async fn talk(storage: &dyn Storage, turns: usize) {
+    let at = lately();
+    for (person, few) in (0..turns).collect::<Vec<_>>().chunks(AT_ONCE).enumerate() {
+        let of = conversation(&format!("person {person}"), "c");
+        let said = few
+            .iter()
+            .map(|n| turn(&of, "Is there any news?", at + *n as i64));
+        storage.add_turns(LOCAL_TENANT, said.collect()).await.unwrap();
+    }
+    let both = ["c", "d"].map(|id| conversation("talkative", id));
+    let said = (0..TURNS_KEPT as usize).map(|n| turn(&both[n % 2], "And now?", at + n as i64));
+    storage.add_turns(LOCAL_TENANT, said.collect()).await.unwrap();
+}
+
+/// What a chat does with its memory, and retention.
+async fn converse(storage: &dyn Storage) {
+    const ROWS: u32 = 20;
+    let of = conversation("talkative", "c");
+    for n in 0..6 {
+        let said = vec![
+            turn(&of, "Tell me more.", SystemClock.now()),
+            turn(&of, "No.", SystemClock.now() + n),
+        ];
+        storage.add_turns(LOCAL_TENANT, said).await.unwrap();
+        let turns = storage.turns(LOCAL_TENANT, &of, ROWS).await.unwrap();
+        assert_eq!(turns.len(), ROWS as usize);
+    }
+    for _ in 0..6 {
+        assert_eq!(storage.forget_turns(LOCAL_TENANT, 0, ROWS).await.unwrap(), 0);
+        let forgotten = storage
+            .forget_turns(LOCAL_TENANT, SystemClock.now(), ROWS)
+            .await
+            .unwrap();
+        assert_eq!(forgotten, u64::from(ROWS));
     }
 }
 
@@ -209,10 +254,12 @@ async fn compare<M: Measured>(open: impl AsyncFn() -> M, slack: f64) {
     for size in [SMALL, LARGE] {
         let store = open().await;
         fill(&*store.storage(), &template, size).await;
+        talk(&*store.storage(), size).await;
         store.settle().await;
         store.costs().await;
         scan = store.scan().await;
         search(&*store.storage()).await;
+        converse(&*store.storage()).await;
         operate(store.storage()).await;
         costs.push(store.costs().await);
     }

@@ -18,7 +18,7 @@ use meanwhile_tests::cluster::{Cluster, ROLE};
 use meanwhile_tests::given::{T0_MS, once};
 use meanwhile_tests::in_process::{caller, client};
 use meanwhile_tests::served::Client;
-use meanwhile_tests::storage_suite::{message, unit, update};
+use meanwhile_tests::storage_suite::{conversation, message, turn, unit, update};
 use serde_json::{Value, json};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -26,6 +26,8 @@ const HOUR_MS: i64 = 3_600_000;
 const HOURS: i64 = 24;
 /// Jobs that are created, run and end in an hour.
 const JOBS: usize = 30;
+/// Things that are said in an hour: more than retention forgets in one step.
+const SAID: usize = 40;
 /// From then on as much goes as comes: what is archived, kept, and deleted each take an hour, and as many
 /// runs are kept as a job has in two.
 const FULL_AFTER: i64 = 6;
@@ -63,12 +65,15 @@ async fn day(storage: Arc<dyn Storage>, retention: Retention) -> (Vec<Stored>, T
     let every_minute = client.tool("job_create", repeating()).await["job"]["job_id"].clone();
     let every_minute = every_minute.as_str().unwrap();
     let (mut hours, mut all) = (Vec::new(), Tidied::default());
+    let talk = conversation("ada", "c");
     for hour in 1..=HOURS {
         for n in 0..JOBS {
             let mut job = once(&format!("Work {n} of hour {hour}"));
             job["idempotency_key"] = format!("{hour} {n}").into();
             client.tool("job_create", job).await;
         }
+        let said = (0..SAID).map(|_| turn(&talk, "Is it done?", T0_MS + (hour - 1) * HOUR_MS));
+        storage.add_turns(LOCAL_TENANT, said.collect()).await.unwrap();
         host.advance_clock(T0_MS + hour * HOUR_MS).await.unwrap();
         let tidied = host.tidy().await.unwrap();
         all.archived += tidied.archived;
@@ -84,6 +89,14 @@ async fn day(storage: Arc<dyn Storage>, retention: Retention) -> (Vec<Stored>, T
     assert_eq!(runs["runs"].as_array().unwrap().len(), 100);
     let slots = 24 * 60;
     assert_eq!(job["job"]["run_count"].as_i64(), Some(slots), "{job}");
+    // What was said an hour ago is the oldest of what is kept.
+    let said = storage.turns(LOCAL_TENANT, &talk, 1_000).await.unwrap();
+    let hours_kept = if retention == Retention::FOR_EVER {
+        HOURS
+    } else {
+        1
+    };
+    assert_eq!(said.len(), SAID * hours_kept as usize);
     host.shutdown().await;
     (hours, all)
 }

@@ -72,8 +72,8 @@ pub struct ServeArgs {
     /// Archived jobs are deleted after so many days without a change; 0: never [default: 0]
     #[arg(long, value_name = "DAYS")]
     pub delete_after_days: Option<String>,
-    /// Runs and history of repeating jobs (but for the newest 100 of each), and delivered messages, are
-    /// deleted after so many days; 0: never [default: 90]
+    /// Runs and history of repeating jobs (but for the newest 100 of each), delivered messages, and what was said
+    /// in conversations are deleted after so many days; 0: never [default: 90]
     #[arg(long, value_name = "DAYS")]
     pub history_after_days: Option<String>,
     /// IANA zone of the local caller, used where a trigger names none

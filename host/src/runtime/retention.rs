@@ -24,7 +24,7 @@ pub struct Retention {
     /// A job that is ARCHIVED is deleted when it has not changed for so long.
     pub delete_after: Option<Duration>,
     /// Runs and status changes of repeating jobs go when they are so old, but for the newest
-    /// [`HISTORY_KEPT`] of each job; messages when they were delivered and are so old.
+    /// [`HISTORY_KEPT`] of each job; messages when they were delivered and are so old; turns of conversations.
     pub history_after: Option<Duration>,
 }
 
@@ -125,6 +125,7 @@ pub(crate) async fn tidy(
     }
     if let Some(before) = cutoffs.history {
         tidied.deleted += messages(storage, tenant, before).await?;
+        tidied.deleted += turns(storage, tenant, before).await?;
     }
     Ok(tidied)
 }
@@ -268,5 +269,18 @@ async fn messages(storage: &dyn Storage, tenant: &str, before: Instant) -> Resul
         if young {
             return Ok(deleted);
         }
+    }
+}
+
+/// Forgets old turns of conversations, some at a time.
+async fn turns(storage: &dyn Storage, tenant: &str, before: Instant) -> Result<u64, StorageError> {
+    let mut forgotten = 0;
+    loop {
+        let turns = storage.forget_turns(tenant, before, RETENTION_CHANGES).await?;
+        forgotten += turns;
+        if turns < u64::from(RETENTION_CHANGES) {
+            return Ok(forgotten);
+        }
+        tokio::time::sleep(RETENTION_PAUSE).await;
     }
 }

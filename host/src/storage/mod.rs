@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod retention;
 pub mod sqlite;
 pub mod texts;
+pub mod turns;
 mod units;
 pub(crate) mod words;
 pub mod work;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 
 use self::retention::{Old, SweptJob};
 use self::texts::{JobTexts, NewVector, Picked, Unembedded};
+use self::turns::{Conversation, Turn};
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit, Write,
@@ -40,7 +42,8 @@ pub struct InboxEntry {
     pub message: Message,
 }
 
-/// What a tenant's rows may come to.
+/// What a tenant's rows may come to. Turns of conversations are not among them: they have a bound of their own
+/// ([`TURNS_KEPT`](crate::limits::TURNS_KEPT)).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
     /// Jobs that have not ended.
@@ -77,7 +80,7 @@ impl Quota {
     }
 }
 
-/// What a tenant's rows come to.
+/// What a tenant's rows come to, but for turns of conversations.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Stored {
     /// Jobs that have not ended.
@@ -298,6 +301,17 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Deletes what is no longer kept. Answers how many rows.
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError>;
+
+    /// Adds what was said in a conversation, in this order, in one transaction; forgets the oldest turns of that person
+    /// beyond [`TURNS_KEPT`](crate::limits::TURNS_KEPT).
+    async fn add_turns(&self, tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError>;
+
+    /// The latest turns of a conversation, oldest first, at most `limit` and
+    /// [`PAGE_ROWS_MAX`](crate::limits::PAGE_ROWS_MAX).
+    async fn turns(&self, tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError>;
+
+    /// Forgets turns of a tenant that are older than `before`, the oldest first, at most `limit`. Answers how many.
+    async fn forget_turns(&self, tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError>;
 
     /// One line on what it is and whether it is sound; the error says what to do.
     async fn check(&self) -> Result<String, StorageError>;

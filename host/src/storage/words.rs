@@ -1,5 +1,6 @@
 //! The words of the contract as they stand in rows, and the words a search passes over.
 
+use super::turns::Speaker;
 use crate::wit::storage::{JobFilter, SearchMode, SearchQuery};
 use crate::wit::types::{
     DeliveryStatus, DependencyCondition, EdgeStatus, Job, JobStatus, JobType, MessageKind, RunStatus,
@@ -77,6 +78,7 @@ words!(DeliveryStatus {
     Failed = "failed",
     Read = "read",
 });
+words!(Speaker { Person = "person", Agent = "agent" });
 
 /// The statuses that a filter lets pass: without any, all but the archive's.
 pub(crate) fn statuses_of(filter: &JobFilter) -> Vec<JobStatus> {

@@ -1,6 +1,7 @@
 //! How much work a write is: what turns and limits are measured in. One is about 5 µs in SQLite, on
 //! a machine of 2026.
 
+use super::turns::Turn;
 use crate::wit::storage::{Unit, Write};
 use crate::wit::types::JobSpec;
 
@@ -17,6 +18,16 @@ pub const DELETION: usize = 4;
 
 /// The work of keeping one vector.
 pub const VECTOR: usize = 4;
+
+/// The work of looking which turns of a person are too many.
+const TRIMMING: usize = 20;
+
+/// The work of adding turns of a conversation.
+#[must_use]
+pub fn of_turns(turns: &[Turn]) -> usize {
+    let each = turns.iter().map(|turn| 4 + turn.text.len() / PLAIN_BYTES);
+    TRIMMING + each.sum::<usize>()
+}
 
 /// The work of a unit. Four guards are looked at in the time of one.
 #[must_use]

@@ -13,6 +13,7 @@ use meanwhile::imports::{Outlet, TenantContext};
 use meanwhile::search::Search;
 use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
+use meanwhile::storage::turns::{Conversation, Turn};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
@@ -438,6 +439,28 @@ impl Storage for Imports {
     }
 
     async fn forget(&self, _tenant: &Tenant, _old: Old) -> Result<u64, StorageError> {
+        not_asked()
+    }
+
+    async fn add_turns(&self, _tenant: &Tenant, _turns: Vec<Turn>) -> Result<(), StorageError> {
+        not_asked()
+    }
+
+    async fn turns(
+        &self,
+        _tenant: &Tenant,
+        _of: &Conversation,
+        _limit: u32,
+    ) -> Result<Vec<Turn>, StorageError> {
+        not_asked()
+    }
+
+    async fn forget_turns(
+        &self,
+        _tenant: &Tenant,
+        _before: Instant,
+        _limit: u32,
+    ) -> Result<u64, StorageError> {
         not_asked()
     }
 

@@ -9,11 +9,14 @@ use meanwhile::storage::Quota;
 use meanwhile::storage::moving::{Counts, Dump, Target};
 use meanwhile::storage::postgres::{self, LeaseClock, PostgresStorage, PostgresTarget};
 use meanwhile::storage::sqlite::{self, SqliteStorage, SqliteTarget};
+use meanwhile::storage::turns::Conversation;
 use meanwhile::tenants::{Registry, Scopes, TenantRecord, TenantState, TokenRecord, token};
 use meanwhile::wit::storage::Write;
 use meanwhile::wit::types::{EdgeStatus, JobStatus, JobType};
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
-use meanwhile_tests::storage_suite::{Store, TENANT, change, edge, job, message, run, unit, update};
+use meanwhile_tests::storage_suite::{
+    Store, TENANT, change, conversation, edge, job, message, run, turn, unit, update,
+};
 
 /// A tenant whose name is no ASCII.
 pub(crate) const OTHER: &str = "büro";
@@ -146,6 +149,14 @@ impl Place {
     }
 }
 
+/// Whatever a text may have in it.
+const TEXT: &str = "NUL \0, \u{1}, 👋, \"{}\"\n; DROP TABLE jobs";
+
+/// A conversation in which two things were said to [`OTHER`].
+pub(crate) fn talk() -> Conversation {
+    conversation(TEXT, "büro")
+}
+
 async fn put(store: &Store, tenant: &str, writes: Vec<Write>) {
     let answers = store
         .commit(tenant, Quota::UNLIMITED, vec![unit(vec![], writes)])
@@ -193,7 +204,7 @@ pub(crate) async fn fill(store: &Store, registry: &Arc<dyn Registry>) {
     .await;
 
     let mut odd = job("odd", Some(7));
-    let text = "NUL \0, \u{1}, 👋, \"{}\"\n; DROP TABLE jobs";
+    let text = TEXT;
     (odd.user, odd.spec.title, odd.spec.payload) = (text.into(), text.into(), text.into());
     odd.spec.idempotency_key = Some(text.into());
     let mut told = message("first", text);
@@ -217,6 +228,10 @@ pub(crate) async fn fill(store: &Store, registry: &Arc<dyn Registry>) {
         ],
     )
     .await;
+    let turns = vec![turn(&talk(), text, 7), turn(&talk(), "", 6)];
+    store.add_turns(OTHER, turns).await.unwrap();
+    let said = vec![turn(&conversation("ada", "c"), "said", 1)];
+    store.add_turns(TENANT, said).await.unwrap();
 
     // Its numbers are not given again, here and there.
     put(
@@ -229,6 +244,8 @@ pub(crate) async fn fill(store: &Store, registry: &Arc<dyn Registry>) {
         ],
     )
     .await;
+    let said = vec![turn(&conversation("ada", "c"), "said", 1)];
+    store.add_turns("gone", said).await.unwrap();
     while store.purge("gone", 9).await.unwrap() > 0 {}
 
     let mut tenant = TenantRecord::new(OTHER, 5);

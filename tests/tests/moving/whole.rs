@@ -4,9 +4,9 @@ use meanwhile::storage::Quota;
 use meanwhile::storage::moving::{Cell, Column, DERIVED, NOT_MOVED, TABLES};
 use meanwhile::wit::storage::Write;
 use meanwhile_tests::differential;
-use meanwhile_tests::storage_suite::{TENANT, message, unit};
+use meanwhile_tests::storage_suite::{TENANT, message, turn, unit};
 
-use crate::place::{OTHER, Place, fill, filled};
+use crate::place::{OTHER, Place, fill, filled, talk};
 
 /// There and back again, by way of the second store; answers the lines.
 async fn there_and_back(from: &Place, by: &Place, to: &Place) -> String {
@@ -100,6 +100,9 @@ async fn a_moved_store_answers_as_before(from: Place, to: Place) {
             old.undelivered(tenant, 999).await.unwrap()
         );
     }
+    let said = old.turns(OTHER, &talk(), 9).await.unwrap();
+    assert_eq!(said.len(), 2);
+    assert_eq!(new.turns(OTHER, &talk(), 9).await.unwrap(), said);
     assert_eq!(
         their_registry.tenants().await.unwrap(),
         registry.tenants().await.unwrap()
@@ -120,12 +123,21 @@ async fn a_moved_store_answers_as_before(from: Place, to: Place) {
     }
     // Positions go on behind those that were given, also to rows that are gone.
     let mut positions = Vec::new();
-    for store in [&old, &new] {
+    let mut positions_of_turns = Vec::new();
+    for (store, place) in [(&old, &from), (&new, &to)] {
         let told = unit(vec![], vec![Write::InsertMessage(message("new", "new"))]);
         store.commit("next", Quota::UNLIMITED, vec![told]).await.unwrap();
         positions.push(store.inbox("next", None, 0, 1).await.unwrap()[0].position);
+        store
+            .add_turns("next", vec![turn(&talk(), "new", 8)])
+            .await
+            .unwrap();
+        let position = "SELECT CAST(position AS TEXT) FROM turns WHERE tenant = 'next'";
+        positions_of_turns.push(place.texts(position).await);
     }
     assert_eq!(positions[1], positions[0]);
+    assert_eq!(positions_of_turns[1], positions_of_turns[0]);
+    assert_eq!(positions_of_turns[1].len(), 1);
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::{Quota, Storage as _};
 use meanwhile::wit::storage::Write;
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
-use meanwhile_tests::storage_suite::{change, edge, job, message, run, unit};
+use meanwhile_tests::storage_suite::{change, conversation, edge, job, message, run, turn, unit};
 
 use crate::store;
 
-const OF_TENANTS: [&str; 8] = [
-    "jobs", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes",
+const OF_TENANTS: [&str; 9] = [
+    "jobs", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes", "turns",
 ];
 const OF_THE_HOST: [&str; 5] = ["tenants", "tokens", "components", "registry", "half_imported"];
 
@@ -35,6 +35,8 @@ async fn a_transaction_sees_the_rows_of_its_tenant_and_no_others() {
             [Ok(())]
         );
         assert!(store.hold_outbox(tenant, "host", Duration::ZERO).await.unwrap());
+        let said = turn(&conversation("ada", "c"), "said", 1);
+        store.add_turns(tenant, vec![said]).await.unwrap();
     }
     let client = Cluster::of_process().connect(ROLE, &database).await;
     let count = async |scope: &str, table: &str| {

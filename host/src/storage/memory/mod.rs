@@ -7,6 +7,7 @@ mod retention;
 mod rows;
 mod tables;
 mod texts;
+mod turns;
 mod write;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use self::registry::MemoryRegistry;
 use self::rows::{JobRow, Lease, Rows};
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
+use super::turns::{Conversation, Turn};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
@@ -38,7 +40,7 @@ pub struct MemoryStorage {
 #[derive(Default)]
 struct All {
     tenants: BTreeMap<String, Rows>,
-    /// The last position given, over all tenants: of jobs and of messages.
+    /// The last position given, over all tenants: of jobs, messages, texts and turns.
     sequence: u64,
     closed: bool,
 }
@@ -347,6 +349,27 @@ impl Storage for MemoryStorage {
 
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         self.change(|all| all.tenants.get_mut(tenant).map_or(0, |rows| rows.forget(&old)))
+    }
+
+    async fn add_turns(&self, tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError> {
+        self.change(|all| {
+            let rows = all.tenants.entry(tenant.to_owned()).or_default();
+            for turn in turns {
+                all.sequence += 1;
+                rows.turns.add(turn, all.sequence);
+            }
+        })
+    }
+
+    async fn turns(&self, tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError> {
+        self.read(tenant, |rows| rows.turns.latest(of, limit))
+    }
+
+    async fn forget_turns(&self, tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError> {
+        self.change(|all| match all.tenants.get_mut(tenant) {
+            Some(rows) => rows.turns.forget(before, limit),
+            None => 0,
+        })
     }
 
     async fn check(&self) -> Result<String, StorageError> {

@@ -6,6 +6,7 @@ use super::find::{among, rows_of_page};
 use super::messages::Messages;
 use super::tables::{Edges, Jobs, Runs};
 use super::texts::Texts;
+use super::turns::Turns;
 use crate::storage::Stored;
 use crate::wit::storage::{AncestorEdges, Claim, EdgeFilter, JobToken, MessageFilter, RunFilter};
 use crate::wit::types::{Edge, EdgeStatus, Instant, Job, Message, Run, StatusChange};
@@ -20,6 +21,7 @@ pub(super) struct Rows {
     /// Oldest first.
     pub(super) changes: BTreeMap<String, Vec<StatusChange>>,
     pub(super) texts: Texts,
+    pub(super) turns: Turns,
 }
 
 #[derive(Clone)]

@@ -86,7 +86,7 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// What moves, in this order. Who holds a lease and until when does not: whoever held it is not there any
 /// more, and so a job is available when it is due. Its token moves: tokens only grow.
-pub static TABLES: [Table; 8] = [
+pub static TABLES: [Table; 9] = [
     Table {
         name: "tenants",
         columns: &[
@@ -217,6 +217,22 @@ pub static TABLES: [Table; 8] = [
             maybe_text("message"),
         ],
         key: &["position"],
+        numbered: Some("position"),
+        begins_as: None,
+    },
+    Table {
+        name: "turns",
+        columns: &[
+            int("position"),
+            text("tenant"),
+            text("agent"),
+            text("user"),
+            text("conversation"),
+            text("speaker"),
+            text("text"),
+            int("at"),
+        ],
+        key: &["tenant", "agent", "user", "conversation", "position"],
         numbered: Some("position"),
         begins_as: None,
     },

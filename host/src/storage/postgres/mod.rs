@@ -28,6 +28,7 @@ mod session;
 mod terms;
 mod text;
 mod texts;
+mod turns;
 mod value;
 mod versions;
 
@@ -50,6 +51,7 @@ use self::session::{Scope, Sql};
 use self::value::Value;
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
+use super::turns::{Conversation, Turn};
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::clock::{Clock, StoreClock};
@@ -313,6 +315,20 @@ impl Storage for PostgresStorage {
     async fn forget(&self, tenant: &Tenant, old: Old) -> Result<u64, StorageError> {
         self.writable()?;
         Ok(self.forget_old(tenant, &old).await?)
+    }
+
+    async fn add_turns(&self, tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError> {
+        self.writable()?;
+        Ok(self.add_all_turns(tenant, turns).await?)
+    }
+
+    async fn turns(&self, tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError> {
+        Ok(self.latest_turns(tenant, of, limit).await?)
+    }
+
+    async fn forget_turns(&self, tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError> {
+        self.writable()?;
+        Ok(self.forget_old_turns(tenant, before, limit).await?)
     }
 
     async fn check(&self) -> Result<String, StorageError> {

@@ -10,6 +10,7 @@ use super::commit;
 use super::failure::Failure;
 use super::session::{Borrowed, SET_SCOPE, Scope, Sql, again, ended_how};
 use super::text::stored;
+use super::turns;
 use super::value::Value;
 use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::Sums;
@@ -61,6 +62,7 @@ impl PostgresStorage {
         let of: &(dyn ToSql + Sync) = &tenant_text;
         let mut sums = begin(client, tenant).await?;
         let mut left = limit;
+        left -= delete(client, &turns::purge(), &[of, &left], &mut sums).await?;
         for (_, statement) in retention::of_tenant() {
             if left == 0 {
                 break;

@@ -2,7 +2,7 @@
 //! columns have the names that they have in SQLite (`../sqlite/schema.rs`).
 
 /// Each brings a database from the version before to its own.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING, TEXTS];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING, TEXTS, TURNS];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON in a text (`jsonb` takes no NUL, and would be parsed at every write). `seq` is
@@ -309,4 +309,29 @@ CREATE POLICY of_one_tenant ON texts USING (tenant = (SELECT current_setting('ap
 ALTER TABLE job_words DROP stems, DROP title_stems;
 -- Jobs by words. A search goes through all words that wait to be put where they belong (in kB).
 CREATE INDEX job_words_by_word ON job_words USING gin (words) WITH (gin_pending_list_limit = 256);
+"#;
+
+/// * turns: as in SQLite, what was said in conversations. No index has `position` alone: a planner that believes the
+///   table to be small would walk all of it in its order.
+const TURNS: &str = r#"
+CREATE TABLE turns (
+    position     BIGINT GENERATED ALWAYS AS IDENTITY,
+    tenant       TEXT COLLATE "C" NOT NULL,
+    agent        TEXT COLLATE "C" NOT NULL,
+    "user"       TEXT COLLATE "C" NOT NULL,
+    conversation TEXT COLLATE "C" NOT NULL,
+    speaker      TEXT NOT NULL,
+    text         TEXT NOT NULL,
+    at           BIGINT NOT NULL,
+    -- The latest of a conversation.
+    PRIMARY KEY (tenant, agent, "user", conversation, position)
+);
+-- Those of a person that are too many.
+CREATE INDEX turns_by_person ON turns (tenant, agent, "user", position);
+-- What is old.
+CREATE INDEX turns_by_time ON turns (tenant, at, position);
+ALTER TABLE turns ENABLE ROW LEVEL SECURITY;
+ALTER TABLE turns FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_one_tenant ON turns USING (tenant = (SELECT current_setting('app.tenant', true))
+    OR (SELECT current_setting('app.scope', true)) = 'host');
 "#;

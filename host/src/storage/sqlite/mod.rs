@@ -5,6 +5,7 @@ mod claim;
 mod codec;
 mod commit;
 mod condition;
+mod conversations;
 mod dump;
 mod fill;
 mod list;
@@ -41,6 +42,7 @@ pub use self::snapshot::{Snapshot, StoredJob};
 use self::writer::Writer;
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
+use super::turns::{Conversation, Turn};
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -383,6 +385,32 @@ impl Storage for SqliteStorage {
         self.writer
             .run(&lane, work, move |connection| {
                 stored::forget(connection, &tenant, &old)
+            })
+            .await
+    }
+
+    async fn add_turns(&self, tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError> {
+        let tenant = tenant.to_owned();
+        let (lane, work) = (tenant.clone(), work::of_turns(&turns));
+        self.writer
+            .run(&lane, work, move |connection| {
+                conversations::add(connection, &tenant, &turns)
+            })
+            .await
+    }
+
+    async fn turns(&self, tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError> {
+        let (tenant, of) = (tenant.to_owned(), of.clone());
+        self.read(move |connection| conversations::latest(connection, &tenant, &of, limit))
+            .await
+    }
+
+    async fn forget_turns(&self, tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError> {
+        let tenant = tenant.to_owned();
+        let (lane, work) = (tenant.clone(), work::DELETION * limit as usize);
+        self.writer
+            .run(&lane, work, move |connection| {
+                conversations::forget(connection, &tenant, before, limit)
             })
             .await
     }

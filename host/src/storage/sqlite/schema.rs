@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     MOVING,
     IN_ORDER,
     TEXTS,
+    TURNS,
 ];
 
 /// The present version.
@@ -334,6 +335,24 @@ CREATE VIRTUAL TABLE job_text USING fts5 (
 INSERT INTO job_text (rowid, title, description, payload, owner)
     SELECT seq, spec ->> '$.title', spec ->> '$.description', spec ->> '$.payload', 't' || lower(hex(tenant))
     FROM jobs WHERE json_valid(spec);
+";
+
+/// * turns: what was said in conversations, in the order of `position`, with which each index ends: the latest of a
+///   conversation, those of a person that are too many, and what is old.
+const TURNS: &str = "
+CREATE TABLE turns (
+    position     INTEGER PRIMARY KEY AUTOINCREMENT,
+    tenant       TEXT NOT NULL,
+    agent        TEXT NOT NULL,
+    user         TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    speaker      TEXT NOT NULL,
+    text         TEXT NOT NULL,
+    at           INTEGER NOT NULL
+) STRICT;
+CREATE INDEX turns_by_conversation ON turns (tenant, agent, user, conversation);
+CREATE INDEX turns_by_person ON turns (tenant, agent, user);
+CREATE INDEX turns_by_time ON turns (tenant, at);
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

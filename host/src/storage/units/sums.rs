@@ -1,4 +1,5 @@
-//! What a tenant's rows come to: kept with every write, so that no limit and no figure needs a count.
+//! What a tenant's rows come to: kept with every write, so that no limit and no figure needs a count. Turns of
+//! conversations do not count: `TURNS_KEPT` bounds them.
 
 use crate::storage::words::Word as _;
 use crate::storage::{Stored, is_live};
