@@ -575,3 +575,9 @@ pub const TOOL_SERVER_START: Duration = Duration::from_secs(30);
 pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Runs whose progress is written in one commit.
 pub const PROGRESS_RUNS: usize = 100;
+/// Turns of a conversation that its agent is given again.
+pub const CHAT_TURNS: u32 = 20;
+/// Live jobs that an agent is told of when a person speaks to it.
+pub const CHAT_JOBS: u32 = 20;
+/// Characters of a conversation's name.
+pub const CONVERSATION_CHARS_MAX: usize = 64;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::agent::Progress;
 use crate::storage::InboxEntry;
 use crate::tenants::{Scope, Scopes, TenantCommand};
 use crate::wit::types::{Caller, Instant};
@@ -143,6 +144,11 @@ pub trait Service: Send + Sync + 'static {
 
     /// `conversation.heard`: the effects as JSON.
     async fn heard(&self, session: &Session, utterance: Value) -> Result<Value, CallError>;
+
+    /// What a person says, `{"text", "in_reply_to"?, "conversation"?}`: as [`heard`](Self::heard), and what concerns no
+    /// job the agent answers with its tools, if it talks. `{"conversation", "effects", "reply"}`; what is done and
+    /// said on the way goes to `progress`. Dropped, it ends.
+    async fn chat(&self, session: &Session, request: Value, progress: Progress) -> Result<Value, CallError>;
 
     /// `runner.cured`: `{"cause": "quota" | "credentials", "agent"?: …}`; answers how many jobs go on.
     async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError>;

@@ -139,6 +139,11 @@ const ANSWERING: [&str; 21] = [
     "option", "use", "take", "choose", "pick", "approved", "agreed", "correct",
 ];
 
+/// Words that choose one of several, at the front or behind "the".
+const CHOOSING: [&str; 9] = [
+    "first", "second", "third", "fourth", "fifth", "last", "former", "latter", "other",
+];
+
 /// Words that stand at the front for courtesy.
 const INTERJECTIONS: [&str; 14] = [
     "yes", "no", "ok", "okay", "hi", "hello", "hey", "thanks", "thank", "great", "good", "well", "so", "oh",
@@ -312,8 +317,15 @@ impl Speech {
 
     /// Whether it begins as an answer does.
     pub fn answers(&self) -> bool {
-        let first = self.sentences.first().and_then(|sentence| sentence.words.first());
-        !self.only_asks() && first.is_some_and(|word| ANSWERING.contains(&word.as_str()))
+        let words = self.sentences.first().map_or(&[][..], |sentence| &sentence.words);
+        let begins = match words {
+            [first, ..] if ANSWERING.contains(&first.as_str()) => true,
+            // "The second one", "the latter".
+            [the, which, ..] if the == "the" => CHOOSING.contains(&which.as_str()),
+            [which, ..] => CHOOSING.contains(&which.as_str()),
+            [] => false,
+        };
+        !self.only_asks() && begins
     }
 
     /// The stems of all of it.

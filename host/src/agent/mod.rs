@@ -16,10 +16,10 @@ use async_trait::async_trait;
 pub use progress::Progress;
 use tokio_util::sync::CancellationToken;
 
-use crate::service::ServiceLink;
+use crate::service::{ServiceLink, Session};
 use crate::tenants::RunAccess;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
-use crate::wit::types::{ErrorClass, RunError, Usage};
+use crate::wit::types::{ErrorClass, Instant, RunError, Usage};
 
 /// One attempt of a run, as an agent gets it.
 #[derive(Debug)]
@@ -36,6 +36,32 @@ pub struct Attempt {
     pub progress: Progress,
 }
 
+/// Something that was said in a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// By the person.
+    Person(String),
+    /// By the agent.
+    Agent(String),
+}
+
+/// What a person says to an agent, and what the agent has to know for its answer.
+#[derive(Clone, Debug)]
+pub struct Talk {
+    /// Who speaks: the agent uses tools as this caller.
+    pub session: Session,
+    /// The person's words.
+    pub text: String,
+    /// What was said before in this conversation, oldest first.
+    pub before: Vec<Said>,
+    /// The person's live jobs, a line each: texts from outside, as titles may be.
+    pub jobs: Vec<String>,
+    /// The present.
+    pub now: Instant,
+    /// Where the agent tells what it does and says.
+    pub progress: Progress,
+}
+
 /// Carries out runs. One implementation a way of doing it; the runtime adds deadline,
 /// cancellation and bookkeeping.
 #[async_trait]
@@ -49,6 +75,17 @@ pub trait Agent: Send + Sync + 'static {
     /// carries out.
     fn attach(&self, host: ServiceLink) {
         let _ = host;
+    }
+
+    /// Whether it answers persons.
+    fn talks(&self) -> bool {
+        false
+    }
+
+    /// Answers a person, with tools where it has some. None: it does not talk. Dropped, it stops.
+    async fn talk(&self, talk: Talk) -> Option<Result<String, RunError>> {
+        let _ = talk;
+        None
     }
 
     /// Whether it can carry out `judge` tasks.

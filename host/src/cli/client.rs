@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 /// An error that the host answered: `{code, field?, message, …}`.
@@ -52,14 +52,30 @@ impl Client {
         self.send(request, path).await
     }
 
+    /// Posts, and gives the answer as it comes: events. An error answer as in [`ask`](Self::ask).
+    pub(super) async fn listen(&self, path: &str, body: Value) -> anyhow::Result<reqwest::Response> {
+        let request = self.http.post(format!("{}{path}", self.base)).json(&body);
+        let response = self.sent(request.header(ACCEPT, "text/event-stream")).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        self.read(response, path).await?;
+        bail!("{}{path} answered no events", self.base)
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder, path: &str) -> anyhow::Result<Value> {
+        let response = self.sent(request).await?;
+        self.read(response, path).await
+    }
+
+    async fn sent(&self, request: reqwest::RequestBuilder) -> anyhow::Result<reqwest::Response> {
+        let base = &self.base;
+        let sent = request.send().await;
+        sent.with_context(|| format!("no host answers at {base}: start one with `meanwhile serve`"))
+    }
+
+    async fn read(&self, response: reqwest::Response, path: &str) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
-        let response = request.send().await.with_context(|| {
-            format!(
-                "no host answers at {}: start one with `meanwhile serve`",
-                self.base
-            )
-        })?;
         let status = response.status();
         let mut answer: Value = response
             .json()

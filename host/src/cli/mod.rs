@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod add;
+mod chat;
 mod client;
 mod component;
 mod create;
@@ -40,6 +41,8 @@ enum Command {
     Preview(schedule::PreviewArgs),
     /// Create jobs from a sentence, and say what was understood
     Add(add::AddArgs),
+    /// Talk with the host's agent: about running jobs, and to have new ones
+    Chat(chat::ChatArgs),
     /// Run jobs through months in seconds, and say what happens; needs no host
     #[command(long_about = simulate::LONG_ABOUT, after_long_help = simulate::AFTER_HELP)]
     Simulate(simulate::SimulateArgs),
@@ -80,6 +83,7 @@ pub fn main(cli: Cli) -> ExitCode {
             Command::Doctor(args) => serve::doctor(args).await,
             Command::Preview(args) => schedule::preview(args).await,
             Command::Add(args) => add::add(args).await,
+            Command::Chat(args) => chat::run(args).await.map(|()| ExitCode::SUCCESS),
             Command::Simulate(args) => simulate::run(args).await,
             Command::Export(args) => moving::export(args).await,
             Command::Import(args) => moving::import(args).await,

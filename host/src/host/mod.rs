@@ -2,6 +2,7 @@
 
 mod answers;
 mod builder;
+mod chat;
 mod complexity;
 mod components;
 mod loops;
@@ -29,7 +30,7 @@ use self::answers::{
 };
 use self::components::Components;
 use self::serving::Served;
-use crate::agent::Agent;
+use crate::agent::{Agent, Progress};
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::contract;
@@ -276,6 +277,10 @@ impl Service for Host {
             Err(ConversationError::NotFound(message)) => Err(error("not_found", message)),
             Err(ConversationError::Unavailable(message)) => Err(error("unavailable", message)),
         }
+    }
+
+    async fn chat(&self, session: &Session, request: Value, progress: Progress) -> Result<Value, CallError> {
+        self.chat_with(session, request, progress).await
     }
 
     async fn cured(&self, session: &Session, request: Value) -> Result<u32, CallError> {

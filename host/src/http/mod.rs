@@ -3,6 +3,7 @@
 mod body;
 mod bounds;
 mod challenge;
+mod chat;
 mod door;
 mod error;
 mod headers;
@@ -70,7 +71,7 @@ pub fn router_for(
         .route("/api/runs/{id}", get(jobs::run))
         .route("/api/messages", get(status::messages))
         .route("/api/messages/{id}/ack", post(status::acknowledge))
-        .route("/api/chat", post(status::chat))
+        .route("/api/chat", post(chat::chat))
         .route("/api/cured", post(status::cured))
         .route("/api/clock", post(status::clock))
         .route("/api/tenants", get(tenants::list).post(tenants::add))

@@ -1,4 +1,4 @@
-//! Readiness, metrics, messages, chat and the manual clock.
+//! Readiness, metrics, messages and the manual clock.
 
 use std::fmt::Write as _;
 
@@ -152,12 +152,6 @@ pub(super) async fn acknowledge(edge: Edge, Path(id): Path<String>) -> Answer {
         return Ok(Json(json!({ "message_id": id, "delivery": "read" })));
     }
     Err(Failure::not_found("there is no such message"))
-}
-
-pub(super) async fn chat(edge: Edge, body: Bytes) -> Answer {
-    let utterance = Value::Object(object(&body)?);
-    let effects = edge.service.heard(&edge.session, utterance).await?;
-    Ok(Json(json!({ "effects": effects })))
 }
 
 /// A limit was raised or a key replaced: what was paused for it goes on.

@@ -42,6 +42,15 @@ impl Service for Echo {
         Ok(Value::Null)
     }
 
+    async fn chat(
+        &self,
+        _session: &Session,
+        _request: Value,
+        _progress: crate::agent::Progress,
+    ) -> Result<Value, CallError> {
+        Ok(Value::Null)
+    }
+
     async fn cured(&self, _session: &Session, _request: Value) -> Result<u32, CallError> {
         Ok(0)
     }

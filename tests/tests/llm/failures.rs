@@ -46,11 +46,19 @@ async fn each_failure_has_its_class_and_says_what_to_do() {
             ("cut short", Reply::text("A long").cut_short(), ("FAILED", "run_failed", "cut off at")),
         ];
         let world = World::new(wire).await;
-        for (what, reply, (status, code, said)) in cases {
-            let answer = reply.clone();
-            world.provider.model(move |_| answer.clone());
-            let job = world.create_once(what).await;
-            world.pass(SECOND).await;
+        let replies: Vec<Reply> = cases.iter().map(|(_, reply, _)| reply.clone()).collect();
+        world.provider.model(move |asked| {
+            let said = asked.last_user();
+            let case = said.split_once("Instruction: case ").unwrap().1.lines().next().unwrap();
+            replies[case.parse::<usize>().unwrap()].clone()
+        });
+        let mut jobs = Vec::new();
+        for case in 0..cases.len() {
+            jobs.push(world.create_once(&format!("case {case}")).await);
+        }
+        // All at once: what is asked again within an attempt takes its time.
+        world.pass(SECOND).await;
+        for (job, (what, reply, (status, code, said))) in jobs.into_iter().zip(cases) {
             let found = world.found(&job).await;
             let reason = &found["job"]["status_reason"];
             assert_eq!(

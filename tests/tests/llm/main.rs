@@ -6,5 +6,7 @@ mod failures;
 mod judging;
 mod progress;
 mod secrets;
+mod sentences;
+mod talking;
 mod tools;
 mod world;

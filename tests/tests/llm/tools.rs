@@ -158,3 +158,58 @@ async fn a_page_is_data_and_only_what_the_operator_allows_is_read() {
     assert!(!tools.contains(&json!("fetch")) && tools.contains(&json!("report")), "{tools:?}");
     world.host.shutdown().await;
 }
+
+/// A file that names tool servers.
+fn servers(folder: &tempfile::TempDir, servers: &Value) -> std::path::PathBuf {
+    let path = folder.path().join("tools.json");
+    std::fs::write(&path, json!({"mcpServers": servers}).to_string()).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_of_other_servers_are_used_as_far_as_they_are_allowed() {
+    let other = World::new(Wire::Chat).await;
+    let caller = meanwhile_tests::rows::session().caller;
+    let client = meanwhile_tests::in_process::client(&other.host, caller).await;
+    other.create(json!({"title": "Water the plants", "payload": "Water.", "trigger_config": {"run_at": "2027-01-01T00:00:00Z"}})).await;
+    let program = meanwhile_tests::served::program();
+    let folder = tempfile::tempdir().unwrap();
+    let file = servers(
+        &folder,
+        &json!({
+            "near": {"command": program, "args": ["mcp", "--store", "memory", "--embedder", "none"], "tools": ["job_retrieval_*"]},
+            "far": {"url": format!("{}/mcp", client.url), "tools": ["job_retrieval_by_keywords", "job_create"]},
+            "gone": {"command": "/nowhere/at-all"},
+            "theirs": {"command": program, "args": ["mcp", "--store", "memory"], "tenants": ["acme"]},
+        }),
+    );
+    let world = World::with(Wire::Messages, |setting| setting.tool_servers = Some(file)).await;
+    world.provider.model(|asked| match asked.results().len() {
+        0 => Reply::call("far__job_retrieval_by_keywords", json!({"keywords": ["plants"]}))
+            .and_call("near__job_retrieval_semantic", json!({"query": "plants"})),
+        1..=2 => Reply::call("far__job_create", json!({"title": "x"})),
+        _ => Reply::text("Looked."),
+    });
+    let job = world.create_once("Look elsewhere").await;
+    world.pass(SECOND).await;
+    assert_eq!(world.told().await, ["Looked."]);
+    let asked = world.provider.asked();
+    let offered = asked[0].tools();
+    for (tool, is_offered) in [
+        ("near__job_retrieval_by_id", true),
+        ("near__job_create", false),
+        ("far__job_create", true),
+        ("far__job_update", false),
+        ("theirs__job_create", false),
+    ] {
+        assert_eq!(offered.contains(&tool), is_offered, "{tool}: {offered:?}");
+    }
+    let results = asked.last().unwrap().results();
+    assert!(results[0].text.contains("Water the plants") && results[0].text.starts_with("<<<data "), "{results:?}");
+    assert!(results[1].text.contains("\"jobs\":[]"), "{results:?}");
+    assert!(results[2].text.contains("payload"), "an error of the other server: {results:?}");
+    let journal = world.run(&job).await["journal"].to_string();
+    assert!(journal.contains("the tool server gone is away"), "{journal}");
+    world.host.shutdown().await;
+    other.host.shutdown().await;
+}

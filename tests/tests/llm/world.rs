@@ -8,7 +8,7 @@ use meanwhile::host::Host;
 use meanwhile::service::Service as _;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile_tests::provider::{KEY, Provider, Wire};
-use meanwhile_tests::rows::session;
+use meanwhile_tests::rows::{limits, session};
 use serde_json::{Value, json};
 
 /// 2026-06-01T10:00:00Z.
@@ -52,6 +52,7 @@ impl World {
             .storage(Arc::new(MemoryStorage::default()))
             .agent(Arc::new(agent))
             .clock(Arc::new(ManualClock::new(START)))
+            .limits(limits())
             .build()
             .await
             .unwrap();

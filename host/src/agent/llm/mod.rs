@@ -8,20 +8,24 @@ mod tools;
 mod work;
 
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
 use rig_core::catalog::Catalog;
+use rig_core::message::Message;
 
 pub use self::setting::{FetchHosts, KEY_FILE_VARIABLE, KEY_VARIABLE, LlmSetting, model_named, url_named};
 
 use self::model::Model;
 use self::tools::Tools;
 use self::work::{State, Work};
+use super::fence::Fence;
 use super::prompt::{PromptError, Prompts};
 use super::wire::Request;
-use super::{Agent, Attempt, failure};
+use super::{Agent, Attempt, Said, Talk, failure};
 use crate::secret;
 use crate::service::ServiceLink;
 use crate::wit::agent_pipeline::{Outcome, Task};
-use crate::wit::types::ErrorClass;
+use crate::wit::types::{ErrorClass, RunError};
 
 /// Where prompts come from.
 enum Words {
@@ -93,6 +97,31 @@ impl Llm {
     }
 }
 
+impl Llm {
+    /// The rules, what was said before, and what is said now.
+    fn conversation(&self, talk: &Talk) -> Result<Vec<Message>, PromptError> {
+        let prompts = self.prompts();
+        let zone: Tz = talk.session.caller.time_zone.as_deref().unwrap_or("UTC").parse().unwrap_or(Tz::UTC);
+        let now = DateTime::from_timestamp_millis(talk.now).unwrap_or_default().with_timezone(&zone);
+        let jobs = talk.jobs.join("\n");
+        let jobs = match talk.jobs.is_empty() {
+            true => String::new(),
+            false => Fence::new(&[&jobs])?.around("live jobs", &jobs),
+        };
+        let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let said = prompts.said(&talk.text, &now, zone.name(), &jobs)?;
+        let mut conversation = vec![Message::system(prompts.chat()?)];
+        // What the agent said before anybody spoke to it is out of place.
+        let before = talk.before.iter().skip_while(|said| matches!(said, Said::Agent(_)));
+        conversation.extend(before.map(|said| match said {
+            Said::Person(text) => Message::user(text),
+            Said::Agent(text) => Message::assistant(text),
+        }));
+        conversation.push(Message::user(said));
+        Ok(conversation)
+    }
+}
+
 fn prices(path: &std::path::Path) -> Result<Catalog, String> {
     let failed = |error: &dyn std::fmt::Display| format!("`model_prices`: {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
@@ -136,6 +165,32 @@ impl Agent for Llm {
 
     fn attach(&self, host: ServiceLink) {
         self.tools.attach(host);
+    }
+
+    fn talks(&self) -> bool {
+        true
+    }
+
+    async fn talk(&self, talk: Talk) -> Option<Result<String, RunError>> {
+        let conversation = match self.conversation(&talk) {
+            Ok(conversation) => conversation,
+            Err(error) => {
+                let (class, message) = (ErrorClass::Permanent, error.to_string());
+                return Some(Err(RunError { class, message }));
+            }
+        };
+        let mut work = Work {
+            model: &self.model,
+            tools: &self.tools,
+            session: &talk.session,
+            budget: None,
+            state: State::of(talk.progress.clone()),
+        };
+        let answered = work.answer(conversation).await;
+        Some(answered.map_err(|failure| RunError {
+            class: failure.class,
+            message: failure.message,
+        }))
     }
 
     fn can_judge(&self) -> bool {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rig_core::completion::{CompletionRequest, CompletionResponse, FinishReason};
 use rig_core::message::{Message, StopReason, ToolCall, ToolResultContent, UserContent};
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::model::{Heard, Model, Spent};
@@ -54,6 +55,11 @@ impl State {
     /// Of a run that begins, with what it goes by.
     pub(super) fn begun(model: &str, prompts: &str, progress: Progress) -> Self {
         progress.note(&format!("model {model}, prompts {prompts}"));
+        Self::of(progress)
+    }
+
+    /// Of one whose news go there.
+    pub(super) fn of(progress: Progress) -> Self {
         Self {
             progress,
             ..Self::default()
@@ -189,6 +195,10 @@ impl Work<'_> {
             }
             _ => {}
         }
+        if let Some(words) = refused(response) {
+            let why = format!("{model} declined to answer: {words}");
+            return Some(End::Failed(Failure::new(ErrorClass::Permanent, why)));
+        }
         let calls: Vec<ToolCall> = response.tool_calls().cloned().collect();
         if calls.is_empty() {
             if self.state.said.trim().is_empty() && self.state.reported.is_none() {
@@ -268,6 +278,17 @@ impl Work<'_> {
             None => Ok(None),
         }
     }
+}
+
+/// What a model says in place of an answer: OpenAI's interfaces have a field of its own for that, which reads as
+/// its text otherwise.
+fn refused(response: &CompletionResponse) -> Option<&str> {
+    let of_chat = response.raw.pointer("/choices/0/message/refusal");
+    let outputs = response.raw.get("output").and_then(Value::as_array).into_iter().flatten();
+    let contents = outputs.filter_map(|output| output.get("content")?.as_array()).flatten();
+    let of_responses = contents.filter_map(|content| content.get("refusal"));
+    let words = of_chat.into_iter().chain(of_responses).find_map(Value::as_str);
+    words.filter(|words| !words.is_empty())
 }
 
 /// Leaves out the oldest results of tools where a conversation has grown too long to be sent.
