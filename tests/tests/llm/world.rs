@@ -1,12 +1,15 @@
 //! A host with the agent `llm`, and the provider that it asks.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use meanwhile::agent::llm::{Llm, LlmSetting};
 use meanwhile::clock::ManualClock;
+use meanwhile::component::Component;
+use meanwhile::engine::Sandbox;
 use meanwhile::host::Host;
 use meanwhile::service::Service as _;
 use meanwhile::storage::memory::MemoryStorage;
+use meanwhile::tenants::TenantLimits;
 use meanwhile_tests::provider::{KEY, Provider, Wire};
 use meanwhile_tests::rows::{limits, session};
 use serde_json::{Value, json};
@@ -18,6 +21,12 @@ pub(crate) const HOUR: i64 = 3_600 * SECOND;
 
 /// The wires that any provider's address may be of.
 pub(crate) const WIRES: [Wire; 2] = [Wire::Chat, Wire::Messages];
+
+/// Compiled once for all hosts.
+static COMPONENT: LazyLock<Arc<Component>> = LazyLock::new(|| {
+    let sandbox = Sandbox::new().unwrap();
+    Arc::new(Component::load(&sandbox, meanwhile::COMPONENT).unwrap())
+});
 
 pub(crate) struct World {
     pub(crate) provider: Provider,
@@ -52,7 +61,11 @@ impl World {
             .storage(Arc::new(MemoryStorage::default()))
             .agent(Arc::new(agent))
             .clock(Arc::new(ManualClock::new(START)))
-            .limits(limits())
+            .compiled(Arc::clone(&COMPONENT))
+            .limits(TenantLimits {
+                parallel_runs: 50,
+                ..limits()
+            })
             .build()
             .await
             .unwrap();
