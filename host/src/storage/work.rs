@@ -19,8 +19,8 @@ pub const DELETION: usize = 4;
 /// The work of keeping one vector.
 pub const VECTOR: usize = 4;
 
-/// The work of looking which turns of a person are too many.
-const TRIMMING: usize = 20;
+/// The work of looking which turns of a person are too many: as many entries of an index as are kept.
+const TRIMMING: usize = 12;
 
 /// The work of adding turns of a conversation.
 #[must_use]
