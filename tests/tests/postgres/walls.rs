@@ -10,8 +10,8 @@ use meanwhile_tests::storage_suite::{change, edge, job, message, run, unit};
 
 use crate::store;
 
-const OF_TENANTS: [&str; 8] = [
-    "jobs", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes",
+const OF_TENANTS: [&str; 9] = [
+    "jobs", "agenda", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes",
 ];
 const OF_THE_HOST: [&str; 5] = ["tenants", "tokens", "components", "registry", "half_imported"];
 
