@@ -9,6 +9,9 @@ pub const CLAIM_JOBS_MAX: u32 = 256;
 
 /// Finished runs handed to one `settle` call.
 pub const SETTLE_RUNS_MAX: usize = 256;
+/// `settle` calls of a tenant at once, where so many runs have ended that the first is full: one decides while
+/// what the other decided is being written.
+pub const SETTLE_CALLS_MAX: usize = 2;
 
 /// Units of one `commit` call.
 pub const COMMIT_UNITS_MAX: usize = 1_000;

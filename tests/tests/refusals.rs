@@ -4,7 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use meanwhile_tests::served::{Served, run};
+use meanwhile::storage::sqlite::SqliteStorage;
+use meanwhile_tests::served::{Served, command, run};
 use serde_json::json;
 
 fn store(folder: &Path) -> String {
@@ -16,6 +17,27 @@ fn refusal(arguments: &[&str]) -> String {
     let (output, errors, status) = run(&[&["serve"], arguments].concat());
     assert_eq!(status.code(), Some(1), "{output}{errors}");
     errors
+}
+
+/// As with `meanwhile doctor | head`.
+#[test]
+fn a_command_that_nobody_reads_ends_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    drop(SqliteStorage::open(folder.path().join("meanwhile.db")).unwrap());
+    let commands: [&[&str]; 4] = [
+        &["doctor", "--agent", "noop", "--store", &store],
+        &["component"],
+        &["component", "--wit"],
+        &["export", "--store", &store],
+    ];
+    for arguments in commands {
+        let (reader, unread) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = command().args(arguments).stdout(unread).output().unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*errors), (Some(141), ""), "{arguments:?}");
+    }
 }
 
 #[test]

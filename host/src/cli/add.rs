@@ -52,9 +52,9 @@ pub(super) async fn add(args: AddArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if as_json {
-        println!("{:#}", json!({ "jobs": jobs }));
+        say!("{:#}", json!({ "jobs": jobs }));
     } else {
-        print!("{}", jobs.iter().map(told).collect::<String>());
+        say_as_is!("{}", jobs.iter().map(told).collect::<String>());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -21,19 +21,19 @@ const WIT: [&str; 10] = [
 pub(super) fn show(wit: bool) -> anyhow::Result<ExitCode> {
     if wit {
         for file in WIT {
-            print!("{file}");
+            say_as_is!("{file}");
         }
         return Ok(ExitCode::SUCCESS);
     }
     let sandbox = crate::engine::Sandbox::new()?;
     let component = Component::load(&sandbox, crate::COMPONENT)?;
-    println!("digest  {}", component.digest());
-    println!("bytes   {}", crate::COMPONENT.len());
+    say!("digest  {}", component.digest());
+    say!("bytes   {}", crate::COMPONENT.len());
     for import in component.imports() {
-        println!("import  {import}");
+        say!("import  {import}");
     }
     for export in component.exports() {
-        println!("export  {export}");
+        say!("export  {export}");
     }
     Ok(ExitCode::SUCCESS)
 }

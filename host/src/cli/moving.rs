@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::say::Out;
 use crate::config::Store;
 use crate::limits::IMPORT_BATCH_ROWS;
 use crate::moving::{ExportError, Import};
@@ -73,7 +74,7 @@ pub(super) async fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
         );
     }
     let counts = match &args.out {
-        None => crate::moving::export(dump, BufWriter::new(std::io::stdout().lock())).await?,
+        None => crate::moving::export(dump, BufWriter::new(Out::lock())).await?,
         Some(path) => {
             let file = new_file(path)?;
             let written = into_file(dump, &file).await;

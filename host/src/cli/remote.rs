@@ -174,12 +174,12 @@ async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<
         let messages = list(&answer, "/messages");
         for message in messages {
             if target.json {
-                println!("{message}");
+                say!("{message}");
             } else {
                 let [at, kind, title, said] =
                     ["/created_at", "/kind", "/title", "/text"].map(|it| text(message, it));
                 let shown = format!("{at}  {kind}  {title}\n  {}\n", said.replace('\n', "\n  "));
-                println!("{}", visible(&shown));
+                say!("{}", visible(&shown));
             }
         }
         after = answer.get("next_after").and_then(Value::as_u64).unwrap_or(after);
@@ -194,10 +194,10 @@ async fn inbox(target: &Target, mut after: u64, follow: bool) -> anyhow::Result<
 
 pub(super) fn show(target: &Target, answer: &Value, tidy: impl Fn(&Value) -> String) {
     if target.json {
-        println!("{answer:#}");
+        say!("{answer:#}");
     } else {
         // Titles, reasons and summaries may come from outside: a terminal obeys nothing of them.
-        print!("{}", visible(&tidy(answer)));
+        say_as_is!("{}", visible(&tidy(answer)));
     }
 }
 

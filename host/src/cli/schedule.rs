@@ -51,7 +51,7 @@ pub(super) fn instant(at: &str) -> anyhow::Result<i64> {
 /// Tells an error of the contract: as JSON on standard output, or as a sentence.
 pub(super) fn tell(error: &Value, as_json: bool) {
     if as_json {
-        println!("{:#}", json!({ "error": error }));
+        say!("{:#}", json!({ "error": error }));
     } else {
         let message = error.get("message").and_then(Value::as_str);
         eprintln!("{}", message.unwrap_or("not understood"));
@@ -81,10 +81,10 @@ pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
         Ok(answer) => answer,
     };
     if args.json {
-        println!("{answer:#}");
+        say!("{answer:#}");
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
+    say!(
         "{}",
         answer.get("summary").and_then(Value::as_str).unwrap_or_default()
     );
@@ -96,14 +96,14 @@ pub(super) async fn preview(args: PreviewArgs) -> anyhow::Result<ExitCode> {
             .unwrap_or_default()
     };
     for next in list("next_runs") {
-        println!("  {}", next.as_str().unwrap_or_default());
+        say!("  {}", next.as_str().unwrap_or_default());
     }
     for warning in list("warnings") {
-        println!("note: {}", warning.as_str().unwrap_or_default());
+        say!("note: {}", warning.as_str().unwrap_or_default());
     }
     for change in list("clock_changes") {
         let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
-        println!("clocks change {}: {}", text("at"), text("effect"));
+        say!("clocks change {}: {}", text("at"), text("effect"));
     }
     Ok(ExitCode::SUCCESS)
 }

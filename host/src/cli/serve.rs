@@ -42,7 +42,7 @@ fn log() {
 fn settings(args: &ServeArgs) -> anyhow::Result<Option<ServeSettings>> {
     let settings = ServeSettings::load(args)?;
     if args.print_config {
-        print!("{}", settings.to_toml());
+        say_as_is!("{}", settings.to_toml());
         return Ok(None);
     }
     Ok(Some(settings))
@@ -207,7 +207,7 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
             Ok(text) => ("ok  ", text),
             Err(text) => ("FAIL", text),
         };
-        println!("{sign}  {part:<9}  {text}");
+        say!("{sign}  {part:<9}  {text}");
     };
     tell(
         "store",

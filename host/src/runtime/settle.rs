@@ -5,33 +5,58 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Runtime;
 use crate::component::CallFailure;
-use crate::limits::{self, SETTLE_BYTES_MAX, SETTLE_RUNS_MAX};
+use crate::limits::{self, SETTLE_BYTES_MAX, SETTLE_CALLS_MAX, SETTLE_RUNS_MAX};
 use crate::tenants::clipped;
 use crate::wit::runner::{FinishedRun, RunnerError};
 
-/// The settle loop. Ends when the runtime is closed.
+/// The settle loop. Ends when the runtime is closed. Where much ends, two calls go on at once: one decides
+/// while what the other decided is being written.
 pub(super) async fn run(runtime: Arc<Runtime>, mut ended: mpsc::UnboundedReceiver<FinishedRun>) {
     let mut batch = Vec::with_capacity(SETTLE_RUNS_MAX);
+    let mut under_way = JoinSet::new();
     loop {
+        let room = SETTLE_RUNS_MAX - batch.len();
+        if (room == 0 && under_way.len() < SETTLE_CALLS_MAX) || (!batch.is_empty() && under_way.is_empty()) {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(SETTLE_RUNS_MAX));
+            let runtime = Arc::clone(&runtime);
+            under_way.spawn(async move { settle_all(&runtime, &full).await });
+            continue;
+        }
         tokio::select! {
             biased;
-            taken = ended.recv_many(&mut batch, SETTLE_RUNS_MAX) => {
+            taken = ended.recv_many(&mut batch, room), if room > 0 => {
                 if taken == 0 {
-                    return;
+                    break;
                 }
             }
-            () = runtime.closed.cancelled() => return,
+            Some(ended) = under_way.join_next() => told(ended),
+            () = runtime.closed.cancelled(), if under_way.is_empty() => break,
         }
-        let mut rest = batch.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(within_bytes(rest));
-            settle(&runtime, now).await;
-            rest = later;
-        }
-        batch.clear();
+    }
+    while let Some(ended) = under_way.join_next().await {
+        told(ended);
+    }
+}
+
+/// A panic is the loop's own, which whoever waits for it tells.
+fn told(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+async fn settle_all(runtime: &Runtime, batch: &[FinishedRun]) {
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(within_bytes(rest));
+        settle(runtime, now).await;
+        rest = later;
     }
 }
 

@@ -130,8 +130,8 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
         Err(error) => Err(error),
     };
     match report {
-        Ok(report) if as_json => println!("{}", serde_json::to_string_pretty(&report)?),
-        Ok(report) => print!("{}", shown(&report)),
+        Ok(report) if as_json => say!("{}", serde_json::to_string_pretty(&report)?),
+        Ok(report) => say_as_is!("{}", shown(&report)),
         Err(error) => {
             let Some(SimulateError::Input { field, message }) = error.downcast_ref() else {
                 return Err(error);
@@ -141,7 +141,7 @@ pub(super) async fn run(args: SimulateArgs) -> anyhow::Result<ExitCode> {
                 if let Some(field) = field {
                     told["field"] = field.as_str().into();
                 }
-                println!("{:#}", json!({ "error": told }));
+                say!("{:#}", json!({ "error": told }));
             } else {
                 eprintln!("meanwhile: {message}");
             }

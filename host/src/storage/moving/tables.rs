@@ -73,8 +73,14 @@ impl Table {
     /// All rows in their order.
     #[must_use]
     pub fn select(&self) -> String {
+        self.select_from(self.name)
+    }
+
+    /// The same where a storage has its columns in more than one table.
+    #[must_use]
+    pub fn select_from(&self, tables: &str) -> String {
         let key = quoted(self.key.iter().copied());
-        format!("SELECT {} FROM {} ORDER BY {key}", self.column_list(), self.name)
+        format!("SELECT {} FROM {tables} ORDER BY {key}", self.column_list())
     }
 }
 
@@ -238,7 +244,7 @@ pub static TABLES: [Table; 9] = [
     },
 ];
 
-/// Columns of these tables that stay: a lease ends with its host.
+/// Columns of these tables that stay: a lease ends with its host. (In Postgres leases have a table of their own, `agenda`.)
 pub const NOT_MOVED: [(&str, &str); 3] = [
     ("jobs", "lease_owner"),
     ("jobs", "lease_until"),

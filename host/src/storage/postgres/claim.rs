@@ -68,7 +68,8 @@ pub(super) async fn clock_of(client: &Client) -> Result<StoreClock, tokio_postgr
 
 impl PostgresStorage {
     /// Takes what is due in one statement: rows that another host has in hand are passed over, not
-    /// waited for; those whose texts do not fit into one answer stay due.
+    /// waited for; those whose texts do not fit into one answer stay due. A job that a commit changed while the
+    /// statement began may come as it was: the claim's unit is then refused as stale, and decided again.
     pub(super) async fn claim(
         &self,
         tenant: &str,
@@ -79,19 +80,22 @@ impl PostgresStorage {
     ) -> Result<Vec<Claim>, Failure> {
         let sql = format!(
             "WITH present AS (SELECT coalesce($3::bigint, {DATABASE_NOW}) AS now), \
-             due AS (SELECT seq, tenant, id, available_at, octet_length(spec) + octet_length(state) + coalesce((SELECT \
-                     octet_length(body) FROM runs WHERE runs.tenant = jobs.tenant AND runs.id = jobs.open_run), 0) AS size \
-                 FROM jobs WHERE tenant = $1 AND available_at <= (SELECT now FROM present) \
-                 ORDER BY available_at, seq LIMIT $6 FOR UPDATE OF jobs SKIP LOCKED), \
-             sized AS (SELECT tenant, id, sum(size) OVER byte AS so_far, row_number() OVER byte AS place \
-                 FROM due WINDOW byte AS (ORDER BY available_at, seq)), \
-             claimed AS (UPDATE jobs SET lease_owner = $2, lease_token = lease_token + 1, \
+             due AS (SELECT tenant, id, seq, due_at, available_at FROM agenda \
+                 WHERE tenant = $1 AND available_at <= (SELECT now FROM present) \
+                 ORDER BY available_at, seq LIMIT $6 FOR UPDATE SKIP LOCKED), \
+             found AS (SELECT due.tenant, due.seq, due.due_at, due.available_at, jobs.*, octet_length(spec) + octet_length(state) \
+                     + coalesce(octet_length(run), 0) AS size \
+                 FROM due CROSS JOIN LATERAL (SELECT {JOB}, (SELECT body FROM runs WHERE runs.tenant = jobs.tenant \
+                     AND runs.id = jobs.open_run) AS run FROM jobs WHERE tenant = due.tenant AND id = due.id OFFSET 0) AS jobs), \
+             sized AS (SELECT found.*, sum(size) OVER byte AS so_far, row_number() OVER byte AS place \
+                 FROM found WINDOW byte AS (ORDER BY available_at, seq)), \
+             claimed AS (UPDATE agenda SET lease_owner = $2, lease_token = lease_token + 1, \
                      lease_until = coalesce($4::bigint, (SELECT now FROM present) + $5), \
-                     available_at = greatest(due_at, coalesce($4::bigint, (SELECT now FROM present) + $5)) \
-                 FROM sized WHERE jobs.tenant = sized.tenant AND jobs.id = sized.id AND (sized.so_far <= $7 OR sized.place = 1) \
-                 RETURNING {JOB}, jobs.lease_token, jobs.due_at, jobs.seq, jobs.open_run) \
-             SELECT claimed.*, (SELECT body FROM runs WHERE runs.tenant = $1 AND runs.id = claimed.open_run) FROM claimed \
-             ORDER BY claimed.due_at, claimed.seq"
+                     available_at = greatest(agenda.due_at, coalesce($4::bigint, (SELECT now FROM present) + $5)) \
+                 FROM sized WHERE agenda.tenant = sized.tenant AND agenda.id = sized.id AND (sized.so_far <= $7 OR sized.place = 1) \
+                 RETURNING sized.id, sized.revision, sized.agent, sized.\"user\", sized.created_by, sized.created_at, \
+                     sized.updated_at, sized.spec, sized.state, agenda.lease_token, sized.run, agenda.due_at, agenda.seq) \
+             SELECT * FROM claimed ORDER BY due_at, seq"
         );
         let end = self.clock.end(now, lease_until);
         let values = [
@@ -121,11 +125,11 @@ impl PostgresStorage {
     ) -> Result<Vec<JobToken>, Failure> {
         // Locked in the order in which commits do it: nobody waits for somebody who waits for him.
         const SQL: &str = "WITH held AS MATERIALIZED (SELECT job.tenant, job.id \
-                 FROM unnest($2::text[], $3::bigint[]) AS asked (id, token) CROSS JOIN LATERAL (SELECT tenant, id FROM jobs \
+                 FROM unnest($2::text[], $3::bigint[]) AS asked (id, token) CROSS JOIN LATERAL (SELECT tenant, id FROM agenda \
                      WHERE tenant = $1 AND id = asked.id AND lease_token = asked.token AND lease_owner = $4 FOR UPDATE) AS job) \
-             UPDATE jobs SET lease_until = coalesce($5::bigint, NOW_HERE + $6), \
+             UPDATE agenda SET lease_until = coalesce($5::bigint, NOW_HERE + $6), \
                  available_at = CASE WHEN due_at IS NULL THEN NULL ELSE greatest(due_at, coalesce($5::bigint, NOW_HERE + $6)) END \
-             FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING jobs.id, jobs.lease_token";
+             FROM held WHERE agenda.tenant = held.tenant AND agenda.id = held.id RETURNING agenda.id, agenda.lease_token";
         let end = self.clock.end(self.shown.now(), lease_until);
         let mut known: Vec<(&str, i64)> = leases
             .iter()
@@ -158,12 +162,12 @@ impl PostgresStorage {
 
     pub(super) async fn end_leases(&self, owner: &str) -> Result<u64, Failure> {
         const SQL: &str = "WITH leased AS MATERIALIZED (SELECT tenant, id FROM \
-                 (SELECT tenant, id FROM jobs WHERE lease_owner = $1 OFFSET 0) AS found ORDER BY tenant, id), \
+                 (SELECT tenant, id FROM agenda WHERE lease_owner = $1 OFFSET 0) AS found ORDER BY tenant, id), \
              held AS MATERIALIZED (SELECT job.tenant, job.id FROM leased CROSS JOIN LATERAL \
-                 (SELECT tenant, id FROM jobs WHERE tenant = leased.tenant AND id = leased.id AND lease_owner = $1 FOR UPDATE) \
+                 (SELECT tenant, id FROM agenda WHERE tenant = leased.tenant AND id = leased.id AND lease_owner = $1 FOR UPDATE) \
                  AS job), \
-             ended AS (UPDATE jobs SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
-                 FROM held WHERE jobs.tenant = held.tenant AND jobs.id = held.id RETURNING 1), \
+             ended AS (UPDATE agenda SET lease_owner = NULL, lease_until = NULL, available_at = due_at \
+                 FROM held WHERE agenda.tenant = held.tenant AND agenda.id = held.id RETURNING 1), \
              outboxes_left AS (DELETE FROM outboxes WHERE owner = $1) \
              SELECT count(*) FROM ended";
         let rows =
@@ -173,7 +177,7 @@ impl PostgresStorage {
 
     /// Also learns what the database's clock shows.
     pub(super) async fn next_due_of(&self, tenant: &str) -> Result<Option<Instant>, Failure> {
-        let sql = format!("SELECT (SELECT min(available_at) FROM jobs WHERE tenant = $1), {DATABASE_NOW}");
+        let sql = format!("SELECT (SELECT min(available_at) FROM agenda WHERE tenant = $1), {DATABASE_NOW}");
         let values = [Value::text(tenant)];
         let before = SystemClock.now();
         let rows = self
@@ -192,9 +196,9 @@ impl PostgresStorage {
     }
 }
 
-/// A row of a claim: job, token, when due, its place, and the open run with its body.
+/// A row of a claim: job, token, and the body of the open run.
 fn claim_of(row: &Row, lease_until: Instant) -> Result<Claim, Failure> {
-    const BODY: usize = JOB_COLUMNS + 4;
+    const BODY: usize = JOB_COLUMNS + 1;
     let body = codec::maybe_text(row, BODY)?;
     let open_run: Option<Run> = match body {
         Some(_) => Some(codec::run(row, BODY)?),

@@ -13,6 +13,17 @@ use crate::storage::moving::{Cell, Dump, Kind, Last, Row, Sent, TABLES, Table};
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; \
      SET LOCAL idle_in_transaction_session_timeout = 0; SELECT set_config('app.scope', 'host', true)";
 
+/// What a job is in one storage stands in two tables here.
+const JOBS: &str = "(SELECT jobs.*, agenda.due_at, agenda.lease_token FROM jobs \
+     JOIN agenda ON agenda.tenant = jobs.tenant AND agenda.id = jobs.id) AS jobs";
+
+fn select(table: &Table) -> String {
+    match table.name {
+        "jobs" => table.select_from(JOBS),
+        _ => table.select(),
+    }
+}
+
 /// Reads all rows of a store: those that it has when this is called.
 ///
 /// # Errors
@@ -50,7 +61,7 @@ pub async fn dump(url: &str) -> Result<Dump, OpenError> {
 async fn send(client: &Object, sender: &Sender<Sent>) -> Result<(), Failure> {
     for table in &TABLES {
         let none: [&str; 0] = [];
-        let mut rows = std::pin::pin!(client.query_raw(&table.select(), none).await?);
+        let mut rows = std::pin::pin!(client.query_raw(&select(table), none).await?);
         while let Some(found) = rows.try_next().await? {
             if sender.send(Sent::Row(table, row(table, &found)?)).await.is_err() {
                 return Ok(());

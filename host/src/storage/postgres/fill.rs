@@ -162,6 +162,22 @@ impl PostgresTarget {
     }
 }
 
+/// What of new jobs has its own table.
+const AGENDA: &str = "listed AS (INSERT INTO agenda (tenant, id, seq, agent, \"user\", status, job_type, lease_token, due_at, \
+     available_at) SELECT tenant, id, seq, agent, \"user\", status, job_type, lease_token, due_at, due_at FROM new)";
+/// The columns that are only there.
+const IN_AGENDA: [&str; 2] = ["due_at", "lease_token"];
+
+fn jobs_of_new(table: &Table) -> String {
+    let own = table
+        .columns
+        .iter()
+        .filter(|column| !IN_AGENDA.contains(&column.name));
+    let own: Vec<String> = own.map(|column| format!("\"{}\"", column.name)).collect();
+    let own = own.join(", ");
+    format!("INSERT INTO jobs ({own}) SELECT {own} FROM new")
+}
+
 /// Rows of one table, as one array a column.
 async fn insert(client: &Object, table: &Table, rows: &[Row]) -> Result<(), Failure> {
     let kinds = table.columns.iter().enumerate().map(|(place, column)| {
@@ -174,15 +190,14 @@ async fn insert(client: &Object, table: &Table, rows: &[Row]) -> Result<(), Fail
     });
     let kinds: Vec<String> = kinds.collect();
     let columns = table.column_list();
-    let (more, other) = match table.begins_as {
-        Some((column, other)) => (format!(", {column}"), format!(", new.{other}")),
-        None => Default::default(),
+    let new = format!("unnest({}) AS new ({columns})", kinds.join(", "));
+    let sql = match table.name {
+        "jobs" => format!(
+            "WITH new AS MATERIALIZED (SELECT * FROM {new}), {AGENDA} {}",
+            jobs_of_new(table)
+        ),
+        name => format!("INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT new.* FROM {new}"),
     };
-    let sql = format!(
-        "INSERT INTO {} ({columns}{more}) OVERRIDING SYSTEM VALUE SELECT new.*{other} FROM unnest({}) AS new ({columns})",
-        table.name,
-        kinds.join(", ")
-    );
     let statement = client.prepare_cached(&sql).await?;
     let arrays: Vec<Box<dyn ToSql + Sync + Send + '_>> = table
         .columns

@@ -53,7 +53,7 @@ fn by_class(condition: &mut Condition, filter: &JobFilter, older: bool, rows: u3
     };
     format!(
         "(SELECT looked.seq FROM unnest({statuses}::text[]) AS class (word){class} CROSS JOIN LATERAL \
-             (SELECT seq FROM jobs WHERE tenant = $1 AND {look} LIMIT {rows}) AS looked \
+             (SELECT seq FROM agenda WHERE tenant = $1 AND {look} LIMIT {rows}) AS looked \
          ORDER BY looked.seq DESC LIMIT {rows}) AS found \
          CROSS JOIN LATERAL (SELECT * FROM jobs WHERE tenant = $1 AND seq = found.seq OFFSET 0) AS jobs"
     )
@@ -123,12 +123,7 @@ impl PostgresStorage {
         page: &Page,
         before: Option<i64>,
     ) -> Result<JobPage, Failure> {
-        let owner = if filter.title.is_some() {
-            "job_text"
-        } else {
-            "jobs"
-        };
-        let mut condition = Condition::of_jobs(tenant, filter, owner);
+        let mut condition = Condition::of_listed(tenant, filter);
         let all = format!("{} WHERE {}", condition.tables(), condition.text);
         if let Some(before) = before {
             let mark = condition.value(Value::Int(before));

@@ -18,13 +18,14 @@ use crate::storage::words::Word as _;
 use crate::wit::types::JobStatus;
 
 /// A statement of [`retention`] that answers how many rows it deleted, the bytes they counted, and which status
-/// those of them had that are jobs: a row for each. Words and text of a job go with it.
+/// those of them had that are jobs: a row for each. Words, texts and agenda of a job go with it.
 fn counted(statement: &str) -> String {
     let jobs = statement.starts_with("DELETE FROM jobs ");
     let (seq, texts) = if jobs {
         (
-            ", seq",
+            ", seq, id",
             ", words AS (DELETE FROM job_words USING old WHERE job_words.seq = old.seq), \
+             gone AS (DELETE FROM agenda USING old WHERE agenda.tenant = $1 AND agenda.id = old.id), \
              texts AS (DELETE FROM job_text USING old WHERE job_text.tenant = $1 AND job_text.seq = old.seq), \
              revised AS (DELETE FROM texts USING old WHERE texts.tenant = $1 AND texts.seq = old.seq)",
         )
@@ -32,7 +33,7 @@ fn counted(statement: &str) -> String {
         ("", "")
     };
     let columns = if jobs {
-        "bytes, status, seq"
+        "bytes, status, seq, id"
     } else {
         "bytes, status"
     };

@@ -245,16 +245,16 @@ impl PostgresStorage {
 
     /// Leaps from tenant to tenant as well.
     pub(super) async fn tenants_due(&self, now: Option<Instant>) -> Result<Vec<String>, Failure> {
-        const NEXT: &str = "(SELECT least.tenant FROM (SELECT tenant FROM jobs WHERE available_at IS NOT NULL AFTER_IT \
+        const NEXT: &str = "(SELECT least.tenant FROM (SELECT tenant FROM agenda WHERE available_at IS NOT NULL AFTER_IT \
             ORDER BY tenant, available_at, seq LIMIT 1) AS least)";
         let (first, next) = (
             NEXT.replace("AFTER_IT", ""),
-            NEXT.replace("AFTER_IT", "AND jobs.tenant > known.tenant"),
+            NEXT.replace("AFTER_IT", "AND agenda.tenant > known.tenant"),
         );
         let sql = format!(
             "WITH RECURSIVE known (tenant) AS (SELECT {first} UNION ALL SELECT {next} FROM known WHERE known.tenant IS NOT NULL) \
              SELECT tenant FROM known WHERE tenant IS NOT NULL AND coalesce($1::bigint, {DATABASE_NOW}) >= \
-                 (SELECT available_at FROM jobs WHERE jobs.tenant = known.tenant AND available_at IS NOT NULL \
+                 (SELECT available_at FROM agenda WHERE agenda.tenant = known.tenant AND available_at IS NOT NULL \
                   ORDER BY available_at, seq LIMIT 1)"
         );
         let rows = self

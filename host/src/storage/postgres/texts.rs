@@ -159,9 +159,10 @@ impl PostgresStorage {
         filter: &JobFilter,
         limit: u32,
     ) -> Result<Vec<u64>, Failure> {
-        let condition = Condition::of_jobs(tenant, filter, "jobs");
+        let condition = Condition::of_listed(tenant, filter);
         let sql = format!(
-            "SELECT jobs.seq FROM {} WHERE {} LIMIT {limit}",
+            "SELECT {}.seq FROM {} WHERE {} LIMIT {limit}",
+            condition.jobs(),
             condition.tables(),
             condition.text
         );

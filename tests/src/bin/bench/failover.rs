@@ -39,7 +39,7 @@ async fn lateness(
     // Answers over HTTP have whole seconds. A host may also die between its claim and its word to the agent:
     // storage counts the claims of a job, for those that run once.
     let sql = "SELECT runs.id, slot, CASE job_type WHEN 'ONE_OFF' THEN lease_token ELSE 0 END \
-         FROM runs JOIN jobs ON jobs.tenant = runs.tenant AND jobs.id = runs.job";
+         FROM runs JOIN agenda AS jobs ON jobs.tenant = runs.tenant AND jobs.id = runs.job";
     let rows = client.query(sql, &[]).await.unwrap();
     let slots: HashMap<String, (i64, i64)> = rows
         .iter()

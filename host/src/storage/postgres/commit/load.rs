@@ -1,6 +1,6 @@
 //! Locks and reads what units are about, in one round trip: first the tenant's row in `stored`, so that
-//! the writers of a tenant take turns and whatever is read afterwards stays as it is; then the jobs, whose
-//! leases are taken without that lock.
+//! the writers of a tenant take turns and whatever is read afterwards stays as it is; then the jobs, and with a
+//! lock their rows in `agenda`, as leases are taken without that of the tenant.
 //!
 //! Each looks rows up one by one (`LATERAL … OFFSET 0` leaves the planner no other way): a plan that is made
 //! while a table is small, and kept, must not read all of it when it has grown.
@@ -21,9 +21,12 @@ use crate::storage::words::Word as _;
 use crate::wit::types::JobStatus;
 
 const FIRST: &str = "INSERT INTO stored (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
-const JOBS: &str = "SELECT found.* FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT id, seq, agent, \"user\", \
-         idempotency_key, revision, lease_token, status, lease_until, due_at, octet_length(spec)::bigint, \
-         octet_length(state)::bigint, updated_at FROM jobs WHERE tenant = $1 AND id = asked.id FOR UPDATE) AS found";
+const JOBS: &str = "SELECT job.id, job.seq, job.agent, job.\"user\", job.idempotency_key, job.revision, held.lease_token, job.status, \
+         held.lease_until, held.due_at, job.spec_bytes, job.state_bytes, job.updated_at \
+     FROM unnest($2::text[]) AS asked (id) \
+     CROSS JOIN LATERAL (SELECT lease_token, lease_until, due_at FROM agenda WHERE tenant = $1 AND id = asked.id FOR UPDATE) AS held \
+     CROSS JOIN LATERAL (SELECT id, seq, agent, \"user\", idempotency_key, revision, status, octet_length(spec)::bigint AS spec_bytes, \
+         octet_length(state)::bigint AS state_bytes, updated_at FROM jobs WHERE tenant = $1 AND id = asked.id OFFSET 0) AS job";
 const KEYS: &str = "SELECT found.* FROM unnest($2::text[], $3::text[], $4::text[]) AS asked (agent, owner, key) \
      CROSS JOIN LATERAL (SELECT agent, \"user\", idempotency_key, id FROM jobs WHERE tenant = $1 AND agent = asked.agent \
          AND \"user\" = asked.owner AND idempotency_key = asked.key OFFSET 0) AS found";

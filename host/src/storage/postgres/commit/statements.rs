@@ -3,22 +3,26 @@
 //! look the rows up one by one, whatever it believes to be in the table.
 
 pub(super) const INSERT_JOBS: &str = "INSERT INTO jobs (tenant, seq, id, agent, \"user\", created_by, created_at, updated_at, revision, \
-     status, job_type, title, idempotency_key, due_at, available_at, open_run, spec, state) \
+     status, job_type, title, idempotency_key, open_run, spec, state) \
      SELECT $1, new.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], \
-     $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::text[], \
-     $17::text[], $18::text[]) AS new";
-pub(super) const UPDATE_JOBS: &str = "UPDATE jobs SET revision = new.revision, due_at = new.due_at, available_at = new.available_at, \
-     lease_owner = CASE WHEN new.released THEN NULL ELSE jobs.lease_owner END, \
-     lease_until = CASE WHEN new.released THEN NULL ELSE jobs.lease_until END, \
-     status = coalesce(new.status, jobs.status), updated_at = coalesce(new.updated_at, jobs.updated_at), \
-     open_run = CASE WHEN new.state IS NULL THEN jobs.open_run ELSE new.open_run END, \
-     state = coalesce(new.state, jobs.state), \
+     $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[]) AS new";
+pub(super) const INSERT_AGENDA: &str = "INSERT INTO agenda (tenant, seq, id, agent, \"user\", status, job_type, due_at, available_at) \
+     SELECT $1, new.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], \
+     $9::bigint[]) AS new";
+pub(super) const UPDATE_JOBS: &str = "UPDATE jobs SET revision = new.revision, status = new.status, updated_at = new.updated_at, \
+     open_run = new.open_run, state = new.state, \
      title = coalesce(new.title, jobs.title), job_type = coalesce(new.job_type, jobs.job_type), \
      idempotency_key = CASE WHEN new.spec IS NULL THEN jobs.idempotency_key ELSE new.key END, \
      spec = coalesce(new.spec, jobs.spec) \
-     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::text[], $8::bigint[], \
-     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[]) AS new (tenant, id, revision, due_at, available_at, released, \
-     status, updated_at, open_run, state, title, job_type, key, spec) WHERE jobs.tenant = new.tenant AND jobs.id = new.id";
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], \
+     $10::text[], $11::text[]) AS new (tenant, id, revision, status, updated_at, open_run, state, title, job_type, key, spec) \
+     WHERE jobs.tenant = new.tenant AND jobs.id = new.id";
+pub(super) const UPDATE_AGENDA: &str = "UPDATE agenda SET due_at = new.due_at, available_at = new.available_at, \
+     lease_owner = CASE WHEN new.released THEN NULL ELSE agenda.lease_owner END, \
+     lease_until = CASE WHEN new.released THEN NULL ELSE agenda.lease_until END, \
+     status = coalesce(new.status, agenda.status), job_type = coalesce(new.job_type, agenda.job_type) \
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::text[]) \
+     AS new (tenant, id, due_at, available_at, released, status, job_type) WHERE agenda.tenant = new.tenant AND agenda.id = new.id";
 /// Revisions are given under the lock of the tenant's row in `stored`: whoever reads behind one misses nothing.
 pub(super) const PUT_TEXTS: &str = "WITH new AS MATERIALIZED (SELECT $1::text AS tenant, * \
          FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) \

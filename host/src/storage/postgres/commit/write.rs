@@ -8,8 +8,8 @@ use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::statements::{
-    DELETE_EDGES, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES, PUT_TEXTS, PUT_WORDS,
-    STORED, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
+    DELETE_EDGES, INSERT_AGENDA, INSERT_CHANGES, INSERT_JOBS, INSERT_MESSAGES, INSERT_RUNS, PUT_EDGES,
+    PUT_TEXTS, PUT_WORDS, STORED, UPDATE_AGENDA, UPDATE_JOBS, UPDATE_MESSAGES, UPDATE_RUNS,
 };
 use super::{Rows, texts};
 use crate::storage::postgres::failure::Failure;
@@ -58,7 +58,9 @@ pub(super) async fn write(
 pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<(), Failure> {
     // All are prepared first: then they are on their way at once.
     let insert_jobs = client.prepare_cached(INSERT_JOBS).await?;
+    let insert_agenda = client.prepare_cached(INSERT_AGENDA).await?;
     let update_jobs = client.prepare_cached(UPDATE_JOBS).await?;
+    let update_agenda = client.prepare_cached(UPDATE_AGENDA).await?;
     let put_texts = client.prepare_cached(PUT_TEXTS).await?;
     let put_words = client.prepare_cached(PUT_WORDS).await?;
     let insert_runs = client.prepare_cached(INSERT_RUNS).await?;
@@ -74,7 +76,9 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
     let (job_texts, words) = texts::terms(tenant, rows);
     let written = join!(
         write(client, &insert_jobs, of, new_jobs(rows)),
+        write(client, &insert_agenda, of, new_in_agenda(rows)),
         write(client, &update_jobs, None, changed_jobs(tenant, rows)),
+        write(client, &update_agenda, None, changed_in_agenda(tenant, rows)),
         write(client, &put_texts, of, job_texts),
         write(client, &put_words, None, words),
         write(client, &insert_runs, of, new_runs(rows)),
@@ -86,8 +90,8 @@ pub(super) async fn all(client: &Object, tenant: &str, rows: &Rows) -> Result<()
         write(client, &insert_changes, of, new_changes(rows)),
         write(client, &update_stored, of, stored),
     );
-    let (a, b, c, d, e, f, g, h, i, j, k, l) = written;
-    [a, b, c, d, e, f, g, h, i, j, k, l].into_iter().collect()
+    let (a, b, c, d, e, f, g, h, i, j, k, l, m, n) = written;
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n].into_iter().collect()
 }
 
 /// A row of `stored`: bytes, then the counts.
@@ -112,9 +116,13 @@ fn whole(row: &JobRow) -> Option<(&JobRow, &NewJob, &Spec, &State)> {
     ))
 }
 
-fn new_jobs(rows: &Rows) -> Option<Parameters<'_>> {
+fn inserted(rows: &Rows) -> Option<Vec<(&JobRow, &NewJob, &Spec, &State)>> {
     let changed = rows.jobs.changes().filter_map(|(_, row)| row);
-    let jobs = some(changed.filter_map(whole).collect())?;
+    some(changed.filter_map(whole).collect())
+}
+
+fn new_jobs(rows: &Rows) -> Option<Parameters<'_>> {
+    let jobs = inserted(rows)?;
     Some(vec![
         column(&jobs, |job| job.0.seq),
         column(&jobs, |job| stored(&job.1.id)),
@@ -128,51 +136,68 @@ fn new_jobs(rows: &Rows) -> Option<Parameters<'_>> {
         column(&jobs, |job| job.2.job_type.word()),
         column(&jobs, |job| stored(&job.2.title)),
         column(&jobs, |job| maybe(job.2.key.as_ref())),
-        column(&jobs, |job| job.0.due_at),
-        column(&jobs, |job| job.0.available_at()),
         column(&jobs, |job| maybe(job.3.open_run.as_ref())),
         column(&jobs, |job| job.2.json.as_str()),
         column(&jobs, |job| job.3.json.as_str()),
     ])
 }
 
+fn new_in_agenda(rows: &Rows) -> Option<Parameters<'_>> {
+    let jobs = inserted(rows)?;
+    Some(vec![
+        column(&jobs, |job| job.0.seq),
+        column(&jobs, |job| stored(&job.1.id)),
+        column(&jobs, |job| stored(&job.1.agent)),
+        column(&jobs, |job| stored(&job.1.user)),
+        column(&jobs, |job| job.3.status.word()),
+        column(&jobs, |job| job.2.job_type.word()),
+        column(&jobs, |job| job.0.due_at),
+        column(&jobs, |job| job.0.available_at()),
+    ])
+}
+
+/// Rows that were there already.
+fn changed(rows: &Rows) -> impl Iterator<Item = (&String, &JobRow)> {
+    let changed = rows.jobs.changes().filter_map(|(id, row)| Some((id, row?)));
+    changed.filter(|(_, row)| row.new.is_none())
+}
+
+/// What becomes of jobs themselves; a lease that ends is none of it.
 fn changed_jobs<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
-    let jobs: Vec<(&String, &JobRow)> = rows
-        .jobs
-        .changes()
-        .filter_map(|(id, row)| Some((id, row?)))
-        .filter(|(_, row)| row.new.is_none())
-        .collect();
-    let jobs = some(jobs)?;
+    let with_state = |(id, row): (&'a String, &'a JobRow)| Some((id, row, row.state.as_deref()?));
+    let jobs: Vec<(&String, &JobRow, &State)> = some(changed(rows).filter_map(with_state).collect())?;
+    let spec = |row: &'a JobRow| row.spec.as_deref();
+    Some(vec![
+        column(&jobs, |_| stored(tenant)),
+        column(&jobs, |(id, ..)| stored(id)),
+        column(&jobs, |(_, row, _)| row.revision),
+        column(&jobs, |(.., state)| state.status.word()),
+        column(&jobs, |(_, row, _)| row.updated_at),
+        column(&jobs, |(.., state)| maybe(state.open_run.as_ref())),
+        column(&jobs, |(.., state)| state.json.as_str()),
+        column(&jobs, |(_, row, _)| spec(row).map(|spec| stored(&spec.title))),
+        column(&jobs, |(_, row, _)| spec(row).map(|spec| spec.job_type.word())),
+        column(&jobs, |(_, row, _)| {
+            spec(row).and_then(|spec| maybe(spec.key.as_ref()))
+        }),
+        column(&jobs, |(_, row, _)| spec(row).map(|spec| spec.json.as_str())),
+    ])
+}
+
+fn changed_in_agenda<'a>(tenant: &'a str, rows: &'a Rows) -> Option<Parameters<'a>> {
+    let jobs: Vec<(&String, &JobRow)> = some(changed(rows).collect())?;
     Some(vec![
         column(&jobs, |_| stored(tenant)),
         column(&jobs, |(id, _)| stored(id)),
-        column(&jobs, |(_, row)| row.revision),
         column(&jobs, |(_, row)| row.due_at),
         column(&jobs, |(_, row)| row.available_at()),
         column(&jobs, |(_, row)| row.released),
         column(&jobs, |(_, row)| {
             row.state.as_ref().map(|state| state.status.word())
         }),
-        column(&jobs, |(_, row)| row.state.as_ref().map(|_| row.updated_at)),
-        column(&jobs, |(_, row)| {
-            row.state
-                .as_ref()
-                .and_then(|state| maybe(state.open_run.as_ref()))
-        }),
-        column(&jobs, |(_, row)| {
-            row.state.as_ref().map(|state| state.json.as_str())
-        }),
-        column(&jobs, |(_, row)| {
-            row.spec.as_ref().map(|spec| stored(&spec.title))
-        }),
         column(&jobs, |(_, row)| {
             row.spec.as_ref().map(|spec| spec.job_type.word())
         }),
-        column(&jobs, |(_, row)| {
-            row.spec.as_ref().and_then(|spec| maybe(spec.key.as_ref()))
-        }),
-        column(&jobs, |(_, row)| row.spec.as_ref().map(|spec| spec.json.as_str())),
     ])
 }
 
