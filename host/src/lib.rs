@@ -29,6 +29,8 @@ pub mod service;
 pub mod simulate;
 pub mod storage;
 pub mod tenants;
+#[doc(hidden)]
+pub mod tls;
 mod turns;
 pub mod visible;
 pub mod wit;

@@ -1,10 +1,9 @@
 //! Fetching a page as text, with every bound a page's owner could otherwise ignore.
 
-use std::sync::Once;
-
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 
+use crate::tls;
 use crate::wit::types::ErrorClass;
 
 /// Bytes of a page that are read; longer ones are refused.
@@ -29,11 +28,9 @@ impl FetchError {
     }
 }
 
-/// A client that trusts the usual roots. The crypto provider is process-wide: installed once, and
-/// one installed by someone else is as good.
+/// A client that trusts the usual roots.
 pub(super) fn client() -> Result<reqwest::Client, String> {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    tls::choose_cryptography();
     reqwest::Client::builder()
         .redirect(Policy::limited(REDIRECTS_MAX))
         .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))

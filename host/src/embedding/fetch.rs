@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use super::files::{FILES, ModelFile};
 use crate::limits::{MODEL_FETCH_SILENCE, MODEL_FETCH_TIME};
+use crate::tls;
 
 /// Where the model is published.
 pub const PUBLISHED: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main";
@@ -120,8 +121,7 @@ impl<'a> Place<'a> {
     }
 
     async fn bring_published(&self, files: &[&ModelFile], from: &str) -> Result<(), String> {
-        // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::choose_cryptography();
         let client = reqwest::Client::builder()
             .redirect(Policy::limited(REDIRECTS_MAX))
             .connect_timeout(MODEL_FETCH_SILENCE)
