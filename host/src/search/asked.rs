@@ -102,13 +102,11 @@ impl Index {
         }
         let mut left = SEARCH_REPAIRED_WORDS_MAX;
         let mut meant = |word: &String| {
-            let known = left > 0 && self.vocabulary.knows(word);
-            left = left.saturating_sub(usize::from(!known));
-            let meant = if left > 0 {
-                self.vocabulary.meant(word)
-            } else {
-                None
-            };
+            if left == 0 || self.vocabulary.knows(word) {
+                return word.clone();
+            }
+            left -= 1;
+            let meant = self.vocabulary.meant(word);
             meant.map_or(word.clone(), str::to_owned)
         };
         let meant: Vec<Vec<String>> = words
