@@ -30,6 +30,8 @@ pub mod service;
 pub mod simulate;
 pub mod storage;
 pub mod tenants;
+#[doc(hidden)]
+pub mod tls;
 mod turns;
 pub mod visible;
 pub mod wit;

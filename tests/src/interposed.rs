@@ -19,6 +19,7 @@ use meanwhile::wit::storage::{
     SearchQuery, StorageError, Unit,
 };
 use meanwhile::wit::types::{DeliveryStatus, Edge, Instant, Job, JobStatus, Message, Run, StatusChange};
+use tokio::sync::Notify;
 
 /// How the names of tenants begin that wait in vain, where some do.
 pub const PARKED: &str = "parked";
@@ -31,6 +32,7 @@ pub struct Interposed {
     /// Tenants whose names begin with [`PARKED`] never learn about jobs by their ids.
     parking: bool,
     claims: AtomicBool,
+    vectors_put: Notify,
 }
 
 /// What happens meanwhile, every time.
@@ -45,6 +47,7 @@ impl Interposed {
             after_look: Mutex::default(),
             parking: false,
             claims: AtomicBool::default(),
+            vectors_put: Notify::new(),
         }
     }
 
@@ -66,6 +69,11 @@ impl Interposed {
     /// execute.
     pub fn had_claims(&self) -> bool {
         self.claims.swap(false, SeqCst)
+    }
+
+    /// Waits until vectors were put, since this was waited for last.
+    pub async fn vectors_put(&self) {
+        self.vectors_put.notified().await;
     }
 
     /// What happens right before the next commit; none: nothing any more.
@@ -114,6 +122,17 @@ macro_rules! passed_on {
                 self.inner.commit(tenant, quota, units).await
             }
 
+            async fn put_vectors(
+                &self,
+                tenant: &Tenant,
+                model: &str,
+                vectors: Vec<NewVector>,
+            ) -> Result<(), StorageError> {
+                let put = self.inner.put_vectors(tenant, model, vectors).await;
+                self.vectors_put.notify_one();
+                put
+            }
+
             async fn next_due(&self, tenant: &Tenant) -> Result<Option<Instant>, StorageError> {
                 let due = self.inner.next_due(tenant).await;
                 let then = self.after_look.lock().unwrap().clone();
@@ -136,7 +155,6 @@ passed_on! {
     search_jobs(tenant: &Tenant, query: SearchQuery) -> Result<HitPage, StorageError>;
     texts(tenant: &Tenant, after: u64, limit: u32) -> Result<Vec<JobTexts>, StorageError>;
     unembedded(model: &str, limit: u32) -> Result<Vec<Unembedded>, StorageError>;
-    put_vectors(tenant: &Tenant, model: &str, vectors: Vec<NewVector>) -> Result<(), StorageError>;
     pick_jobs(tenant: &Tenant, numbers: Vec<u64>, filter: JobFilter) -> Result<Picked, StorageError>;
     job_numbers(tenant: &Tenant, filter: JobFilter, limit: u32) -> Result<Vec<u64>, StorageError>;
     due_tenants(now: Instant) -> Result<Vec<String>, StorageError>;

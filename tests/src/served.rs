@@ -181,8 +181,7 @@ impl Client {
     /// When there is no TLS for a client that needs none.
     #[must_use]
     pub fn new(address: &str) -> Self {
-        // reqwest wants a provider even for plain HTTP; another client may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        meanwhile::tls::choose_cryptography();
         Self {
             url: format!("http://{address}"),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::sqlite::{OpenError, Snapshot, SqliteStorage};
 use meanwhile::storage::{Quota, Storage};
-use meanwhile::wit::storage::{Claim, Page, RunFilter, SearchMode, SearchQuery, Write};
+use meanwhile::wit::storage::{Claim, JobUpdate, Page, RunFilter, SearchMode, SearchQuery, Write};
+use meanwhile::wit::types::JobSpec;
 use meanwhile_tests::differential;
 use meanwhile_tests::storage_suite::{Store, TENANT, any_job, job, run, unit};
 use rusqlite::Connection;
@@ -61,6 +62,59 @@ mod sqlite {
                 .is_empty()
         );
         assert!(store.claim_due(TENANT, "p", 110, 210, 1).await.unwrap()[0].token > token);
+    }
+
+    /// Most changes of a job are of its schedule; the text index is the dearest of what a commit writes.
+    #[tokio::test]
+    async fn the_text_index_is_written_where_a_text_is_another_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = SqliteStorage::open(&path).unwrap();
+        let commit = async |write: Write| {
+            let units = vec![unit(vec![], vec![write])];
+            let applied = store.commit(TENANT, Quota::UNLIMITED, units).await.unwrap();
+            assert_eq!(applied, [Ok(())]);
+        };
+        let index = || {
+            let file = Connection::open(&path).unwrap();
+            let all = "SELECT group_concat(id || ' ' || hex(block)) FROM job_text_data";
+            file.query_row(all, [], |row| row.get::<_, String>(0)).unwrap()
+        };
+        let mut job = job("a", Some(10));
+        commit(Write::InsertJob(job.clone())).await;
+        let mut before = index();
+        let mut change = async |change: fn(&mut JobSpec)| {
+            change(&mut job.spec);
+            let update = JobUpdate {
+                id: job.id.clone(),
+                spec: Some(job.spec.clone()),
+                state: job.state.clone(),
+                updated_at: 2,
+            };
+            commit(Write::UpdateJob(update)).await;
+            let now = index();
+            std::mem::replace(&mut before, now.clone()) != now
+        };
+        assert!(!change(|spec| spec.trigger.interval_seconds = Some(90)).await);
+        assert!(!change(|spec| spec.timeout_seconds = 61).await);
+        assert!(change(|spec| spec.title = "Weather".into()).await);
+        assert!(change(|spec| spec.description = "for the picnic".into()).await);
+        assert!(change(|spec| spec.payload = "look outside".into()).await);
+        for (word, found) in [("weather", 1), ("picnic", 1), ("outside", 1), ("described", 0)] {
+            let query = SearchQuery {
+                terms: vec![word.into()],
+                mode: SearchMode::AllTerms,
+                best_first: false,
+                filter: any_job(),
+                page: Page {
+                    limit: 9,
+                    cursor: None,
+                    count: false,
+                },
+            };
+            let hits = store.search_jobs(TENANT, query).await.unwrap().hits;
+            assert_eq!(hits.len(), found, "{word}");
+        }
     }
 
     /// Rows of versions before runs created jobs: as if nobody had.

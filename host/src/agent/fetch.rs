@@ -1,11 +1,10 @@
 //! Fetching a page as text, with every bound a page's owner could otherwise ignore.
 
-use std::sync::Once;
-
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 
 use crate::limits::FETCH_BYTES_MAX;
+use crate::tls;
 use crate::wit::types::ErrorClass;
 
 /// Redirects followed.
@@ -32,11 +31,9 @@ pub(super) fn client() -> Result<reqwest::Client, String> {
     built(builder().redirect(Policy::limited(REDIRECTS_MAX)))
 }
 
-/// What all clients that read pages have in common. The crypto provider is process-wide: installed once, and
-/// one installed by someone else is as good.
+/// What all clients that read pages have in common.
 pub(super) fn builder() -> reqwest::ClientBuilder {
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
+    tls::choose_cryptography();
     reqwest::Client::builder().user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
 }
 

@@ -5,6 +5,8 @@ use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use crate::tls;
+
 /// An error that the host answered: `{code, field?, message, …}`.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.get("message").and_then(Value::as_str).unwrap_or("the host refused"))]
@@ -18,8 +20,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(url: &str, token: Option<&str>) -> anyhow::Result<Self> {
-        // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::choose_cryptography();
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
             let mut header = HeaderValue::from_str(&format!("Bearer {}", token.trim()))

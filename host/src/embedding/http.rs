@@ -18,6 +18,7 @@ use crate::limits::{
     EMBEDDER_HTTP_ANSWER_BYTES_MAX, EMBEDDER_HTTP_TEXT_BYTES_LESS, EMBEDDER_HTTP_TEXT_BYTES_MAX,
     EMBEDDER_HTTP_TEXTS_MAX, EMBEDDER_HTTP_TIME, EMBEDDER_HTTP_TOLD_CHARS,
 };
+use crate::tls;
 
 /// Stands for an empty text: some models refuse one.
 const BLANK: &str = "-";
@@ -59,8 +60,7 @@ impl Http {
     /// # Errors
     /// When the address is none, or the key would be sent where others can read it.
     pub fn new(url: &str, model: &str, key: Option<&str>) -> Result<Self, EmbeddingError> {
-        // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::choose_cryptography();
         let refused = |why: &str| EmbeddingError::Unusable(format!("`embedder`: {why}"));
         let url = endpoint(url).map_err(|why| refused(&why))?;
         let near = is_loopback(&url);

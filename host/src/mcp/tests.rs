@@ -118,8 +118,7 @@ impl Client {
 
     async fn post(&self, method: &str, params: Value, origin: Option<&str>) -> (u16, Value) {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        // The client wants a provider even for plain HTTP; another test may have installed it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::choose_cryptography();
         // No proxy of the environment stands between a test and itself.
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let mut request = client

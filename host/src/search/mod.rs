@@ -3,11 +3,14 @@
 //! Jobs are ranked by both: the cosine of the question, and the share of its words that a job has. What a search
 //! answers is read from storage: the index only says where to look.
 
+mod asked;
 mod best;
 mod embedding;
 mod index;
 mod kept;
+mod measures;
 mod question;
+mod rows;
 mod vocabulary;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +18,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use self::asked::telling;
 pub(crate) use self::embedding::writes_texts;
-use self::index::{Direction, Index, telling};
+use self::index::Index;
 use self::kept::{Kept, One};
+use self::measures::Direction;
 use self::question::{Question, computed};
 use crate::embedding::Embedder;
 use crate::limits::{

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedRwLockReadGuard;
 
-use super::index::{Asked, Direction, Index, Measures};
+use super::asked::Asked;
+use super::index::Index;
+use super::measures::{Direction, Measures};
 use crate::cpu;
 use crate::limits::{PAGE_ROWS_MAX, SEARCH_SELECTIVE_ROWS, SEARCH_SPARE_ROWS};
 use crate::storage::Storage;

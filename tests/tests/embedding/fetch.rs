@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +12,7 @@ use axum::extract::Path as Segment;
 use axum::routing::get;
 use meanwhile::embedding::files::FILES;
 use meanwhile_tests::served::command;
+use tokio::sync::Notify;
 
 use crate::{model, serve};
 
@@ -70,6 +73,31 @@ async fn where_nothing_can_be_reached_both_reasons_are_told() {
 }
 
 #[tokio::test]
+async fn what_a_fetch_left_that_was_killed_is_removed_by_the_next_one() {
+    let (directory, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let asked = Arc::new(Notify::new());
+    let silent = get({
+        let asked = Arc::clone(&asked);
+        move || {
+            asked.notify_one();
+            std::future::pending::<Vec<u8>>()
+        }
+    });
+    let url = serve(Router::new().route("/{name}", silent)).await;
+    let mut killed = command();
+    killed.args(["model", "fetch", "--from", &url, "--dir"]);
+    let mut killed = killed.arg(directory.path()).spawn().unwrap();
+    asked.notified().await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let left = names(directory.path());
+    assert!(left.len() == 1 && left[0].starts_with(".unchecked-"), "{left:?}");
+    let (fetched, told) = fetch(directory.path(), NOWHERE, programs.path()).await;
+    assert!(!fetched && told.contains("cannot be reached"), "{told}");
+    assert!(names(directory.path()).is_empty());
+}
+
+#[tokio::test]
 async fn another_file_is_not_kept() {
     let (directory, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (short, long) = (vec![0_u8; 1_000], vec![0_u8; 91_000_000]);
@@ -115,6 +143,25 @@ async fn the_model_comes_from_an_address() {
     // What is there is not brought again.
     let (fetched, told) = fetch(directory.path(), NOWHERE, programs.path()).await;
     assert!(fetched && told.contains("The model is in"), "{told}");
+}
+
+#[tokio::test]
+#[ignore = "needs the model; see tests/setup/model"]
+async fn of_two_fetches_at_once_one_brings_the_model() {
+    let (directory, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, asked) = (model(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let published = get(move |Segment(name): Segment<String>| {
+        counted.fetch_add(1, SeqCst);
+        let file = from.join(name);
+        async move { Body::from(tokio::fs::read(file).await.unwrap()) }
+    });
+    let url = serve(Router::new().route("/{name}", published)).await;
+    let fetch = || fetch(directory.path(), &url, programs.path());
+    let (one, other) = tokio::join!(fetch(), fetch());
+    assert!(one.0 && other.0, "{one:?} {other:?}");
+    assert_eq!(asked.load(SeqCst), FILES.len());
+    assert_eq!(names(directory.path()), ["model.safetensors", "tokenizer.json"]);
 }
 
 #[tokio::test]

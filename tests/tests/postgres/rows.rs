@@ -5,7 +5,8 @@ use std::sync::Arc;
 use meanwhile::storage::memory::MemoryStorage;
 use meanwhile::storage::postgres::LeaseClock;
 use meanwhile::storage::{Quota, Storage as _};
-use meanwhile::wit::storage::{Rejection, Write};
+use meanwhile::wit::storage::{JobUpdate, Rejection, Write};
+use meanwhile::wit::types::Job;
 use meanwhile_tests::cluster::{Cluster, SUPERUSER};
 use meanwhile_tests::differential;
 use meanwhile_tests::storage_suite::{TENANT, job, message, unit};
@@ -44,6 +45,40 @@ async fn what_is_stored_is_what_the_rows_come_to() {
         );
         assert_eq!(left.await.unwrap().get::<_, i64>(0), 0);
     }
+}
+
+/// A row that is written again lies somewhere else.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn texts_are_written_where_one_is_another_alone() {
+    const PLACES: &str = "SELECT concat_ws(' ', job_text.ctid, job_words.ctid, texts.ctid) \
+        FROM job_text JOIN job_words USING (seq) JOIN texts USING (seq)";
+    let (store, database) = store(LeaseClock::Caller).await;
+    let client = Cluster::of_process().connect(SUPERUSER, &database).await;
+    let commit = async |write: Write| {
+        let units = vec![unit(vec![], vec![write])];
+        let applied = store.commit(TENANT, Quota::UNLIMITED, units).await.unwrap();
+        assert_eq!(applied, [Ok(())]);
+        let row = client.query_one(PLACES, &[]).await.unwrap();
+        row.get::<_, String>(0)
+    };
+    let mut job = job("a", None);
+    let first = commit(Write::InsertJob(job.clone())).await;
+    let update = |job: &Job| {
+        Write::UpdateJob(JobUpdate {
+            id: job.id.clone(),
+            spec: Some(job.spec.clone()),
+            state: job.state.clone(),
+            updated_at: 2,
+        })
+    };
+    job.spec.trigger.interval_seconds = Some(90);
+    assert_eq!(commit(update(&job)).await, first);
+    job.spec.payload = "look outside".into();
+    let second = commit(update(&job)).await;
+    assert_ne!(second, first);
+    job.spec.title = "Weather".into();
+    assert_ne!(commit(update(&job)).await, second);
 }
 
 /// A text that the index of idempotency keys cannot hold is its unit's fault alone.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meanwhile::limits::SEARCH_SELECTIVE_ROWS;
+use meanwhile::limits::{SEARCH_REPAIRED_WORDS_MAX, SEARCH_SELECTIVE_ROWS};
 use meanwhile::search::Search;
 use meanwhile::storage::Storage;
 use meanwhile::storage::memory::MemoryStorage;
@@ -120,6 +120,27 @@ async fn terms_that_nobody_has_are_beginnings_or_misspelt() {
 }
 
 /// Results, scores and what is taken for misspelt are the same whatever others write.
+#[tokio::test]
+async fn as_many_misspelt_words_are_looked_for_as_the_limit_says_and_no_more() {
+    let words = |last: char, count: usize| -> Vec<String> {
+        let letters = ('a'..='z').take(count);
+        letters
+            .map(|letter| format!("{}{last}", String::from(letter).repeat(6)))
+            .collect()
+    };
+    let most = SEARCH_REPAIRED_WORDS_MAX;
+    let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::default());
+    let search = by_words_alone(&storage);
+    let all = about("all", "Words", &words('x', most + 1).join(" "));
+    insert(&*storage, TENANT, [all]).await;
+    for (count, expected) in [(most, vec!["all"]), (most + 1, vec![])] {
+        let misspelt = words('y', count);
+        let misspelt: Vec<&str> = misspelt.iter().map(String::as_str).collect();
+        let found = terms(&search, &misspelt, SearchMode::AllTerms).await;
+        assert_eq!(ids(&found), expected, "{count}");
+    }
+}
+
 async fn nobody_elses(storage: Arc<dyn Storage>) {
     let questions = ["pending invoices", "dentsit", "secret", "invoicex", "the weather"];
     let search = by_words_alone(&storage);

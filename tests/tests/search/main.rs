@@ -4,6 +4,7 @@
 
 mod by_meaning;
 mod by_words;
+mod in_background;
 mod quality;
 
 use std::sync::Arc;

@@ -17,6 +17,7 @@ use crate::storage::limits::{
     POSTGRES_ANSWER_WAIT, POSTGRES_CONNECT_WAIT, POSTGRES_CONNECTIONS_MAX, POSTGRES_LOCK_WAIT,
     POSTGRES_SILENCE_WAIT, POSTGRES_STATEMENT_WAIT,
 };
+use crate::tls;
 
 /// How connections are made.
 pub(super) struct Connector {
@@ -130,8 +131,7 @@ where
 
 /// Certificates are checked as the machine's other programs do.
 fn encryption() -> Result<MakeRustlsConnect, OpenError> {
-    // The process' own choice of cryptography stands, where it made one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::choose_cryptography();
     let tls = rustls::ClientConfig::builder()
         .with_platform_verifier()
         .map_err(OpenError::Tls)?

@@ -70,7 +70,30 @@ fn index(
     Ok(())
 }
 
-/// A job's record is another: its texts may be.
+/// Whether a job's record has these texts: most changes of a record are of something else.
+pub(super) fn are_in_record(
+    connection: &Connection,
+    seq: i64,
+    title: &str,
+    texts: &Texts,
+) -> rusqlite::Result<bool> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        title: String,
+        description: String,
+        payload: String,
+    }
+    let record: String = connection
+        .prepare_cached("SELECT spec FROM jobs WHERE seq = ?1")?
+        .query_row([seq], |row| row.get(0))?;
+    // What cannot be read is replaced.
+    let record = serde_json::from_str::<Record>(&record);
+    Ok(record.is_ok_and(|record| {
+        record.title == title && record.description == texts.description && record.payload == texts.payload
+    }))
+}
+
+/// A job's texts are others.
 pub(super) fn change(
     connection: &Connection,
     tenant: &str,

@@ -148,6 +148,7 @@ fn update_job(connection: &Connection, tenant: &str, row: &JobRow) -> rusqlite::
         release.execute(params![row.seq, row.available_at()])?;
     }
     if let Some(spec) = &row.spec {
+        let are_same = texts::are_in_record(connection, row.seq, &spec.title, &spec.indexed)?;
         connection.prepare_cached(UPDATE_SPEC)?.execute(params![
             row.seq,
             spec.json,
@@ -155,7 +156,9 @@ fn update_job(connection: &Connection, tenant: &str, row: &JobRow) -> rusqlite::
             spec.job_type.word(),
             spec.key
         ])?;
-        texts::change(connection, tenant, row.seq, &spec.title, &spec.indexed)?;
+        if !are_same {
+            texts::change(connection, tenant, row.seq, &spec.title, &spec.indexed)?;
+        }
     }
     Ok(())
 }

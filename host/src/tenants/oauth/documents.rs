@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::address::{is_loopback, metadata_urls, safe_url};
 use super::keys::Key;
 use crate::limits::{OAUTH_DOCUMENT_BYTES_MAX, OAUTH_FETCH_TIME, OAUTH_KEYS_MAX};
+use crate::tls;
 
 /// Reads an authorization server's documents.
 pub(super) struct Documents {
@@ -17,8 +18,7 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn new(issuer: &str) -> Result<Self, String> {
-        // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        tls::choose_cryptography();
         let url = safe_url(issuer)?;
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())

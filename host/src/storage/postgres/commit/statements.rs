@@ -23,6 +23,7 @@ pub(super) const UPDATE_AGENDA: &str = "UPDATE agenda SET due_at = new.due_at, a
      status = coalesce(new.status, agenda.status), job_type = coalesce(new.job_type, agenda.job_type) \
      FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::text[]) \
      AS new (tenant, id, due_at, available_at, released, status, job_type) WHERE agenda.tenant = new.tenant AND agenda.id = new.id";
+/// A change of a job's record is one of its texts only where these differ: the text index is not written for others.
 /// Revisions are given under the lock of the tenant's row in `stored`: whoever reads behind one misses nothing.
 pub(super) const PUT_TEXTS: &str = "WITH new AS MATERIALIZED (SELECT $1::text AS tenant, * \
          FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[]) \
@@ -32,10 +33,11 @@ pub(super) const PUT_TEXTS: &str = "WITH new AS MATERIALIZED (SELECT $1::text AS
          ON CONFLICT (tenant, seq) DO UPDATE SET hash = excluded.hash, revision = excluded.revision, model = '', vector = NULL \
          WHERE texts.hash <> excluded.hash) \
      INSERT INTO job_text (tenant, seq, agent, \"user\", title, words) SELECT tenant, seq, agent, \"user\", title, words FROM new \
-     ON CONFLICT (tenant, seq) DO UPDATE SET title = excluded.title, words = excluded.words";
+     ON CONFLICT (tenant, seq) DO UPDATE SET title = excluded.title, words = excluded.words \
+     WHERE (job_text.title, job_text.words) IS DISTINCT FROM (excluded.title, excluded.words)";
 pub(super) const PUT_WORDS: &str = "INSERT INTO job_words (seq, words) \
      SELECT seq, words::bigint[] FROM unnest($1::bigint[], $2::text[]) AS new (seq, words) \
-     ON CONFLICT (seq) DO UPDATE SET words = excluded.words";
+     ON CONFLICT (seq) DO UPDATE SET words = excluded.words WHERE job_words.words IS DISTINCT FROM excluded.words";
 pub(super) const INSERT_RUNS: &str = "INSERT INTO runs (tenant, id, job, slot, status, body) \
      SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])";
 pub(super) const UPDATE_RUNS: &str = "UPDATE runs SET status = new.status, body = new.body \
