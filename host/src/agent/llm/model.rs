@@ -20,6 +20,7 @@ use crate::limits::{
     LLM_WAIT_MAX,
 };
 use crate::secret;
+use crate::tls;
 use crate::wit::types::ErrorClass;
 
 /// Bytes that a token has about, where a provider does not say how many there were.
@@ -76,8 +77,7 @@ pub(super) struct Model {
 
 /// The client that all models share.
 pub(super) fn client() -> Result<reqwest::Client, String> {
-    // Another part of the process may have installed it before: that is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::choose_cryptography();
     let client = reqwest::Client::builder()
         // A key does not go where an answer points to.
         .redirect(reqwest::redirect::Policy::none())
