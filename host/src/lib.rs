@@ -3,6 +3,7 @@
 
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
+mod address;
 pub mod agent;
 mod background;
 #[doc(hidden)]
@@ -24,6 +25,7 @@ pub mod mcp;
 pub mod moving;
 pub mod runtime;
 pub mod search;
+mod secret;
 pub mod service;
 #[doc(hidden)]
 pub mod simulate;

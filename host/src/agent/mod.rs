@@ -4,8 +4,10 @@ pub mod builtin;
 pub mod command;
 mod fence;
 mod fetch;
+pub mod http;
 pub mod noop;
 mod prompt;
+pub(crate) mod reply;
 pub mod wire;
 
 use std::sync::Arc;
@@ -54,12 +56,15 @@ pub trait Agent: Send + Sync + 'static {
 pub enum SettingError {
     /// The setting has this text, which is none of those that are valid.
     #[error(
-        "agent {0:?} is not known; valid are: builtin, noop, command:PROGRAM ARGUMENTS \
-         (http://… and llm come in a later version)"
+        "agent {0:?} is not known; valid are: builtin, noop, command:PROGRAM ARGUMENTS, http://HOST/PATH and \
+         https://HOST/PATH (llm comes in a later version)"
     )]
     Unknown(String),
     /// It names an agent that a later version has.
-    #[error("agent {0:?} is not in this version; valid are: builtin, noop, command:PROGRAM ARGUMENTS")]
+    #[error(
+        "agent {0:?} is not in this version; valid are: builtin, noop, command:PROGRAM ARGUMENTS, http://HOST/PATH \
+         and https://HOST/PATH"
+    )]
     Later(String),
     /// Behind `command:` there is no program, or a quote is not closed.
     #[error("agent {0:?}: command: needs a program, with quotes that are closed")]
@@ -69,8 +74,8 @@ pub enum SettingError {
     Unusable(String),
 }
 
-/// The agent that a setting names: `builtin`, `noop` or `command:PROGRAM ARGUMENTS`. `url` is where
-/// the host serves, if it does: a program may call it as its run.
+/// The agent that a setting names: `builtin`, `noop`, `command:PROGRAM ARGUMENTS`, or an address of http or https.
+/// `url` is where the agent finds the host, if it serves: it may be called as the run.
 ///
 /// # Errors
 /// When the setting names no agent, or one that cannot be used here.
@@ -78,6 +83,10 @@ pub fn from_setting(setting: &str, url: Option<String>) -> Result<Arc<dyn Agent>
     match setting {
         "builtin" => Ok(Arc::new(builtin::Builtin::new().map_err(SettingError::Unusable)?)),
         "noop" => Ok(Arc::new(noop::Noop)),
+        _ if http::is_address(setting) => {
+            let agent = http::Http::from_environment(setting).map_err(SettingError::Unusable)?;
+            Ok(Arc::new(agent.serving_at(url)))
+        }
         _ => check_later(setting).and_then(|()| {
             let line = setting
                 .strip_prefix("command:")
@@ -91,8 +100,7 @@ pub fn from_setting(setting: &str, url: Option<String>) -> Result<Arc<dyn Agent>
 }
 
 fn check_later(setting: &str) -> Result<(), SettingError> {
-    let later = setting == "llm" || setting.starts_with("http://") || setting.starts_with("https://");
-    if later {
+    if setting == "llm" {
         Err(SettingError::Later(setting.to_owned()))
     } else {
         Ok(())

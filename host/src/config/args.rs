@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
-    /// `builtin`, `command:PROGRAM …` or `noop` [default: builtin]
+    /// `builtin`, `command:PROGRAM …`, `http://HOST/PATH` or `noop` [default: builtin]
     #[arg(long)]
     pub agent: Option<String>,
     /// `system` or `manual:INSTANT` [default: system]

@@ -17,6 +17,7 @@ pub use self::args::ServeArgs;
 pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
+use crate::agent::http::{SECRET_FILE_VARIABLE, SECRET_VARIABLE};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::embedding::{EmbedderSetting, KEY_FILE_VARIABLE, KEY_VARIABLE};
 use crate::engine::CompilationCache;
@@ -31,15 +32,17 @@ pub const OPERATOR_TOKEN_FILE_DEFAULT: &str = "data/operator.token";
 /// The claim that names an access token's tenant.
 pub const OAUTH_TENANT_CLAIM_DEFAULT: &str = "tenant";
 const PREFIX: &str = "MEANWHILE_";
-/// Variables that are no settings of `serve`: what clients read, where the file is, the key that no setting
+/// Variables that are no settings of `serve`: what clients read, where the file is, the keys that no setting
 /// may show, and where tests find the model.
-const OTHER_VARIABLES: [&str; 7] = [
+const OTHER_VARIABLES: [&str; 9] = [
     "MEANWHILE_URL",
     "MEANWHILE_TOKEN",
     "MEANWHILE_TOKEN_FILE",
     "MEANWHILE_CONFIG",
     KEY_VARIABLE,
     KEY_FILE_VARIABLE,
+    SECRET_VARIABLE,
+    SECRET_FILE_VARIABLE,
     "MEANWHILE_TEST_MODEL",
 ];
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::files::default_directory;
 use super::http::address::endpoint;
 use super::{Candle, Embedder, EmbeddingError, Http};
+use crate::secret;
 
 /// Names the key that is sent to the address of an embedder.
 pub const KEY_VARIABLE: &str = "MEANWHILE_EMBEDDER_KEY";
@@ -92,29 +93,8 @@ fn of_user() -> Option<Arc<dyn Embedder>> {
 }
 
 fn key() -> Result<Option<String>, EmbeddingError> {
-    let refused = |why: String| EmbeddingError::Unusable(format!("`embedder`: {why}"));
-    let given = std::env::var_os(KEY_VARIABLE);
-    let file = std::env::var_os(KEY_FILE_VARIABLE).map(PathBuf::from);
-    let key = match (given, file) {
-        (Some(_), Some(_)) => {
-            return Err(refused(format!(
-                "set {KEY_VARIABLE} or {KEY_FILE_VARIABLE}, not both"
-            )));
-        }
-        (Some(key), None) => key
-            .into_string()
-            .map_err(|_| refused(format!("{KEY_VARIABLE} is no text")))?,
-        (None, Some(file)) => std::fs::read_to_string(&file)
-            .map_err(|error| refused(format!("{KEY_FILE_VARIABLE}: {}: {error}", file.display())))?,
-        (None, None) => return Ok(None),
-    };
-    let key = key.trim();
-    if key.is_empty() {
-        return Err(refused(format!(
-            "{KEY_VARIABLE} has no key in it: unset it where none is needed"
-        )));
-    }
-    Ok(Some(key.to_owned()))
+    secret::from_environment(KEY_VARIABLE, KEY_FILE_VARIABLE)
+        .map_err(|why| EmbeddingError::Unusable(format!("`embedder`: {why}")))
 }
 
 #[cfg(test)]
