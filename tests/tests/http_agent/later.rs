@@ -1,6 +1,7 @@
 //! A platform that answers every request with 202, and what becomes of the outcomes that it sends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -19,10 +20,14 @@ use meanwhile_tests::served::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::SECRET;
 
 const START: i64 = 1_780_300_800_000;
+/// A message that does not arrive within this is a failure.
+const ARRIVES: Duration = Duration::from_secs(60);
 const LEASE_RENEWAL_MS: i64 = 10_000;
 
 /// What arrived at the platform.
@@ -67,7 +72,8 @@ impl Platform {
 
     /// The next message, which is of this task.
     async fn asked(&mut self, task: &str) -> Asked {
-        let asked = self.asked.recv().await.unwrap();
+        let asked = tokio::time::timeout(ARRIVES, self.asked.recv()).await;
+        let asked = asked.expect("nothing arrived").unwrap();
         assert_eq!(asked.body["task"], task, "{}", asked.body);
         asked
     }
@@ -83,6 +89,8 @@ impl Platform {
 struct Served {
     host: Host,
     client: Client,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
 }
 
 impl Served {
@@ -107,16 +115,22 @@ impl Served {
             .runs(host.run_tokens());
         let router = meanwhile::http::router(Arc::new(host.clone()), Arc::new(authenticator));
         let bounds = meanwhile::http::Bounds::default();
-        tokio::spawn(meanwhile::http::serve(
-            listener,
-            router,
-            bounds,
-            std::future::pending(),
-        ));
+        let stop = CancellationToken::new();
+        let until = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(meanwhile::http::serve(listener, router, bounds, until));
         Self {
             host,
             client: Client::new(&address),
+            stop,
+            serving,
         }
+    }
+
+    /// Ends it as the program does.
+    async fn end(self) {
+        self.stop.cancel();
+        self.serving.await.unwrap();
+        self.host.shutdown().await;
     }
 
     /// One in memory that asks a platform.
@@ -128,11 +142,11 @@ impl Served {
         .await
     }
 
-    /// A job that is due at once.
-    async fn create(&self) -> String {
+    /// A job that is due at once, and is tried so often.
+    async fn create(&self, attempts: u32) -> String {
         let job = json!({
             "title": "Research", "payload": "Research it.", "job_type": "ONE_OFF", "timeout_seconds": 60,
-            "retry": {"max_attempts": 1},
+            "retry": {"max_attempts": attempts},
         });
         let created = self.client.post("/api/jobs", &job).await;
         created["job"]["job_id"].as_str().unwrap().to_owned()
@@ -167,7 +181,7 @@ fn done(output: &str) -> Value {
 async fn an_outcome_that_comes_later_is_the_runs_and_only_its_token_brings_it() {
     let mut platform = Platform::start().await;
     let served = Served::asking(&platform).await;
-    let job = served.create().await;
+    let job = served.create(1).await;
     let asked = platform.asked("execute").await;
     let (run, token) = (asked.run(), asked.token());
     assert_eq!(asked.header("meanwhile-url"), served.client.url);
@@ -238,7 +252,7 @@ async fn an_outcome_that_comes_later_is_the_runs_and_only_its_token_brings_it() 
 async fn with_its_token_a_run_uses_the_tools_until_it_has_ended() {
     let mut platform = Platform::start().await;
     let served = Served::asking(&platform).await;
-    served.create().await;
+    served.create(1).await;
     let asked = platform.asked("execute").await;
     let as_run = served.client.with_token(&asked.token());
     let jobs = as_run.get("/api/jobs").await;
@@ -249,7 +263,7 @@ async fn with_its_token_a_run_uses_the_tools_until_it_has_ended() {
 async fn a_run_that_is_cancelled_is_told_to_the_platform_and_its_outcome_is_late() {
     let mut platform = Platform::start().await;
     let served = Served::asking(&platform).await;
-    let job = served.create().await;
+    let job = served.create(1).await;
     let asked = platform.asked("execute").await;
     served
         .client
@@ -270,7 +284,7 @@ async fn a_run_that_is_cancelled_is_told_to_the_platform_and_its_outcome_is_late
 async fn an_outcome_that_never_comes_is_waited_for_until_the_deadline() {
     let mut platform = Platform::start().await;
     let served = Served::asking(&platform).await;
-    let job = served.create().await;
+    let job = served.create(1).await;
     let asked = platform.asked("execute").await;
     served.client.advance(120).await;
     platform.asked("cancel").await;
@@ -318,9 +332,9 @@ async fn a_run_goes_on_as_its_next_attempt_when_the_host_is_started_anew() {
     let open = || Arc::new(SqliteStorage::open(&folder.path().join("jobs.db")).unwrap());
     let clock = Arc::new(ManualClock::new(START));
     let before = Served::start(open(), &clock, |host| platform.agent(host)).await;
-    let job = before.create().await;
+    let job = before.create(2).await;
     let first = platform.asked("execute").await;
-    before.host.shutdown().await;
+    before.end().await;
     let told = platform.asked("cancel").await;
     assert_eq!((told.run(), &told.body["attempt"]), (first.run(), &json!(1)));
     let after = Served::start(open(), &clock, |host| platform.agent(host)).await;
@@ -333,7 +347,7 @@ async fn a_run_goes_on_at_another_host_when_its_lease_is_lost() {
     let storage = Arc::new(MemoryStorage::default());
     let clock = Arc::new(ManualClock::new(START));
     let loses = Served::start(Arc::clone(&storage) as _, &clock, |host| platform.agent(host)).await;
-    let job = loses.create().await;
+    let job = loses.create(2).await;
     let first = platform.asked("execute").await;
     // One store is one host's: who starts later takes its leases.
     let other = Arc::new(ManualClock::new(START));
@@ -374,7 +388,7 @@ async fn a_run_whose_agent_answers_by_itself_takes_no_outcome() {
     });
     let clock = Arc::new(ManualClock::new(START));
     let served = Served::start(Arc::new(MemoryStorage::default()), &clock, |_| alone).await;
-    let job = served.create().await;
+    let job = served.create(1).await;
     let (run, token) = shown.recv().await.unwrap();
     let (status, told) = served.send(&run, &token, &done("mine")).await;
     assert!(
