@@ -51,7 +51,9 @@ fn slots(job: &Job, now: Instant) -> Option<u32> {
     while let Some(slot) = schedule.next_after(last).filter(|slot| slot - from <= MONTH_MS) {
         (count, last) = (count + 1, slot);
         if count == FORECAST_SLOTS {
-            let end = schedule.end().map_or(from + MONTH_MS, |end| end.min(from + MONTH_MS));
+            let end = schedule
+                .end()
+                .map_or(from + MONTH_MS, |end| end.min(from + MONTH_MS));
             let whole = f64::from(count) * (end - from) as f64 / (last - from).max(1) as f64;
             return Some(whole.round() as u32);
         }

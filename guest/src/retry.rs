@@ -56,7 +56,13 @@ mod tests {
             factor: None,
             max_seconds: None,
         };
-        for (told, seconds) in [(None, 60), (Some(0), 60), (Some(59), 60), (Some(600), 600), (Some(u32::MAX), 86_400)] {
+        for (told, seconds) in [
+            (None, 60),
+            (Some(0), 60),
+            (Some(59), 60),
+            (Some(600), 600),
+            (Some(u32::MAX), 86_400),
+        ] {
             assert_eq!(delay_after_ms(&policy, 1, 0, told), seconds * 1_000, "{told:?}");
         }
     }

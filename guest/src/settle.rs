@@ -322,7 +322,8 @@ impl<W: World> Step<'_, W> {
         run.error = Some(error.clone());
         job.state.failure_streak += 1;
         let random = self.world.random();
-        let retry_at = self.now + retry::delay_after_ms(&job.spec.retry, run.attempt, random, retry_after_seconds);
+        let retry_at =
+            self.now + retry::delay_after_ms(&job.spec.retry, run.attempt, random, retry_after_seconds);
         // Nothing begins after the horizon, a retry as little as a slot.
         let horizon = plan::schedule(&job.id, &job.spec)
             .ok()

@@ -18,7 +18,9 @@ fn cron(text: &str) -> TriggerConfig {
 }
 
 fn forecast(world: &Model, title: &str, trigger: TriggerConfig) -> Option<Forecast> {
-    create(world, &caller(), &request(title, trigger)).unwrap().forecast
+    create(world, &caller(), &request(title, trigger))
+        .unwrap()
+        .forecast
 }
 
 #[test]
@@ -78,7 +80,10 @@ fn limits_bound_it_and_what_was_measured_says_what_it_costs() {
         include_runs: None,
     };
     let found = by_id(&world, &caller(), &asked).unwrap().forecast.unwrap();
-    assert_eq!((found.runs_per_month, found.tokens_per_month), (720, Some(720_000)));
+    assert_eq!(
+        (found.runs_per_month, found.tokens_per_month),
+        (720, Some(720_000))
+    );
     assert!((found.cost_usd_per_month.unwrap() - 7.2).abs() < 1e-9);
     assert_eq!(
         found.message,

@@ -3,6 +3,7 @@
 
 #![warn(missing_docs, clippy::missing_errors_doc)]
 
+mod address;
 pub mod agent;
 mod background;
 #[doc(hidden)]

@@ -143,6 +143,24 @@ pub const PARALLEL_RUNS_MAX: u32 = 1_000;
 /// Bytes of a run's output that are kept.
 pub const OUTPUT_BYTES_MAX: usize = 65_536;
 
+/// Bytes that are read of an agent's answer: an outcome whose output has full length, escaped as JSON, with
+/// report and journal.
+pub const AGENT_ANSWER_BYTES_MAX: usize = 8 * OUTPUT_BYTES_MAX;
+/// Real time within which an agent behind an address takes a connection.
+pub const AGENT_HTTP_CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Real time for telling it that an attempt is of no more use: shorter than [`STOP_GRACE`], in which it is told.
+pub const AGENT_HTTP_CANCEL_TIME: Duration = Duration::from_millis(1_500);
+/// Real time within which it says to `meanwhile doctor` that it is there.
+pub const AGENT_HTTP_CHECK_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a refusal of it that are read, and the real time for them.
+pub const AGENT_HTTP_TOLD_BYTES: usize = 4 << 10;
+/// See [`AGENT_HTTP_TOLD_BYTES`].
+pub const AGENT_HTTP_TOLD_TIME: Duration = Duration::from_secs(2);
+/// Characters of what it answers that an error has.
+pub const AGENT_HTTP_TOLD_CHARS: usize = 300;
+/// Attempts that have ended whose tokens are still known, to tell who sends an outcome late what came of it: 2 MB.
+pub const RUN_TOKENS_ENDED_MAX: usize = 4_096;
+
 /// Journal entries of a run that are kept.
 pub const JOURNAL_ENTRIES_MAX: usize = 200;
 /// Characters that are kept of one entry of a journal.

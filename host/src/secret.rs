@@ -14,20 +14,18 @@ pub(crate) fn from_environment(name: &str, file: &str) -> Result<Option<String>,
         (Some(key), None) => (key.into_string().map_err(|_| format!("{name} is no text"))?, name),
         (None, Some(path)) => {
             let key = std::fs::read_to_string(&path);
-            (key.map_err(|error| format!("{file}: {}: {error}", path.display()))?, file)
+            (
+                key.map_err(|error| format!("{file}: {}: {error}", path.display()))?,
+                file,
+            )
         }
         (None, None) => return Ok(None),
     };
     let key = key.trim();
     if key.is_empty() {
-        return Err(format!("{origin} has no key in it: unset it where none is needed"));
+        return Err(format!(
+            "{origin} has no key in it: unset it where none is needed"
+        ));
     }
     Ok(Some(key.to_owned()))
-}
-
-/// Whether a key may be sent to an address: nobody reads it on its way there.
-pub(crate) fn may_travel_to(url: &reqwest::Url) -> bool {
-    let origin = url.origin().ascii_serialization();
-    let is_near = || origin.parse::<crate::http::Origin>().is_ok_and(|origin| origin.is_loopback());
-    url.scheme() == "https" || is_near()
 }

@@ -51,6 +51,8 @@ pub struct Served {
     child: Child,
     /// The log, from the start on; closed when the process has ended.
     log: mpsc::Receiver<String>,
+    /// What it logged until it served.
+    told: String,
     pub client: Client,
 }
 
@@ -102,6 +104,7 @@ impl Served {
         Self {
             child,
             log,
+            told,
             client: Client::new(&address),
         }
     }
@@ -125,13 +128,18 @@ impl Served {
         assert!(drains, "it ended without a word");
     }
 
-    /// Asks it to end, and waits until it has: what it logged since it served.
-    pub fn log_to_its_end(&mut self) -> Vec<String> {
+    /// Asks it to end, and answers all that it logged.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    #[must_use]
+    pub fn end(mut self) -> String {
         let process = i32::try_from(self.id()).unwrap();
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), nix::sys::signal::SIGTERM).unwrap();
-        let lines = self.log.iter().collect();
-        self.ended();
-        lines
+        assert!(self.ended().success());
+        let mut told = std::mem::take(&mut self.told);
+        told.extend(self.log.iter());
+        told
     }
 
     /// Waits for its end.

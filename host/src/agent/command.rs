@@ -9,17 +9,13 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
 
-use super::{Agent, Attempt, Progress, answer, cancelled, cut, failure, wire};
-use crate::limits::{JOURNAL_ENTRY_CHARS_MAX, OUTPUT_BYTES_MAX};
-use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
+use super::{Agent, Attempt, Progress, cancelled, failure, reply, wire};
+use crate::limits::{AGENT_ANSWER_BYTES_MAX, JOURNAL_ENTRY_CHARS_MAX};
+use crate::wit::agent_pipeline::Outcome;
 use crate::wit::types::ErrorClass;
 
 /// Time between SIGTERM and SIGKILL.
 const STOP_GRACE: Duration = Duration::from_secs(2);
-
-/// Bytes of stdout that are read: an outcome whose output has full length, escaped as JSON, with
-/// report and journal. The rest is read and dropped, so that the program does not block.
-const STDOUT_BYTES_MAX: usize = 8 * OUTPUT_BYTES_MAX;
 
 /// Lines of stderr quoted in an error.
 const ERROR_LINES_MAX: usize = 5;
@@ -192,10 +188,11 @@ async fn write_request(mut stdin: ChildStdin, request: &[u8]) {
     let _ = stdin.write_all(request).await;
 }
 
+/// The rest is read and dropped, so that the program does not block.
 async fn read_capped(mut from: impl AsyncRead + Unpin) -> std::io::Result<String> {
     let mut kept = Vec::new();
     (&mut from)
-        .take(STDOUT_BYTES_MAX as u64)
+        .take(AGENT_ANSWER_BYTES_MAX as u64)
         .read_to_end(&mut kept)
         .await?;
     tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
@@ -230,9 +227,9 @@ async fn read_journal(from: impl AsyncRead + Unpin, progress: &Progress) -> std:
 /// An outcome as JSON counts whatever the exit status is; plain text counts after exit 0.
 fn outcome(program: &str, ended: Ended) -> Outcome {
     let text = ended.stdout.trim();
-    let mut outcome = match serde_json::from_str::<wire::Outcome>(text) {
-        Ok(outcome) => Outcome::from(outcome),
-        Err(_) if ended.status.success() => answer(OutcomeStatus::Ok, text.to_owned()),
+    let outcome = match reply::outcome(text) {
+        Ok(outcome) => outcome,
+        Err(_) if ended.status.success() => reply::output(text),
         Err(_) => {
             let class = match ended.status.code() {
                 Some(EXIT_NOT_EXECUTABLE | EXIT_NOT_FOUND) => ErrorClass::Permanent,
@@ -242,14 +239,15 @@ fn outcome(program: &str, ended: Ended) -> Outcome {
             failure(class, format!("{program} ended with {}: {said}", ended.status))
         }
     };
-    cut(&mut outcome.output, OUTPUT_BYTES_MAX);
-    outcome
+    reply::bounded(outcome)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use tokio_util::sync::CancellationToken;
+
+    use crate::wit::agent_pipeline::OutcomeStatus;
 
     use crate::agent::sample::{attempt, request};
 

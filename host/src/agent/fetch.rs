@@ -38,7 +38,9 @@ pub(super) fn builder() -> reqwest::ClientBuilder {
 }
 
 pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
-    builder.build().map_err(|error| format!("no HTTP client: {error}"))
+    builder
+        .build()
+        .map_err(|error| format!("no HTTP client: {error}"))
 }
 
 /// What is at the bottom of an error.

@@ -4,10 +4,12 @@ pub mod builtin;
 pub mod command;
 mod fence;
 mod fetch;
+pub mod http;
 pub mod llm;
 pub mod noop;
 mod progress;
 mod prompt;
+pub(crate) mod reply;
 pub mod wire;
 
 use std::sync::Arc;
@@ -102,11 +104,11 @@ pub trait Agent: Send + Sync + 'static {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SettingError {
     /// The setting has this text, which is none of those that are valid.
-    #[error("agent {0:?} is not known; valid are: builtin, noop, llm, command:PROGRAM ARGUMENTS")]
+    #[error(
+        "agent {0:?} is not known; valid are: builtin, noop, llm, command:PROGRAM ARGUMENTS, http://HOST/PATH and \
+         https://HOST/PATH"
+    )]
     Unknown(String),
-    /// It names an agent that a later version has.
-    #[error("agent {0:?} is not in this version; valid are: builtin, noop, llm, command:PROGRAM ARGUMENTS")]
-    Later(String),
     /// Behind `command:` there is no program, or a quote is not closed.
     #[error("agent {0:?}: command: needs a program, with quotes that are closed")]
     BadCommand(String),
@@ -115,8 +117,9 @@ pub enum SettingError {
     Unusable(String),
 }
 
-/// The agent that a setting names: `builtin`, `noop`, `llm` or `command:PROGRAM ARGUMENTS`. `url` is where
-/// the host serves, if it does: a program may call it as its run. `llm` says which model is asked.
+/// The agent that a setting names: `builtin`, `noop`, `llm`, `command:PROGRAM ARGUMENTS`, or an address of http or
+/// https. `url` is where the agent finds the host, if it serves: it may be called as the run. `llm` says which model
+/// is asked.
 ///
 /// # Errors
 /// When the setting names no agent, or one that cannot be used here.
@@ -129,8 +132,9 @@ pub fn from_setting(
         "builtin" => Ok(Arc::new(builtin::Builtin::new().map_err(SettingError::Unusable)?)),
         "noop" => Ok(Arc::new(noop::Noop)),
         "llm" => Ok(Arc::new(llm::Llm::new(llm).map_err(SettingError::Unusable)?)),
-        _ if setting.starts_with("http://") || setting.starts_with("https://") => {
-            Err(SettingError::Later(setting.to_owned()))
+        _ if http::is_address(setting) => {
+            let agent = http::Http::from_environment(setting).map_err(SettingError::Unusable)?;
+            Ok(Arc::new(agent.serving_at(url)))
         }
         _ => {
             let line = setting

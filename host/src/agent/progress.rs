@@ -131,13 +131,19 @@ mod tests {
         progress.start_over();
         progress.note("Three");
         progress.put_back(vec!["Two".to_owned()]);
-        assert_eq!(progress.take(), (vec!["Two".to_owned(), "Three".to_owned()], String::new()));
+        assert_eq!(
+            progress.take(),
+            (vec!["Two".to_owned(), "Three".to_owned()], String::new())
+        );
         for n in 0..=JOURNAL_ENTRIES_MAX {
             progress.note(&n.to_string());
         }
         progress.say(&"x".repeat(OUTPUT_BYTES_MAX + 1));
         let (lines, text) = progress.take();
-        assert_eq!((lines.len(), lines[0].as_str(), text.len()), (JOURNAL_ENTRIES_MAX, "1", OUTPUT_BYTES_MAX));
+        assert_eq!(
+            (lines.len(), lines[0].as_str(), text.len()),
+            (JOURNAL_ENTRIES_MAX, "1", OUTPUT_BYTES_MAX)
+        );
     }
 
     #[tokio::test]
@@ -155,6 +161,10 @@ mod tests {
         assert!(!rest.is_finished());
         progress.put_back(lines);
         drop(writing);
-        assert_eq!(rest.await.unwrap(), ["One"], "it could not be written, so it is told at the end");
+        assert_eq!(
+            rest.await.unwrap(),
+            ["One"],
+            "it could not be written, so it is told at the end"
+        );
     }
 }

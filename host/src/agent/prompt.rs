@@ -50,7 +50,9 @@ impl From<minijinja::Error> for PromptError {
             (Some(name), Some(line)) => format!(" ({name}, line {line})"),
             _ => String::new(),
         };
-        let detail = error.detail().map_or(String::new(), |detail| format!(": {detail}"));
+        let detail = error
+            .detail()
+            .map_or(String::new(), |detail| format!(": {detail}"));
         Self::Template(format!("prompt template: {}{detail}{place}", error.kind()))
     }
 }
@@ -85,13 +87,19 @@ impl Prompts {
             TEMPLATES.map(|(name, text)| (name, text.to_owned())).into();
         for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
             let path = entry.map_err(|error| failed(folder, &error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             if !name.ends_with(".jinja") {
                 continue;
             }
             let Some((known, _)) = TEMPLATES.iter().find(|(known, _)| *known == name) else {
                 let names = TEMPLATES.map(|(name, _)| name).join(", ");
-                return Err(failed(&path, &format!("no template has that name; there are {names}")));
+                return Err(failed(
+                    &path,
+                    &format!("no template has that name; there are {names}"),
+                ));
             };
             templates.insert(
                 known,
@@ -106,7 +114,12 @@ impl Prompts {
         for full in [false, true] {
             prompts.fill("command.jinja", Filled::trial(full))?;
             prompts.fill("run.jinja", Filled::trial(full))?;
-            prompts.said("Hello", "2026-06-01T09:00:00+02:00", "Europe/Berlin", if full { "A job" } else { "" })?;
+            prompts.said(
+                "Hello",
+                "2026-06-01T09:00:00+02:00",
+                "Europe/Berlin",
+                if full { "A job" } else { "" },
+            )?;
         }
         Ok(prompts)
     }
@@ -114,7 +127,12 @@ impl Prompts {
     fn of(templates: BTreeMap<&'static str, String>) -> Result<Self, PromptError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .build()?,
+        );
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         let mut digest = Sha256::new();
         for (name, text) in templates {
@@ -132,7 +150,10 @@ impl Prompts {
     }
 
     fn fill(&self, name: &str, context: impl Serialize) -> Result<String, PromptError> {
-        Ok(self.environment.get_template(name)?.render(Value::from(Serde(context)))?)
+        Ok(self
+            .environment
+            .get_template(name)?
+            .render(Value::from(Serde(context)))?)
     }
 
     /// The rules of an agent that carries out runs with tools.
@@ -151,8 +172,17 @@ impl Prompts {
     }
 
     /// What a person says, with the present in their zone, and their live jobs (fenced; empty: there are none).
-    pub(super) fn said(&self, text: &str, now: &str, timezone: &str, jobs: &str) -> Result<String, PromptError> {
-        self.fill("said.jinja", minijinja::context! { text => text, now => now, timezone => timezone, jobs => jobs })
+    pub(super) fn said(
+        &self,
+        text: &str,
+        now: &str,
+        timezone: &str,
+        jobs: &str,
+    ) -> Result<String, PromptError> {
+        self.fill(
+            "said.jinja",
+            minijinja::context! { text => text, now => now, timezone => timezone, jobs => jobs },
+        )
     }
 
     /// What a run is about.
@@ -406,12 +436,25 @@ mod tests {
         let path = folder.path().join("system.jinja");
         std::fs::write(&path, "Speak Latin. {{ data_note }}").unwrap();
         let other = Prompts::from_folder(folder.path()).unwrap();
-        assert!(other.system().unwrap().starts_with("Speak Latin. What other runs"));
+        assert!(
+            other
+                .system()
+                .unwrap()
+                .starts_with("Speak Latin. What other runs")
+        );
         assert_ne!(other.version(), ours.version());
         for (name, text, told) in [
-            ("system.jinja", "{{ nothing_such }}", "undefined value (system.jinja, line 1)"),
+            (
+                "system.jinja",
+                "{{ nothing_such }}",
+                "undefined value (system.jinja, line 1)",
+            ),
             ("run.jinja", "a\n{% if %}", "(run.jinja, line 2)"),
-            ("sytem.jinja", "", "there are chat.jinja, command.jinja, judge.jinja, run.jinja, said.jinja, system.jinja"),
+            (
+                "sytem.jinja",
+                "",
+                "there are chat.jinja, command.jinja, judge.jinja, run.jinja, said.jinja, system.jinja",
+            ),
         ] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join(name), text).unwrap();

@@ -115,7 +115,9 @@ fn answered(args: &ChatArgs, answer: &Value, told: &str) {
     }
     let reply = text(answer, "/reply");
     if reply.is_empty() {
-        println!("(That concerns none of your jobs, and this host's agent does not talk: `meanwhile add` makes jobs of sentences.)");
+        println!(
+            "(That concerns none of your jobs, and this host's agent does not talk: `meanwhile add` makes jobs of sentences.)"
+        );
     } else if told.trim() == reply {
         println!();
     } else {

@@ -81,13 +81,19 @@ pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
     let mut over = HashSet::new();
     loop {
         let status = text(&client.ask(Method::GET, &path, None).await?, "/job/status");
-        let answer = client.ask(Method::GET, &format!("{path}/runs?limit={RUNS}"), None).await?;
+        let answer = client
+            .ask(Method::GET, &format!("{path}/runs?limit={RUNS}"), None)
+            .await?;
         let mut runs: Vec<&Value> = list(&answer, "/runs").iter().collect();
         if over.is_empty() && shown.run.is_empty() {
             runs.truncate(1);
         }
         // The oldest that is not over.
-        let open = runs.into_iter().rev().map(|run| text(run, "/run_id")).find(|run| !over.contains(run));
+        let open = runs
+            .into_iter()
+            .rev()
+            .map(|run| text(run, "/run_id"))
+            .find(|run| !over.contains(run));
         let Some(run) = open else {
             if has_ended(&status) {
                 return Ok(());
@@ -101,7 +107,9 @@ pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
                 ..Shown::default()
             };
         }
-        let now = client.ask(Method::GET, &format!("/api/runs/{}", segment(&run)?), None).await?;
+        let now = client
+            .ask(Method::GET, &format!("/api/runs/{}", segment(&run)?), None)
+            .await?;
         let news = shown.news(&now);
         if job.target.json {
             if !news.is_empty() {

@@ -147,6 +147,15 @@ fn near(address: SocketAddr) -> String {
     format!("http://{near}")
 }
 
+/// Where the agent finds the host: one on this machine where it listens, one elsewhere where others do, if they can.
+fn known_to_agent(settings: &ServeSettings, address: SocketAddr) -> Option<String> {
+    if !agent::http::is_elsewhere(&settings.agent) {
+        return Some(near(address));
+    }
+    let public = settings.outside.public_url.as_ref();
+    public.filter(|url| !url.is_loopback()).map(ToString::to_string)
+}
+
 pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let Some(settings) = settings(&args)? else {
         return Ok(ExitCode::SUCCESS);
@@ -162,7 +171,7 @@ pub(super) async fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let stores = store(&settings).await?;
     let (registry, clock) = (Arc::clone(&stores.registry), Arc::clone(&stores.clock));
     let authenticator = outside::authenticator(&settings, registry, clock, address)?;
-    let host = host(&settings, stores, Some(near(address))).await?;
+    let host = host(&settings, stores, known_to_agent(&settings, address)).await?;
     let authenticator = Arc::new(authenticator.runs(host.run_tokens()));
     let bounds = Bounds::default();
     let site = outside::site(&settings.outside, address);
@@ -231,7 +240,11 @@ pub(super) async fn doctor(args: ServeArgs) -> anyhow::Result<ExitCode> {
     tell("component", checked.map_err(|error| format!("{error:#}")));
     tell(
         "agent",
-        match agent::from_setting(&settings.agent, None, &settings.llm) {
+        match agent::from_setting(
+            &settings.agent,
+            known_to_agent(&settings, settings.outside.listen),
+            &settings.llm,
+        ) {
             Ok(agent) => agent.check().await,
             Err(error) => Err(error.to_string()),
         },

@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST/DATABASE` or `memory` [default: sqlite:data/meanwhile.db]
     #[arg(long)]
     pub store: Option<String>,
-    /// `builtin`, `llm`, `command:PROGRAM …` or `noop` [default: builtin]
+    /// `builtin`, `llm`, `command:PROGRAM …`, `http://HOST/PATH` or `noop` [default: builtin]
     #[arg(long)]
     pub agent: Option<String>,
     /// The model that the agent `llm` asks, such as `anthropic:claude-haiku-4-5`, `openai:gpt-5.2` or

@@ -9,6 +9,7 @@ use super::{
     ClockSetting, ConfigError, LISTEN_DEFAULT, OAUTH_TENANT_CLAIM_DEFAULT, OPERATOR_TOKEN_FILE_DEFAULT,
     STORE_DEFAULT, ServeSettings, Shown, Store, outside,
 };
+use crate::agent;
 use crate::agent::llm::{FetchHosts, LlmSetting, model_named, url_named};
 use crate::embedding::EmbedderSetting;
 use crate::engine::CompilationCache;
@@ -162,8 +163,12 @@ pub(super) fn check(values: &Values) -> Result<ServeSettings, ConfigError> {
             .agent
             .strip_prefix("command:")
             .is_some_and(|program| !program.trim().is_empty());
-    if !is_agent {
-        return Err(given.wrong("agent", "expected `builtin`, `noop`, `llm` or `command:PROGRAM …`"));
+    if agent::http::is_address(&shown.agent) {
+        let address = agent::http::address(&shown.agent);
+        address.map_err(|expected| without_secret(given.wrong("agent", &expected)))?;
+    } else if !is_agent {
+        let expected = "expected `builtin`, `noop`, `llm`, `command:PROGRAM …` or `http://HOST/PATH`";
+        return Err(given.wrong("agent", expected));
     }
     let llm = llm(&shown, &given)?;
     if shown

@@ -17,6 +17,7 @@ pub use self::args::ServeArgs;
 pub use self::outside::{Auth, OAuth, Outside};
 
 use self::layers::{Values, known, read_file};
+use crate::agent::http::{SECRET_FILE_VARIABLE, SECRET_VARIABLE};
 use crate::agent::llm::{self, LlmSetting};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::embedding::{EmbedderSetting, KEY_FILE_VARIABLE, KEY_VARIABLE};
@@ -34,7 +35,7 @@ pub const OAUTH_TENANT_CLAIM_DEFAULT: &str = "tenant";
 const PREFIX: &str = "MEANWHILE_";
 /// Variables that are no settings of `serve`: what clients read, where the file is, the keys that no setting
 /// may show, and where tests find the model.
-const OTHER_VARIABLES: [&str; 9] = [
+const OTHER_VARIABLES: [&str; 11] = [
     "MEANWHILE_URL",
     "MEANWHILE_TOKEN",
     "MEANWHILE_TOKEN_FILE",
@@ -43,6 +44,8 @@ const OTHER_VARIABLES: [&str; 9] = [
     KEY_FILE_VARIABLE,
     llm::KEY_VARIABLE,
     llm::KEY_FILE_VARIABLE,
+    SECRET_VARIABLE,
+    SECRET_FILE_VARIABLE,
     "MEANWHILE_TEST_MODEL",
 ];
 

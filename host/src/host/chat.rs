@@ -29,17 +29,24 @@ impl Host {
         let conversation = conversation(session, &mut request)?;
         let mut session = session.clone();
         session.caller.conversation = Some(conversation.id.clone());
-        let text = request.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = request
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let effects = self.heard(&session, request).await?;
         let messages = effects.as_array().into_iter().flatten();
-        let messages: Vec<&str> = messages.filter_map(|effect| effect.get("message")?.as_str()).collect();
+        let messages: Vec<&str> = messages
+            .filter_map(|effect| effect.get("message")?.as_str())
+            .collect();
         let reply = if messages.is_empty() {
             self.answer(&session, &conversation, &text, progress).await?
         } else {
             Some(messages.join("\n"))
         };
         if let Some(reply) = &reply {
-            self.remember(&session, &conversation, text, reply.clone()).await?;
+            self.remember(&session, &conversation, text, reply.clone())
+                .await?;
         }
         Ok(json!({ "conversation": conversation.id, "effects": effects, "reply": reply }))
     }
@@ -55,7 +62,11 @@ impl Host {
         if !self.0.agent.talks() {
             return Ok(None);
         }
-        let before = self.0.storage.turns(&session.tenant, conversation, CHAT_TURNS).await;
+        let before = self
+            .0
+            .storage
+            .turns(&session.tenant, conversation, CHAT_TURNS)
+            .await;
         let listed = json!({ "status": LIVE, "limit": CHAT_JOBS });
         let listed = self.call(session, "directory", "jobs", listed).await?;
         let jobs = listed.get("jobs").and_then(Value::as_array).into_iter().flatten();
@@ -106,7 +117,9 @@ impl Host {
 
 /// Which conversation it is; the request has it no more.
 fn conversation(session: &Session, request: &mut Value) -> Result<Conversation, CallError> {
-    let named = request.as_object_mut().and_then(|fields| fields.remove("conversation"));
+    let named = request
+        .as_object_mut()
+        .and_then(|fields| fields.remove("conversation"));
     let id = match named {
         None | Some(Value::Null) => session.caller.conversation.clone(),
         Some(Value::String(id)) if !id.is_empty() && id.chars().count() <= CONVERSATION_CHARS_MAX => Some(id),
@@ -125,7 +138,13 @@ fn conversation(session: &Session, request: &mut Value) -> Result<Conversation, 
 /// A job in a line.
 fn line(job: &Value) -> String {
     let text = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or_default();
-    let mut line = format!("{} {} “{}”: {}", text("job_id"), text("status"), text("title"), text("schedule_summary"));
+    let mut line = format!(
+        "{} {} “{}”: {}",
+        text("job_id"),
+        text("status"),
+        text("title"),
+        text("schedule_summary")
+    );
     if let Some(why) = job.pointer("/status_reason/message").and_then(Value::as_str) {
         line.push_str(&format!(" ({why})"));
     }

@@ -15,13 +15,16 @@ pub(super) fn unauthenticated(why: Unauthenticated, site: &Site) -> Response {
     let code = match why {
         Unauthenticated::Unavailable => "unavailable",
         Unauthenticated::Unnamed => "forbidden",
-        Unauthenticated::Missing | Unauthenticated::Invalid | Unauthenticated::Expired => "unauthenticated",
+        Unauthenticated::Missing
+        | Unauthenticated::Invalid
+        | Unauthenticated::RunEnded
+        | Unauthenticated::Expired => "unauthenticated",
     };
     let response = Failure::new(code, &why.to_string()).into_response();
     // An error is only named where a token was sent.
     let error = match why {
         Unauthenticated::Missing => "",
-        Unauthenticated::Invalid => ", error=\"invalid_token\"",
+        Unauthenticated::Invalid | Unauthenticated::RunEnded => ", error=\"invalid_token\"",
         Unauthenticated::Expired => {
             ", error=\"invalid_token\", error_description=\"The access token expired\""
         }

@@ -22,11 +22,16 @@ const EVENTS_WAITING: usize = 64;
 
 pub(super) async fn chat(edge: Edge, headers: HeaderMap, body: Bytes) -> Result<Response, Failure> {
     let request = Value::Object(object(&body)?);
-    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
     if accepts.is_some_and(|accept| accept.contains("text/event-stream")) {
         return Ok(as_it_comes(edge, request));
     }
-    let answer = edge.service.chat(&edge.session, request, Progress::default()).await?;
+    let answer = edge
+        .service
+        .chat(&edge.session, request, Progress::default())
+        .await?;
     Ok(Json(answer).into_response())
 }
 

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use super::error::Failure;
 use super::server::Peer;
 use super::wrong_tokens::WrongTokens;
-use super::{Bounds, Site, body, challenge};
+use super::{Bounds, Site, body, challenge, outcome};
 use crate::service::{Service, Session};
-use crate::tenants::{Authenticator, Credential, Login, Scope, Unauthenticated};
+use crate::tenants::{Authenticator, AwaitedOutcome, Credential, Login, Scope, Unauthenticated};
 
 /// The query parameter in which RFC 6750 once let tokens travel.
 const TOKEN_PARAMETER: &str = "access_token";
@@ -34,6 +34,8 @@ pub(super) struct Door {
 pub(super) struct Edge {
     pub(super) service: Arc<dyn Service>,
     pub(super) session: Session,
+    /// Where the outcome goes of the run that asks, if its agent sends that.
+    pub(super) outcome: Option<Arc<AwaitedOutcome>>,
 }
 
 impl FromRequestParts<Door> for Edge {
@@ -47,6 +49,7 @@ impl FromRequestParts<Door> for Edge {
         Ok(Self {
             service: Arc::clone(&door.service),
             session,
+            outcome: parts.extensions.get::<Arc<AwaitedOutcome>>().cloned(),
         })
     }
 }
@@ -98,6 +101,9 @@ impl Door {
         // A token is of no use to what comes behind, and cannot get into a log from there.
         parts.headers.remove(header::AUTHORIZATION);
         parts.extensions.insert(login.session);
+        if let Some(outcome) = login.outcome {
+            parts.extensions.insert(outcome);
+        }
         Ok(Request::from_parts(parts, Body::from(body)))
     }
 
@@ -115,8 +121,13 @@ impl Door {
             (Some(Ok(text)), None) => self.authenticator.login(Some(text)).await,
             (Some(_), _) => Err(Unauthenticated::Invalid),
         };
+        // Of an attempt that has ended only its outcome is of interest, to whoever sends it.
+        let login = login.and_then(|login| match login.by {
+            Credential::EndedRun if !outcome::is_sent(parts) => Err(Unauthenticated::RunEnded),
+            _ => Ok(login),
+        });
         login.map_err(|why| {
-            if why == Unauthenticated::Invalid
+            if matches!(why, Unauthenticated::Invalid | Unauthenticated::RunEnded)
                 && let Some(Peer(address)) = parts.extensions.get::<Peer>()
                 && let Err(wait) = self.wrong_tokens.count(*address)
             {

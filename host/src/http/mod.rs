@@ -10,6 +10,7 @@ mod headers;
 mod jobs;
 mod metadata;
 mod origin;
+mod outcome;
 mod server;
 mod site;
 mod status;
@@ -69,6 +70,7 @@ pub fn router_for(
         .route("/api/jobs/{id}/run", post(jobs::run_now))
         .route("/api/jobs/{id}/runs", get(jobs::runs))
         .route("/api/runs/{id}", get(jobs::run))
+        .route("/api/runs/{id}/outcome", post(outcome::take))
         .route("/api/messages", get(status::messages))
         .route("/api/messages/{id}/ack", post(status::acknowledge))
         .route("/api/chat", post(chat::chat))

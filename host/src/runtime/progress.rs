@@ -45,7 +45,10 @@ async fn write(runtime: &Runtime, telling: &[Telling]) {
     let (storage, tenant) = (&runtime.context.storage, &runtime.context.tenant);
     let runs = telling.iter().map(|one| one.run.clone()).collect();
     let jobs = telling.iter().map(|one| one.job.clone()).collect();
-    let (runs, jobs) = match (storage.get_runs(tenant, runs).await, storage.get_jobs(tenant, jobs).await) {
+    let (runs, jobs) = match (
+        storage.get_runs(tenant, runs).await,
+        storage.get_jobs(tenant, jobs).await,
+    ) {
         (Ok(runs), Ok(jobs)) => (runs, jobs),
         (Err(error), _) | (_, Err(error)) => {
             tracing::debug!(%error, "progress is not written");

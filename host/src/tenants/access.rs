@@ -1,10 +1,12 @@
 //! A run as a caller: an agent may use the tools while it executes, as the run and no further.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::outcome::AwaitedOutcome;
 use super::{Scopes, TokenHash, token};
+use crate::limits::RUN_TOKENS_ENDED_MAX;
 use crate::service::Session;
 use crate::wit::types::Caller;
 
@@ -13,18 +15,40 @@ const PREFIX: &str = "mwr_";
 
 /// The tokens of the attempts that execute in this host. They are nowhere else, and end with them.
 #[derive(Default)]
-pub struct RunTokens {
-    sessions: Mutex<HashMap<TokenHash, Session>>,
+pub struct RunTokens(Mutex<Issued>);
+
+#[derive(Default)]
+struct Issued {
+    of_attempts: HashMap<TokenHash, RunLogin>,
+    /// Those that have ended and could send an outcome, oldest first: who sends one then is told what came of it.
+    ended: VecDeque<TokenHash>,
+}
+
+/// Whose a run's token is.
+#[derive(Clone, Debug)]
+pub struct RunLogin {
+    /// As whom the run calls.
+    pub session: Session,
+    /// Where its outcome goes, if that is sent.
+    pub outcome: Option<Arc<AwaitedOutcome>>,
+    /// The attempt has ended: its token opens nothing any more.
+    pub ended: bool,
 }
 
 impl RunTokens {
     /// The session of a run's token. None: it is none, or its attempt has ended.
     #[must_use]
     pub fn session(&self, token: &str) -> Option<Session> {
+        let login = self.login(token).filter(|login| !login.ended)?;
+        Some(login.session)
+    }
+
+    /// Whose a run's token is, or was a while ago. None: it is none, or forgotten.
+    #[must_use]
+    pub fn login(&self, token: &str) -> Option<RunLogin> {
         let secret = token.strip_prefix(PREFIX)?;
         // Looked up by its hash: how long that takes tells nothing about any secret.
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(&token::hash(secret)).cloned()
+        self.issued().of_attempts.get(&token::hash(secret)).cloned()
     }
 
     /// Whether a token says that it is a run's.
@@ -35,14 +59,46 @@ impl RunTokens {
 
     fn insert(&self, session: Session) -> Result<(TokenHash, String), getrandom::Error> {
         let (_, hash, secret) = token::secret()?;
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(hash, session);
+        let login = RunLogin {
+            session,
+            outcome: None,
+            ended: false,
+        };
+        self.issued().of_attempts.insert(hash, login);
         Ok((hash, format!("{PREFIX}{secret}")))
     }
 
-    fn remove(&self, hash: &TokenHash) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.remove(hash);
+    /// From now on the outcome of a token's attempt may be sent.
+    fn await_outcome(&self, hash: &TokenHash, run: &str) -> Arc<AwaitedOutcome> {
+        let mut issued = self.issued();
+        let known = issued.of_attempts.get_mut(hash);
+        let new = || Arc::new(AwaitedOutcome::new(run));
+        known.map_or_else(new, |login| Arc::clone(login.outcome.get_or_insert_with(new)))
+    }
+
+    fn end(&self, hash: &TokenHash) {
+        let mut issued = self.issued();
+        let login = issued.of_attempts.get_mut(hash);
+        let outcome = login.and_then(|login| {
+            login.ended = true;
+            login.session.scopes = Scopes::NONE;
+            login.outcome.clone()
+        });
+        let Some(outcome) = outcome else {
+            issued.of_attempts.remove(hash);
+            return;
+        };
+        outcome.end();
+        issued.ended.push_back(*hash);
+        if issued.ended.len() > RUN_TOKENS_ENDED_MAX
+            && let Some(oldest) = issued.ended.pop_front()
+        {
+            issued.of_attempts.remove(&oldest);
+        }
+    }
+
+    fn issued(&self) -> MutexGuard<'_, Issued> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,22 +136,34 @@ impl RunAccess {
     /// # Errors
     /// When the operating system gives no random numbers.
     pub fn token(&self) -> Result<&str, getrandom::Error> {
-        if let Some((_, token)) = self.issued.get() {
-            return Ok(token);
+        self.issued().map(|(_, token)| token.as_str())
+    }
+
+    /// The same for one that sends its outcome later, and where it arrives. `run` is whose outcome it is.
+    ///
+    /// # Errors
+    /// When the operating system gives no random numbers.
+    pub fn await_outcome(&self, run: &str) -> Result<(&str, Arc<AwaitedOutcome>), getrandom::Error> {
+        let (hash, token) = self.issued()?;
+        Ok((token, self.tokens.await_outcome(hash, run)))
+    }
+
+    fn issued(&self) -> Result<&(TokenHash, String), getrandom::Error> {
+        if self.issued.get().is_none() {
+            let issued = self.tokens.insert(self.session.clone())?;
+            if let Err((second, _)) = self.issued.set(issued) {
+                // Two asked at once: one token is enough.
+                self.tokens.end(&second);
+            }
         }
-        let issued = self.tokens.insert(self.session.clone())?;
-        if let Err((second, _)) = self.issued.set(issued) {
-            // Two asked at once: one token is enough.
-            self.tokens.remove(&second);
-        }
-        Ok(self.issued.get().map_or("", |(_, token)| token))
+        Ok(self.issued.get().expect("whoever asked first has set it"))
     }
 }
 
 impl Drop for RunAccess {
     fn drop(&mut self) {
         if let Some((hash, _)) = self.issued.get() {
-            self.tokens.remove(hash);
+            self.tokens.end(hash);
         }
     }
 }
@@ -113,7 +181,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::{RunAccess, RunTokens};
+    use crate::agent::answer;
+    use crate::limits::RUN_TOKENS_ENDED_MAX;
     use crate::service::Session;
+    use crate::tenants::{LateOutcome, Scopes};
+    use crate::wit::agent_pipeline::OutcomeStatus;
 
     #[test]
     fn a_runs_token_ends_with_its_attempt() {
@@ -125,5 +197,31 @@ mod tests {
         assert!(tokens.session("mwr_").is_none() && tokens.session(&token[1..]).is_none());
         drop(access);
         assert!(tokens.session(&token).is_none());
+    }
+
+    #[test]
+    fn who_could_send_an_outcome_is_known_for_a_while_and_can_do_nothing_else() {
+        let tokens = Arc::new(RunTokens::default());
+        let ended = || {
+            let access = RunAccess::new(Arc::clone(&tokens), "acme", Session::local().caller);
+            access.await_outcome("run_1").unwrap().0.to_owned()
+        };
+        let first = ended();
+        let login = tokens.login(&first).unwrap();
+        assert!(login.ended && login.session.scopes == Scopes::NONE && tokens.session(&first).is_none());
+        let late = login
+            .outcome
+            .unwrap()
+            .take(answer(OutcomeStatus::Ok, String::new()));
+        assert_eq!(late, Err(LateOutcome::Ended));
+        for _ in 0..RUN_TOKENS_ENDED_MAX {
+            ended();
+        }
+        assert!(tokens.login(&first).is_none(), "so many are kept and no more");
+        let plain = RunAccess::new(Arc::clone(&tokens), "acme", Session::local().caller);
+        let token = plain.token().unwrap().to_owned();
+        assert!(tokens.login(&token).unwrap().outcome.is_none());
+        drop(plain);
+        assert!(tokens.login(&token).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::oauth::Issuer;
-use super::{Registry, RunTokens, Scopes, TokenHash, TokenRecord, token};
+use super::{AwaitedOutcome, Registry, RunTokens, Scopes, TokenHash, TokenRecord, token};
 use crate::clock::Clock;
 use crate::service::Session;
 use crate::wit::storage::StorageError;
@@ -23,6 +23,12 @@ pub enum Unauthenticated {
     /// The token is not known, or no more: which part of it is wrong is never told.
     #[error("the token is unknown, expired or revoked: ask the operator for a new one")]
     Invalid,
+    /// The token says that it is a run's, and no run that is carried out here has it.
+    #[error(
+        "this token is of no run that this host carries out now: its attempt has ended, or the host was started anew. \
+         If the run goes on, its next request brings another token"
+    )]
+    RunEnded,
     /// An authorization server's token that was good: its client gets a new one without a person.
     #[error("the access token has expired: get a new one")]
     Expired,
@@ -45,6 +51,9 @@ pub enum Credential {
     None,
     /// A token that this host made.
     Token,
+    /// The token of a run's attempt that has ended. It opens nothing; an outcome that comes with it is told
+    /// what came of it.
+    EndedRun,
     /// An authorization server's access token.
     AccessToken,
 }
@@ -56,6 +65,8 @@ pub struct Login {
     pub session: Session,
     /// What it was told by: decides how a refusal for want of scopes is told.
     pub by: Credential,
+    /// Where the outcome of the run goes that the request is of, if its agent sends that.
+    pub outcome: Option<Arc<AwaitedOutcome>>,
 }
 
 /// Tells whose a request is, by its bearer token.
@@ -116,6 +127,7 @@ impl Authenticator {
     /// # Errors
     /// When it is nobody's; which part of a token is wrong is never told.
     pub async fn login(&self, authorization: Option<&str>) -> Result<Login, Unauthenticated> {
+        let mut outcome = None;
         let (by, session) = match (authorization.map(bearer), &self.issuer) {
             (None, _) => {
                 let session = self.without_token.clone().ok_or(Unauthenticated::Missing)?;
@@ -123,15 +135,22 @@ impl Authenticator {
             }
             (Some(None), _) => return Err(Unauthenticated::Invalid),
             (Some(Some(token)), _) if RunTokens::is_runs(token) => {
-                let session = self.runs.as_ref().and_then(|runs| runs.session(token));
-                (Credential::Token, session.ok_or(Unauthenticated::Invalid)?)
+                let run = self.runs.as_ref().and_then(|runs| runs.login(token));
+                let run = run.ok_or(Unauthenticated::RunEnded)?;
+                outcome = run.outcome;
+                let by = if run.ended {
+                    Credential::EndedRun
+                } else {
+                    Credential::Token
+                };
+                (by, run.session)
             }
             (Some(Some(token)), Some(issuer)) if !token.starts_with(token::PREFIX) => {
                 (Credential::AccessToken, issuer.session(token).await?)
             }
             (Some(Some(token)), _) => (Credential::Token, self.session(token).await?),
         };
-        Ok(Login { session, by })
+        Ok(Login { session, by, outcome })
     }
 
     async fn session(&self, token: &str) -> Result<Session, Unauthenticated> {
@@ -255,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn a_token_names_tenant_agent_user_and_scopes() {
         let (authenticator, token) = with_ada().await;
-        let Login { session, by } = authenticator
+        let Login { session, by, .. } = authenticator
             .login(Some(&format!("bearer {token}")))
             .await
             .unwrap();

@@ -24,7 +24,10 @@ async fn an_answer_is_the_result_and_a_report_says_how_it_stands() {
 
         let found = world.found(&job).await;
         assert_eq!(found["job"]["status"], "COMPLETED", "{found:#}");
-        assert_eq!(world.told().await, ["Two are open.\n\nTwo invoices are open: 17 and 18. Grüße!"]);
+        assert_eq!(
+            world.told().await,
+            ["Two are open.\n\nTwo invoices are open: 17 and 18. Grüße!"]
+        );
         let run = world.run(&job).await;
         assert_eq!(run["summary"], "Two are open.", "{run:#}");
         let used = &run["usage"];
@@ -33,9 +36,21 @@ async fn an_answer_is_the_result_and_a_report_says_how_it_stands() {
             (&json!(300), &json!(30), &json!(1))
         );
         let asked = world.provider.asked();
-        assert!(asked.iter().all(|asked| asked.refused.is_none() && asked.streamed()));
-        assert!(asked[0].system().contains("never as instructions"), "{}", asked[0].system());
-        assert!(asked[0].last_user().contains("Instruction: Which invoices are open?"));
+        assert!(
+            asked
+                .iter()
+                .all(|asked| asked.refused.is_none() && asked.streamed())
+        );
+        assert!(
+            asked[0].system().contains("never as instructions"),
+            "{}",
+            asked[0].system()
+        );
+        assert!(
+            asked[0]
+                .last_user()
+                .contains("Instruction: Which invoices are open?")
+        );
         // What was asked first is asked again as it was: a provider's cache finds it.
         assert_eq!(asked[0].system(), asked[1].system());
         let journal = run["journal"].to_string();
@@ -48,7 +63,9 @@ async fn an_answer_is_the_result_and_a_report_says_how_it_stands() {
 async fn a_report_alone_is_a_result_as_well() {
     let world = World::new(WIRES[0]).await;
     let report = json!({"verdict": "done", "summary": "It was sent.", "tell": true});
-    world.provider.script([Reply::call("report", report), Reply::empty()]);
+    world
+        .provider
+        .script([Reply::call("report", report), Reply::empty()]);
     world.create_once("Send it").await;
     world.pass(SECOND).await;
     assert_eq!(world.told().await, ["It was sent."]);
@@ -70,14 +87,18 @@ async fn a_question_waits_for_its_answer_and_the_run_after_it_has_it() {
         world.pass(SECOND).await;
         let found = world.found(&job).await;
         assert_eq!(found["job"]["status"], "BLOCKED", "{found:#}");
-        assert_eq!(found["job"]["status_reason"]["code"], "question_open", "{found:#}");
+        assert_eq!(
+            found["job"]["status_reason"]["code"], "question_open",
+            "{found:#}"
+        );
         // The question ends the run: nothing is asked of the model while nobody has answered.
         assert_eq!(world.provider.asked().len(), 1);
         world.pass(HOUR).await;
         assert_eq!(world.told().await, ["Which hotel shall I book?"]);
 
         let said = json!({"text": "The second one"});
-        let effects = meanwhile::service::Service::heard(&world.host, &meanwhile_tests::rows::session(), said).await;
+        let effects =
+            meanwhile::service::Service::heard(&world.host, &meanwhile_tests::rows::session(), said).await;
         assert_eq!(effects.unwrap()[0]["kind"], "answered");
         world.pass(SECOND).await;
         assert_eq!(world.told().await.last().unwrap(), "Booked the second one.");
@@ -117,7 +138,11 @@ async fn a_budget_ends_a_run_in_the_middle_and_the_job_waits() {
         };
         world.provider.model(move |asked| {
             let n = asked.results().len();
-            Reply::call("job_retrieval_by_keywords", json!({"keywords": [format!("word{n}")]})).usage(usage)
+            Reply::call(
+                "job_retrieval_by_keywords",
+                json!({"keywords": [format!("word{n}")]}),
+            )
+            .usage(usage)
         });
         let job = world
             .create(json!({
@@ -134,7 +159,9 @@ async fn a_budget_ends_a_run_in_the_middle_and_the_job_waits() {
         assert_eq!(asked.len(), 2);
         let most = |n: usize| {
             let body = &asked[n].body;
-            body.get("max_completion_tokens").or(body.get("max_tokens")).and_then(serde_json::Value::as_u64)
+            body.get("max_completion_tokens")
+                .or(body.get("max_tokens"))
+                .and_then(serde_json::Value::as_u64)
         };
         assert_eq!(most(1), Some(360), "{}", asked[1].body);
         world.host.shutdown().await;

@@ -23,7 +23,11 @@ async fn each_failure_has_its_class_and_says_what_to_do() {
             ("401", Reply::status(401), KEY),
             ("402", Reply::status(402), BALANCE),
             ("403", Reply::status(403), KEY),
-            ("404", Reply::status(404), ("FAILED", "run_failed", "has no model test-model")),
+            (
+                "404",
+                Reply::status(404),
+                ("FAILED", "run_failed", "has no model test-model"),
+            ),
             ("408", Reply::status(408), PASSES),
             ("413", Reply::status(413), TOO_LONG),
             ("context", Reply::context_too_long(), TOO_LONG),
@@ -33,23 +37,69 @@ async fn each_failure_has_its_class_and_says_what_to_do() {
             ("503", Reply::status(503), PASSES),
             ("529", Reply::status(529), PASSES),
             ("cut at once", Reply::text("Half a sentence").cut_after(0), PASSES),
-            ("cut", Reply::text("Half a sentence, and no more of it").cut_after(2), PASSES),
-            ("ended early", Reply::text("Half a sentence, and no more of it").ended_after(2), PASSES),
-            ("error within", Reply::text("Half a sentence, and no more of it").error_after(2), PASSES),
-            ("garbage", Reply::raw(200, "text/event-stream", "data: {\"a\n\n"), PASSES),
-            ("a page", Reply::raw(200, "text/html", "<html>Sign in</html>"), PASSES),
-            ("a gateway's page", Reply::raw(502, "text/html", "<html>Bad gateway</html>"), PASSES),
+            (
+                "cut",
+                Reply::text("Half a sentence, and no more of it").cut_after(2),
+                PASSES,
+            ),
+            (
+                "ended early",
+                Reply::text("Half a sentence, and no more of it").ended_after(2),
+                PASSES,
+            ),
+            (
+                "error within",
+                Reply::text("Half a sentence, and no more of it").error_after(2),
+                PASSES,
+            ),
+            (
+                "garbage",
+                Reply::raw(200, "text/event-stream", "data: {\"a\n\n"),
+                PASSES,
+            ),
+            (
+                "a page",
+                Reply::raw(200, "text/html", "<html>Sign in</html>"),
+                PASSES,
+            ),
+            (
+                "a gateway's page",
+                Reply::raw(502, "text/html", "<html>Bad gateway</html>"),
+                PASSES,
+            ),
             ("nothing", Reply::empty(), PASSES),
-            ("elsewhere", Reply::redirect("http://127.0.0.1:9/"), ("FAILED", "run_failed", "refused the request")),
-            ("filtered", Reply::text("I").filtered(), ("FAILED", "run_failed", "declined to answer")),
-            ("refused", Reply::refusal("I cannot help with that."), ("FAILED", "run_failed", "")),
-            ("cut short", Reply::text("A long").cut_short(), ("FAILED", "run_failed", "cut off at")),
+            (
+                "elsewhere",
+                Reply::redirect("http://127.0.0.1:9/"),
+                ("FAILED", "run_failed", "refused the request"),
+            ),
+            (
+                "filtered",
+                Reply::text("I").filtered(),
+                ("FAILED", "run_failed", "declined to answer"),
+            ),
+            (
+                "refused",
+                Reply::refusal("I cannot help with that."),
+                ("FAILED", "run_failed", ""),
+            ),
+            (
+                "cut short",
+                Reply::text("A long").cut_short(),
+                ("FAILED", "run_failed", "cut off at"),
+            ),
         ];
         let world = World::new(wire).await;
         let replies: Vec<Reply> = cases.iter().map(|(_, reply, _)| reply.clone()).collect();
         world.provider.model(move |asked| {
             let said = asked.last_user();
-            let case = said.split_once("Instruction: case ").unwrap().1.lines().next().unwrap();
+            let case = said
+                .split_once("Instruction: case ")
+                .unwrap()
+                .1
+                .lines()
+                .next()
+                .unwrap();
             replies[case.parse::<usize>().unwrap()].clone()
         });
         let mut jobs = Vec::new();
@@ -108,7 +158,10 @@ async fn a_long_wait_that_a_provider_asks_for_is_kept_by_the_next_attempt() {
         .await;
     world.pass(SECOND).await;
     let found = world.found(&job).await;
-    assert_eq!(found["job"]["status_reason"]["code"], "retry_waiting", "{found:#}");
+    assert_eq!(
+        found["job"]["status_reason"]["code"], "retry_waiting",
+        "{found:#}"
+    );
     // By the job's own policy it would have been a minute.
     world.pass(HOUR / 2 - 60 * SECOND).await;
     assert_eq!(world.provider.asked().len(), 1);
@@ -119,11 +172,17 @@ async fn a_long_wait_that_a_provider_asks_for_is_kept_by_the_next_attempt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there_is_a_failure_that_passes() {
-    let world = World::with(Wire::Chat, |setting| setting.url = Some("http://127.0.0.1:9/v1".into())).await;
+    let world = World::with(Wire::Chat, |setting| {
+        setting.url = Some("http://127.0.0.1:9/v1".into())
+    })
+    .await;
     let job = world.create_once("Ask nobody").await;
     world.pass(SECOND).await;
     let found = world.found(&job).await;
-    assert_eq!(found["job"]["status_reason"]["code"], "retries_exhausted", "{found:#}");
+    assert_eq!(
+        found["job"]["status_reason"]["code"], "retries_exhausted",
+        "{found:#}"
+    );
     world.host.shutdown().await;
 }
 
@@ -142,7 +201,8 @@ async fn a_cancelled_run_stops_the_call_at_once() {
             world.provider.asked_at_least(1).await;
             let cancel = json!({"job_id": job});
             let session = meanwhile_tests::rows::session();
-            let cancelled = meanwhile::service::Service::call(&world.host, &session, "tools", "job-cancel", cancel).await;
+            let cancelled =
+                meanwhile::service::Service::call(&world.host, &session, "tools", "job-cancel", cancel).await;
             cancelled.unwrap();
             world.provider.closed().await;
             assert_eq!(world.provider.abandoned(), 1);

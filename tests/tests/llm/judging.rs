@@ -25,7 +25,8 @@ async fn judged(wire: Wire, judgement: Reply) -> (World, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_goal_is_met_when_the_evidence_is_in_the_output() {
     for wire in WIRES {
-        let evidence = json!({"met": true, "evidence": "invoice 17 was paid on Monday", "reason": "The bank says so."});
+        let evidence =
+            json!({"met": true, "evidence": "invoice 17 was paid on Monday", "reason": "The bank says so."});
         let (world, job) = judged(wire, Reply::call("judgement", evidence)).await;
         let found = world.found(&job).await;
         assert_eq!(found["job"]["status"], "COMPLETED", "{found:#}");
@@ -33,7 +34,11 @@ async fn a_goal_is_met_when_the_evidence_is_in_the_output() {
         let asked = world.provider.asked();
         let judge = asked.iter().find(|asked| asked.model() == "judge-model").unwrap();
         assert_eq!(judge.tools(), ["judgement"]);
-        assert!(judge.last_user().contains("Goal: invoice 17 is paid"), "{}", judge.last_user());
+        assert!(
+            judge.last_user().contains("Goal: invoice 17 is paid"),
+            "{}",
+            judge.last_user()
+        );
         world.host.shutdown().await;
     }
 }
@@ -43,7 +48,10 @@ async fn what_is_unclear_or_made_up_changes_nothing() {
     let made_up = json!({"met": true, "evidence": "invoice 17 was paid on Tuesday", "reason": "Surely."});
     for judgement in [
         Reply::call("judgement", made_up),
-        Reply::call("judgement", json!({"met": true, "evidence": "", "reason": "Surely."})),
+        Reply::call(
+            "judgement",
+            json!({"met": true, "evidence": "", "reason": "Surely."}),
+        ),
         Reply::call("judgement", json!({"met": "perhaps", "evidence": "invoice 17"})),
         Reply::text("I think that it is met."),
         Reply::status(400),

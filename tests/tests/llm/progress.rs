@@ -27,7 +27,10 @@ async fn what_a_run_does_and_says_is_in_its_row_while_it_executes() {
         let world = World::new(wire).await;
         let gate = Gate::new();
         let slow = Reply::text("Two invoices are open, and one of them is late.").held_after(4, &gate);
-        world.provider.script([Reply::call("job_retrieval_by_keywords", json!({"keywords": ["invoices"]})), slow]);
+        world.provider.script([
+            Reply::call("job_retrieval_by_keywords", json!({"keywords": ["invoices"]})),
+            slow,
+        ]);
         let job = world.create_once("Look").await;
         let host = world.host.clone();
         let to = host.now() + 1_000;
@@ -35,7 +38,10 @@ async fn what_a_run_does_and_says_is_in_its_row_while_it_executes() {
         let run = once(&world, &job, |run| run["output"].is_string()).await;
         assert_eq!(run["status"], "executing", "{run:#}");
         let said = run["output"].as_str().unwrap();
-        assert!("Two invoices are open, and one of them is late.".starts_with(said), "{said}");
+        assert!(
+            "Two invoices are open, and one of them is late.".starts_with(said),
+            "{said}"
+        );
         let journal = run["journal"].to_string();
         assert!(journal.contains("job_retrieval_by_keywords"), "{journal}");
         gate.open();
@@ -43,7 +49,12 @@ async fn what_a_run_does_and_says_is_in_its_row_while_it_executes() {
         let run = world.run(&job).await;
         assert_eq!(run["output"], "Two invoices are open, and one of them is late.");
         // No line is told twice.
-        let lines: Vec<&str> = run["journal"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let lines: Vec<&str> = run["journal"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         let inbox = world.host.inbox(&session(), 0, 10).await.unwrap();
         assert_eq!(inbox.len(), 1);

@@ -23,33 +23,59 @@ async fn a_key_is_in_no_log_no_error_and_no_row() {
     let provider = Provider::start_with(SECRET, &["test-model"]).await;
     // A provider that says back what it was sent, and one that is satisfied.
     let echo = json!({"error": {"message": format!("Incorrect API key provided: {SECRET}."), "code": "invalid_api_key"}});
-    provider.script([Reply::raw(401, "application/json", &echo.to_string()), Reply::text("Done.")]);
+    provider.script([
+        Reply::raw(401, "application/json", &echo.to_string()),
+        Reply::text("Done."),
+    ]);
     let folder = tempfile::tempdir().unwrap();
     let store = format!("sqlite:{}", folder.path().join("store.db").display());
     let mut program = command();
-    program.env("MEANWHILE_MODEL_KEY", SECRET).env("RUST_LOG", "trace");
+    program
+        .env("MEANWHILE_MODEL_KEY", SECRET)
+        .env("RUST_LOG", "trace");
     let url = format!("{}/v1", provider.url());
     let clock = "manual:2026-06-01T10:00:00Z";
-    let arguments = ["--store", &store, "--clock", clock, "--agent", "llm", "--model", "openai:test-model", "--model-url", &url];
-    let mut served = Served::start_as(program, &arguments);
+    let arguments = [
+        "--store",
+        &store,
+        "--clock",
+        clock,
+        "--agent",
+        "llm",
+        "--model",
+        "openai:test-model",
+        "--model-url",
+        &url,
+    ];
+    let served = Served::start_as(program, &arguments);
     for title in ["First", "Second"] {
         let job = json!({"title": title, "payload": "Do it.", "job_type": "ONE_OFF", "confirm_new": true});
         served.client.tool("job_create", job).await;
         served.client.advance(1).await;
     }
     let told = json!(served.client.inbox().await).to_string();
-    assert!(told.contains("does not accept the key") && told.contains("Done."), "{told}");
+    assert!(
+        told.contains("does not accept the key") && told.contains("Done."),
+        "{told}"
+    );
     assert!(!told.contains(SECRET), "{told}");
-    let lines = served.log_to_its_end();
-    assert!(lines.len() > 100, "everything is logged");
-    assert!(lines.iter().all(|line| !line.contains(SECRET)), "{lines:#?}");
+    let log = served.end();
+    assert!(log.lines().count() > 100, "everything is logged");
+    assert!(!log.contains(SECRET), "{log}");
     let mut found = Vec::new();
     holding(folder.path(), &mut found);
     assert!(found.is_empty(), "{found:?}");
 
     let shown = command()
         .env("MEANWHILE_MODEL_KEY", SECRET)
-        .args(["serve", "--print-config", "--agent", "llm", "--model", "openai:test-model"])
+        .args([
+            "serve",
+            "--print-config",
+            "--agent",
+            "llm",
+            "--model",
+            "openai:test-model",
+        ])
         .output()
         .unwrap();
     assert!(!String::from_utf8_lossy(&shown.stdout).contains(SECRET));

@@ -37,18 +37,29 @@ fn calling(asked: &Asked, calls: &[Value]) -> Reply {
 fn reported(asked: &Asked, verdict: &str, text: &str) -> Reply {
     match asked.result_of("report") {
         Some(_) => Reply::text(text),
-        None => Reply::call("report", json!({"verdict": verdict, "summary": "Done as asked.", "tell": true})),
+        None => Reply::call(
+            "report",
+            json!({"verdict": verdict, "summary": "Done as asked.", "tell": true}),
+        ),
     }
 }
 
 async fn say(world: &World, text: &str) -> Value {
     let request = json!({"text": text});
-    world.host.chat(&session(), request, Progress::default()).await.unwrap()
+    world
+        .host
+        .chat(&session(), request, Progress::default())
+        .await
+        .unwrap()
 }
 
 /// All jobs, newest first.
 async fn jobs(world: &World) -> Vec<Value> {
-    let listed = world.host.call(&session(), "directory", "jobs", json!({"limit": 50})).await.unwrap();
+    let listed = world
+        .host
+        .call(&session(), "directory", "jobs", json!({"limit": 50}))
+        .await
+        .unwrap();
     listed["jobs"].as_array().unwrap().clone()
 }
 
@@ -68,11 +79,23 @@ async fn research_these_companies_by_morning() {
             Some(_) => reported(asked, "done", "Acme: 12 people. Bolt: 40 people."),
         });
         let answer = say(&world, "Research these 50 companies by morning: Acme, Bolt, …").await;
-        assert!(answer["reply"].as_str().unwrap().contains("Once, as soon as possible"), "{answer}");
+        assert!(
+            answer["reply"]
+                .as_str()
+                .unwrap()
+                .contains("Once, as soon as possible"),
+            "{answer}"
+        );
         world.pass(SECOND).await;
-        assert_eq!(world.told().await, ["Done as asked.\n\nAcme: 12 people. Bolt: 40 people."]);
+        assert_eq!(
+            world.told().await,
+            ["Done as asked.\n\nAcme: 12 people. Bolt: 40 people."]
+        );
         let job = &jobs(&world).await[0];
-        assert_eq!((&job["status"], &job["job_type"]), (&json!("COMPLETED"), &json!("ONE_OFF")));
+        assert_eq!(
+            (&job["status"], &job["job_type"]),
+            (&json!("COMPLETED"), &json!("ONE_OFF"))
+        );
         world.host.shutdown().await;
     }
 }
@@ -98,7 +121,10 @@ async fn remind_me_every_monday_about_pending_invoices() {
         world.pass(7 * DAY).await;
         assert_eq!(world.told().await.len(), 2);
         let job = &jobs(&world).await[0];
-        assert_eq!((&job["status"], &job["job_type"]), (&json!("ACTIVE"), &json!("SCHEDULED")));
+        assert_eq!(
+            (&job["status"], &job["job_type"]),
+            (&json!("ACTIVE"), &json!("SCHEDULED"))
+        );
         world.host.shutdown().await;
     }
 }
@@ -110,7 +136,13 @@ async fn page() -> String {
         "/",
         axum::routing::get(move || {
             let before = read.fetch_add(1, SeqCst);
-            async move { if before < 2 { "Price: 10 euros" } else { "Price: 8 euros" } }
+            async move {
+                if before < 2 {
+                    "Price: 10 euros"
+                } else {
+                    "Price: 8 euros"
+                }
+            }
         }),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -142,7 +174,11 @@ async fn watch_this_page_and_tell_me_when_it_changes() {
         for _ in 0..4 {
             world.pass(HOUR).await;
         }
-        assert_eq!(world.told().await, ["Price: 10 euros", "Price: 8 euros"], "only what is new");
+        assert_eq!(
+            world.told().await,
+            ["Price: 10 euros", "Price: 8 euros"],
+            "only what is new"
+        );
         world.host.shutdown().await;
     }
 }
@@ -173,7 +209,11 @@ async fn send_the_proposal_follow_up_in_3_days_then_escalate() {
                 reported(asked, "done", &format!("Did: {what}{done}"))
             }
         });
-        say(&world, "Send the proposal to ACME, follow up in 3 days, then escalate").await;
+        say(
+            &world,
+            "Send the proposal to ACME, follow up in 3 days, then escalate",
+        )
+        .await;
         world.pass(SECOND).await;
         assert_eq!(world.told().await.len(), 1);
         world.pass(3 * DAY - HOUR).await;
@@ -183,7 +223,10 @@ async fn send_the_proposal_follow_up_in_3_days_then_escalate() {
         let told = world.told().await;
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(told[0].ends_with("Did: Send the proposal to ACME."), "{told:?}");
-        assert!(told[1].ends_with("Did: Follow up on the proposal. (as sent)"), "{told:?}");
+        assert!(
+            told[1].ends_with("Did: Follow up on the proposal. (as sent)"),
+            "{told:?}"
+        );
         assert!(told[2].ends_with("Did: Escalate to the director."), "{told:?}");
         assert!(jobs(&world).await.iter().all(|job| job["status"] == "COMPLETED"));
         world.host.shutdown().await;

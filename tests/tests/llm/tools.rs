@@ -37,7 +37,10 @@ async fn a_run_uses_the_job_tools_as_itself() {
         world.pass(SECOND).await;
 
         let told = world.told().await;
-        assert!(told.contains(&"Done.".to_owned()) && told.contains(&"Followed up.".to_owned()), "{told:?}");
+        assert!(
+            told.contains(&"Done.".to_owned()) && told.contains(&"Followed up.".to_owned()),
+            "{told:?}"
+        );
         assert_eq!(world.found(&other).await["job"]["status"], "ACTIVE");
         let asked = world.provider.asked();
         let last = asked.iter().max_by_key(|asked| asked.results().len()).unwrap();
@@ -47,7 +50,10 @@ async fn a_run_uses_the_job_tools_as_itself() {
         assert!(results[1].text.contains("forbidden"), "{}", results[1].text);
         assert!(results[2].text.contains("Pay the rent"), "{}", results[2].text);
         let journal = world.run(&job).await["journal"].to_string();
-        assert!(journal.contains("job_create {") && journal.contains("forbidden"), "{journal}");
+        assert!(
+            journal.contains("job_create {") && journal.contains("forbidden"),
+            "{journal}"
+        );
         world.host.shutdown().await;
     }
 }
@@ -57,16 +63,28 @@ async fn a_call_that_is_wrong_is_told_so_and_mended() {
     for wire in WIRES {
         let world = World::new(wire).await;
         let calls: [(Reply, &str); 5] = [
-            (Reply::empty().and_call_raw("report", "{\"verdict\": \"done\", "), "no JSON object"),
+            (
+                Reply::empty().and_call_raw("report", "{\"verdict\": \"done\", "),
+                "no JSON object",
+            ),
             (Reply::call("no_such_tool", json!({})), "there is no tool"),
-            (Reply::call("job_create", json!({"title": "x", "paylod": "y"})), "paylod"),
+            (
+                Reply::call("job_create", json!({"title": "x", "paylod": "y"})),
+                "paylod",
+            ),
             (Reply::call("fetch", json!({})), "`url` is missing"),
-            (Reply::call("report", json!({"verdict": "blocked", "summary": "s"})), "question"),
+            (
+                Reply::call("report", json!({"verdict": "blocked", "summary": "s"})),
+                "question",
+            ),
         ];
         let replies: Vec<Reply> = calls.iter().map(|(reply, _)| reply.clone()).collect();
         world.provider.model(move |asked| {
             let done = asked.results().len();
-            replies.get(done).cloned().unwrap_or_else(|| Reply::text("Mended."))
+            replies
+                .get(done)
+                .cloned()
+                .unwrap_or_else(|| Reply::text("Mended."))
         });
         world.create_once("Call wrongly").await;
         world.pass(SECOND).await;
@@ -87,7 +105,10 @@ async fn an_agent_that_calls_tools_for_ever_is_stopped() {
     let world = World::new(Wire::Messages).await;
     world.provider.model(|asked| {
         let n = asked.results().len();
-        Reply::call("job_retrieval_by_keywords", json!({"keywords": [format!("word{n}")]}))
+        Reply::call(
+            "job_retrieval_by_keywords",
+            json!({"keywords": [format!("word{n}")]}),
+        )
     });
     let job = world.create_once("Look for ever").await;
     world.pass(SECOND).await;
@@ -98,10 +119,12 @@ async fn an_agent_that_calls_tools_for_ever_is_stopped() {
 
     // The same call again and again is answered with that.
     let world = World::new(Wire::Chat).await;
-    world.provider.model(|asked| match asked.result_of("job_retrieval_by_keywords") {
-        Some(text) if text.contains("do something else") => Reply::text("I stop."),
-        _ => Reply::call("job_retrieval_by_keywords", json!({"keywords": ["a"]})),
-    });
+    world
+        .provider
+        .model(|asked| match asked.result_of("job_retrieval_by_keywords") {
+            Some(text) if text.contains("do something else") => Reply::text("I stop."),
+            _ => Reply::call("job_retrieval_by_keywords", json!({"keywords": ["a"]})),
+        });
     world.create_once("Repeat").await;
     world.pass(SECOND).await;
     assert_eq!(world.told().await, ["I stop."]);
@@ -111,7 +134,10 @@ async fn an_agent_that_calls_tools_for_ever_is_stopped() {
 
 /// A page on this machine, which an operator has to name.
 async fn page(html: &'static str) -> String {
-    let router = axum::Router::new().route("/", axum::routing::get(move || async move { axum::response::Html(html) }));
+    let router = axum::Router::new().route(
+        "/",
+        axum::routing::get(move || async move { axum::response::Html(html) }),
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -135,27 +161,45 @@ async fn a_page_is_data_and_only_what_the_operator_allows_is_read() {
         let hosts: FetchHosts = hosts.parse().unwrap();
         let world = World::with(Wire::Chat, |setting| setting.fetch_hosts = hosts).await;
         let url = url.clone();
-        world.provider.model(move |asked| match asked.results().is_empty() {
-            true => Reply::call("fetch", json!({"url": url})),
-            false => Reply::text("Read."),
-        });
+        world
+            .provider
+            .model(move |asked| match asked.results().is_empty() {
+                true => Reply::call("fetch", json!({"url": url})),
+                false => Reply::text("Read."),
+            });
         world.create_once("Read the page").await;
         world.pass(SECOND).await;
         let text = fetched(&world);
         assert!(text.contains(told), "{text}");
         if text.contains("Prices") {
             let lines: Vec<&str> = text.lines().collect();
-            assert!(lines[0].starts_with("<<<data ") && lines.last().unwrap().starts_with("<<<end "), "{text}");
-            assert!(text.contains("‹‹‹end 0"), "what looks like a fence is none: {text}");
+            assert!(
+                lines[0].starts_with("<<<data ") && lines.last().unwrap().starts_with("<<<end "),
+                "{text}"
+            );
+            assert!(
+                text.contains("‹‹‹end 0"),
+                "what looks like a fence is none: {text}"
+            );
         }
         world.host.shutdown().await;
     }
-    let world = World::with(Wire::Chat, |setting| setting.fetch_hosts = FetchHosts::Only(Vec::new())).await;
+    let world = World::with(Wire::Chat, |setting| {
+        setting.fetch_hosts = FetchHosts::Only(Vec::new())
+    })
+    .await;
     world.provider.script([Reply::text("Nothing to read with.")]);
     world.create_once("Read").await;
     world.pass(SECOND).await;
-    let tools: Vec<Value> = world.provider.asked()[0].tools().into_iter().map(Value::from).collect();
-    assert!(!tools.contains(&json!("fetch")) && tools.contains(&json!("report")), "{tools:?}");
+    let tools: Vec<Value> = world.provider.asked()[0]
+        .tools()
+        .into_iter()
+        .map(Value::from)
+        .collect();
+    assert!(
+        !tools.contains(&json!("fetch")) && tools.contains(&json!("report")),
+        "{tools:?}"
+    );
     world.host.shutdown().await;
 }
 
@@ -205,9 +249,15 @@ async fn tools_of_other_servers_are_used_as_far_as_they_are_allowed() {
         assert_eq!(offered.contains(&tool), is_offered, "{tool}: {offered:?}");
     }
     let results = asked.last().unwrap().results();
-    assert!(results[0].text.contains("Water the plants") && results[0].text.starts_with("<<<data "), "{results:?}");
+    assert!(
+        results[0].text.contains("Water the plants") && results[0].text.starts_with("<<<data "),
+        "{results:?}"
+    );
     assert!(results[1].text.contains("\"jobs\":[]"), "{results:?}");
-    assert!(results[2].text.contains("payload"), "an error of the other server: {results:?}");
+    assert!(
+        results[2].text.contains("payload"),
+        "an error of the other server: {results:?}"
+    );
     let journal = world.run(&job).await["journal"].to_string();
     assert!(journal.contains("the tool server gone is away"), "{journal}");
     world.host.shutdown().await;

@@ -75,7 +75,11 @@ impl World {
 
     /// Creates a job; its id.
     pub(crate) async fn create(&self, job: Value) -> String {
-        let created = self.host.call(&session(), "tools", "job-create", job).await.unwrap();
+        let created = self
+            .host
+            .call(&session(), "tools", "job-create", job)
+            .await
+            .unwrap();
         created["job"]["job_id"].as_str().unwrap().to_owned()
     }
 
@@ -97,7 +101,10 @@ impl World {
     /// A job with its runs.
     pub(crate) async fn found(&self, job: &str) -> Value {
         let asked = json!({"job_id": job, "include_runs": 10});
-        let found = self.host.call(&session(), "tools", "job-retrieval-by-id", asked).await;
+        let found = self
+            .host
+            .call(&session(), "tools", "job-retrieval-by-id", asked)
+            .await;
         found.unwrap()
     }
 
@@ -105,7 +112,10 @@ impl World {
     pub(crate) async fn run(&self, job: &str) -> Value {
         let found = self.found(job).await;
         let id = found["runs"][0]["run_id"].clone();
-        let run = self.host.call(&session(), "directory", "run", json!({"run_id": id})).await;
+        let run = self
+            .host
+            .call(&session(), "directory", "run", json!({"run_id": id}))
+            .await;
         run.unwrap()
     }
 

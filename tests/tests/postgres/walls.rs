@@ -11,16 +11,7 @@ use meanwhile_tests::storage_suite::{change, conversation, edge, job, message, r
 use crate::store;
 
 const OF_TENANTS: [&str; 10] = [
-    "jobs",
-    "agenda",
-    "runs",
-    "edges",
-    "messages",
-    "changes",
-    "job_text",
-    "stored",
-    "outboxes",
-    "turns",
+    "jobs", "agenda", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes", "turns",
 ];
 const OF_THE_HOST: [&str; 5] = ["tenants", "tokens", "components", "registry", "half_imported"];
 

@@ -50,7 +50,9 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
     let response = error.provider_response();
     let body = error.provider_response_body().unwrap_or_default();
     let status = error.provider_response_status();
-    let code = response.and_then(|response| response.machine_code()).unwrap_or_default();
+    let code = response
+        .and_then(|response| response.machine_code())
+        .unwrap_or_default();
     let trouble = match (response, error.kind()) {
         (Some(response), _) if response.refusal => Trouble::Refused,
         (Some(_), _) => of_answer(status, &code, body, error.is_retryable()),
@@ -64,9 +66,9 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
         words if words.is_empty() => error.to_string(),
         words => words,
     };
-    let number = status.filter(|status| !status.is_success()).map_or(String::new(), |status| {
-        format!(" ({})", status.as_u16())
-    });
+    let number = status
+        .filter(|status| !status.is_success())
+        .map_or(String::new(), |status| format!(" ({})", status.as_u16()));
     let words = model.without_key(&shortened(&words));
     let headers = response.and_then(|response| response.headers.as_ref());
     Failure {
@@ -80,10 +82,15 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
 fn of_answer(status: Option<StatusCode>, code: &str, body: &str, is_retryable: bool) -> Trouble {
     let body = body.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| code == *word || body.contains(word));
-    let status = status.filter(|status| !status.is_success()).map_or(0, |status| status.as_u16());
+    let status = status
+        .filter(|status| !status.is_success())
+        .map_or(0, |status| status.as_u16());
     // Providers tell an empty balance by statuses that mean something else.
     if status == 402
-        || matches!(code, "insufficient_quota" | "billing_error" | "billing_not_active" | "billing_hard_limit_reached")
+        || matches!(
+            code,
+            "insufficient_quota" | "billing_error" | "billing_not_active" | "billing_hard_limit_reached"
+        )
         || matches!(status, 400 | 403 | 429) && says(&["credit balance is too low", "insufficient_quota"])
     {
         return Trouble::Balance;
@@ -109,7 +116,13 @@ fn of_answer(status: Option<StatusCode>, code: &str, body: &str, is_retryable: b
         _ if matches!(code, "permission_error") => Trouble::Forbidden,
         _ if matches!(code, "model_not_found" | "not_found_error") => Trouble::NoModel,
         _ if code.contains("rate_limit") || code == "overloaded_error" => Trouble::Busy,
-        _ if matches!(code, "api_error" | "server_error" | "timeout_error" | "internal_server_error") => Trouble::Away,
+        _ if matches!(
+            code,
+            "api_error" | "server_error" | "timeout_error" | "internal_server_error"
+        ) =>
+        {
+            Trouble::Away
+        }
         _ if is_retryable => Trouble::Away,
         _ => Trouble::Wrong,
     }
@@ -125,7 +138,9 @@ fn said(trouble: Trouble, model: &Model) -> (ErrorClass, String) {
         ),
         Trouble::Forbidden => (
             ErrorClass::Auth,
-            format!("{provider} does not let this key use {id}: give the key that right, or another key in {key}"),
+            format!(
+                "{provider} does not let this key use {id}: give the key that right, or another key in {key}"
+            ),
         ),
         Trouble::Balance => (
             ErrorClass::Quota,
@@ -133,18 +148,29 @@ fn said(trouble: Trouble, model: &Model) -> (ErrorClass, String) {
         ),
         Trouble::NoModel => (
             ErrorClass::Permanent,
-            format!("{provider} has no model {id} at {}: mend `model` or `model_url`", model.url()),
+            format!(
+                "{provider} has no model {id} at {}: mend `model` or `model_url`",
+                model.url()
+            ),
         ),
         Trouble::TooLong => (
             ErrorClass::Permanent,
-            format!("the run's texts are too long for {id}: make the instruction shorter, or take a model that reads more"),
+            format!(
+                "the run's texts are too long for {id}: make the instruction shorter, or take a model that reads more"
+            ),
         ),
-        Trouble::Busy => (ErrorClass::Transient, format!("{provider} is busy or limits the rate")),
+        Trouble::Busy => (
+            ErrorClass::Transient,
+            format!("{provider} is busy or limits the rate"),
+        ),
         Trouble::Refused => (
             ErrorClass::Permanent,
             format!("{id} declined to answer: say the instruction in other words"),
         ),
-        Trouble::Away => (ErrorClass::Transient, format!("{provider} did not answer as it should")),
+        Trouble::Away => (
+            ErrorClass::Transient,
+            format!("{provider} did not answer as it should"),
+        ),
         Trouble::Wrong => (ErrorClass::Permanent, format!("{provider} refused the request")),
     }
 }
@@ -167,7 +193,12 @@ fn shortened(text: &str) -> String {
 
 /// How long an answer asks to wait: `Retry-After` in seconds or as a date, or in milliseconds as some have it.
 fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
         return Some(Duration::from_millis(milliseconds));
     }
@@ -194,9 +225,19 @@ mod tests {
             (413, "request_too_large", "", Trouble::TooLong),
             (429, "rate_limit_exceeded", "", Trouble::Busy),
             (429, "insufficient_quota", "", Trouble::Balance),
-            (400, "invalid_request_error", "Your credit balance is too low to access", Trouble::Balance),
+            (
+                400,
+                "invalid_request_error",
+                "Your credit balance is too low to access",
+                Trouble::Balance,
+            ),
             (400, "context_length_exceeded", "", Trouble::TooLong),
-            (400, "invalid_request_error", "prompt is too long: 210000 tokens", Trouble::TooLong),
+            (
+                400,
+                "invalid_request_error",
+                "prompt is too long: 210000 tokens",
+                Trouble::TooLong,
+            ),
             (400, "invalid_request_error", "messages: wrong", Trouble::Wrong),
             (500, "server_error", "", Trouble::Away),
             (529, "overloaded_error", "", Trouble::Away),
@@ -208,14 +249,20 @@ mod tests {
             (200, "invalid_request_error", "", Trouble::Wrong),
         ] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(of_answer(Some(status), code, body, false), meant, "{status} {code} {body}");
+            assert_eq!(
+                of_answer(Some(status), code, body, false),
+                meant,
+                "{status} {code} {body}"
+            );
         }
         assert_eq!(of_answer(None, "", "", true), Trouble::Away);
     }
 
     #[test]
     fn waits_are_read_in_every_form() {
-        let now = DateTime::parse_from_rfc3339("2026-11-27T10:00:00Z").unwrap().to_utc();
+        let now = DateTime::parse_from_rfc3339("2026-11-27T10:00:00Z")
+            .unwrap()
+            .to_utc();
         for (name, value, seconds) in [
             ("retry-after", "7", Some(7.0)),
             ("retry-after", "0.5", Some(0.5)),
@@ -238,6 +285,9 @@ mod tests {
         assert_eq!(told(r#"{"error":"no such model"}"#), "no such model");
         assert_eq!(told(r#"{"message":"Bad"}"#), "Bad");
         assert_eq!(told("<html>"), "<html>");
-        assert_eq!(shortened(&"é".repeat(500)).chars().count(), LLM_ERROR_CHARS_MAX + 1);
+        assert_eq!(
+            shortened(&"é".repeat(500)).chars().count(),
+            LLM_ERROR_CHARS_MAX + 1
+        );
     }
 }

@@ -40,17 +40,25 @@ pub(super) async fn judge(model: &Model, rules: String, request: String) -> Outc
     let Ok(name) = ToolName::new(TOOL) else {
         return answer(OutcomeStatus::Ok, String::new());
     };
-    let question = CompletionRequest::new(Message::user(request)).preamble(rules).tool(definition(name));
+    let question = CompletionRequest::new(Message::user(request))
+        .preamble(rules)
+        .tool(definition(name));
     let mut journal = Vec::new();
     let mut heard = |heard: Heard<'_>| {
         if let Heard::Again(failure, wait) = heard {
-            journal.push(format!("asked again in {:.1} s: {}", wait.as_secs_f64(), failure.message));
+            journal.push(format!(
+                "asked again in {:.1} s: {}",
+                wait.as_secs_f64(),
+                failure.message
+            ));
         }
     };
     let (answered, spent) = model.ask(&question, None, &mut heard).await;
     let outcome = match answered {
         Ok(response) => {
-            let called = response.tool_calls().find(|call| call.function.name.as_str() == TOOL);
+            let called = response
+                .tool_calls()
+                .find(|call| call.function.name.as_str() == TOOL);
             // Some models write down what they should have called.
             let judged = match called {
                 Some(call) => Some(call.function.arguments_value()),
@@ -74,14 +82,21 @@ fn priced(mut outcome: Outcome, spent: Spent, journal: Vec<String>) -> Outcome {
 /// The first JSON object in a text.
 fn written(text: &str) -> Option<Value> {
     let start = text.find('{')?;
-    serde_json::Deserializer::from_str(&text[start..]).into_iter().next()?.ok()
+    serde_json::Deserializer::from_str(&text[start..])
+        .into_iter()
+        .next()?
+        .ok()
 }
 
 fn judgement(judged: Option<Judgement>) -> Outcome {
     let (verdict, evidence, summary) = match judged {
         Some(judged) if judged.met => (Verdict::Done, judged.evidence, judged.reason),
         Some(judged) => (Verdict::Continue, String::new(), judged.reason),
-        None => (Verdict::Continue, String::new(), "The judgement was unclear.".to_owned()),
+        None => (
+            Verdict::Continue,
+            String::new(),
+            "The judgement was unclear.".to_owned(),
+        ),
     };
     Outcome {
         report: Some(Report {

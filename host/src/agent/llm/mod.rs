@@ -92,7 +92,11 @@ impl Llm {
     /// The rules and what is asked.
     fn texts(&self, request: &Request, is_judge: bool) -> Result<(String, String), PromptError> {
         let prompts = self.prompts();
-        let rules = if is_judge { prompts.judge()? } else { prompts.system()? };
+        let rules = if is_judge {
+            prompts.judge()?
+        } else {
+            prompts.system()?
+        };
         Ok((rules, prompts.run(request)?))
     }
 }
@@ -101,8 +105,17 @@ impl Llm {
     /// The rules, what was said before, and what is said now.
     fn conversation(&self, talk: &Talk) -> Result<Vec<Message>, PromptError> {
         let prompts = self.prompts();
-        let zone: Tz = talk.session.caller.time_zone.as_deref().unwrap_or("UTC").parse().unwrap_or(Tz::UTC);
-        let now = DateTime::from_timestamp_millis(talk.now).unwrap_or_default().with_timezone(&zone);
+        let zone: Tz = talk
+            .session
+            .caller
+            .time_zone
+            .as_deref()
+            .unwrap_or("UTC")
+            .parse()
+            .unwrap_or(Tz::UTC);
+        let now = DateTime::from_timestamp_millis(talk.now)
+            .unwrap_or_default()
+            .with_timezone(&zone);
         let jobs = talk.jobs.join("\n");
         let jobs = match talk.jobs.is_empty() {
             true => String::new(),
@@ -112,7 +125,10 @@ impl Llm {
         let said = prompts.said(&talk.text, &now, zone.name(), &jobs)?;
         let mut conversation = vec![Message::system(prompts.chat()?)];
         // What the agent said before anybody spoke to it is out of place.
-        let before = talk.before.iter().skip_while(|said| matches!(said, Said::Agent(_)));
+        let before = talk
+            .before
+            .iter()
+            .skip_while(|said| matches!(said, Said::Agent(_)));
         conversation.extend(before.map(|said| match said {
             Said::Person(text) => Message::user(text),
             Said::Agent(text) => Message::assistant(text),
@@ -153,7 +169,11 @@ impl Agent for Llm {
             tools: &self.tools,
             session: attempt.access.session(),
             budget,
-            state: State::begun(self.model.id(), self.prompts().version(), attempt.progress.clone()),
+            state: State::begun(
+                self.model.id(),
+                self.prompts().version(),
+                attempt.progress.clone(),
+            ),
         };
         let done = tokio::select! {
             done = work.carry_out(rules, asked) => Some(done),

@@ -15,11 +15,11 @@ use rig_reqwest::ReqwestClient;
 
 use super::failure::{self, Failure};
 use super::setting::{KEY_VARIABLE, model_named, url_named};
+use crate::address;
 use crate::limits::{
-    LLM_ANSWER_BYTES_MAX, LLM_ANSWER_TOKENS_MAX, LLM_CONNECT_TIME, LLM_SILENCE_MAX, LLM_TRIES_MAX, LLM_TRY_AGAIN_MS,
-    LLM_WAIT_MAX,
+    LLM_ANSWER_BYTES_MAX, LLM_ANSWER_TOKENS_MAX, LLM_CONNECT_TIME, LLM_SILENCE_MAX, LLM_TRIES_MAX,
+    LLM_TRY_AGAIN_MS, LLM_WAIT_MAX,
 };
-use crate::secret;
 use crate::tls;
 use crate::wit::types::ErrorClass;
 
@@ -100,15 +100,24 @@ impl Model {
         let named = model_named(named).map_err(|why| format!("`model`: {why}"))?;
         let provider = named.id().ok_or("`model`: this provider cannot be configured")?;
         let of_provider = provider.api_key_env();
-        let key = key.or_else(|| std::env::var(of_provider?).ok().filter(|key| !key.trim().is_empty()));
-        let key_variable = of_provider.map_or(KEY_VARIABLE.to_owned(), |own| format!("{KEY_VARIABLE} (or {own})"));
+        let key = key.or_else(|| {
+            std::env::var(of_provider?)
+                .ok()
+                .filter(|key| !key.trim().is_empty())
+        });
+        let key_variable = of_provider.map_or(KEY_VARIABLE.to_owned(), |own| {
+            format!("{KEY_VARIABLE} (or {own})")
+        });
         if key.is_none() && url.is_none() && provider.requires_credential() {
-            return Err(format!("`model`: {} needs a key: set {key_variable}", provider.vendor()));
+            return Err(format!(
+                "`model`: {} needs a key: set {key_variable}",
+                provider.vendor()
+            ));
         }
         let mut config = named.config("");
         if let Some(url) = url {
             let url = url_named(url).map_err(|why| format!("`model_url`: {why}"))?;
-            if key.is_some() && !secret::may_travel_to(&url) {
+            if key.is_some() && !address::is_safe(&url) {
                 return Err(
                     "`model_url`: there is a key, and others could read it on its way: expected an https address \
                      (http only on this machine)"
@@ -123,10 +132,13 @@ impl Model {
         }
         let (id, url) = (named.model().to_owned(), config.base_url().to_owned());
         let client = ReqwestClient::from(client);
-        let reference = ProviderRef::configured(config, id.clone()).map_err(|error| format!("`model`: {error}"))?;
+        let reference =
+            ProviderRef::configured(config, id.clone()).map_err(|error| format!("`model`: {error}"))?;
         let config = reference.config(key.clone().unwrap_or_default());
         let inner = reference.completion_model_with(key.clone().unwrap_or_default(), client.clone());
-        let own = prices.and_then(|prices| prices.get(provider, &id)).and_then(|spec| spec.pricing);
+        let own = prices
+            .and_then(|prices| prices.get(provider, &id))
+            .and_then(|spec| spec.pricing);
         let known = Catalog::builtin().get(provider, &id);
         let is_anthropic = provider.format() == Some(Format::Anthropic);
         let most = known.and_then(|spec| spec.max_output_tokens).map(u64::from);
@@ -164,8 +176,16 @@ impl Model {
         if names.is_empty() || names.iter().any(|name| name.ends_with(&self.id)) {
             return Ok(format!("{} at {}", self.id, self.url));
         }
-        let some = names.iter().take(LISTED_MODELS).copied().collect::<Vec<_>>().join(", ");
-        Err(format!("{} has no model {}; there are {some}: mend `model`", self.url, self.id))
+        let some = names
+            .iter()
+            .take(LISTED_MODELS)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        Err(format!(
+            "{} has no model {}; there are {some}: mend `model`",
+            self.url, self.id
+        ))
     }
 
     pub(super) fn provider(&self) -> &'static str {
@@ -256,7 +276,10 @@ impl Model {
             };
             bytes += fragment;
             if bytes > LLM_ANSWER_BYTES_MAX {
-                let why = format!("{} answered more than {LLM_ANSWER_BYTES_MAX} bytes at once", self.id);
+                let why = format!(
+                    "{} answered more than {LLM_ANSWER_BYTES_MAX} bytes at once",
+                    self.id
+                );
                 let spent = self.spent(request, &stream.partial().usage, bytes);
                 return (Err(Failure::new(ErrorClass::Permanent, why)), spent);
             }
@@ -266,7 +289,10 @@ impl Model {
                 let spent = self.spent(request, &response.usage, bytes);
                 (Ok(response), spent)
             }
-            Err(error) => (Err(failure::of(&error, self)), self.spent(request, &Usage::new(), bytes)),
+            Err(error) => (
+                Err(failure::of(&error, self)),
+                self.spent(request, &Usage::new(), bytes),
+            ),
         }
     }
 

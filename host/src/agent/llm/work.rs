@@ -151,7 +151,11 @@ impl Work<'_> {
                 Heard::Text(text) => progress.say(text),
                 Heard::Again(failure, wait) => {
                     progress.start_over();
-                    progress.note(&format!("asked again in {:.1} s: {}", wait.as_secs_f64(), failure.message));
+                    progress.note(&format!(
+                        "asked again in {:.1} s: {}",
+                        wait.as_secs_f64(),
+                        failure.message
+                    ));
                 }
             };
             let (answered, spent) = self.model.ask(&question, tokens_left, &mut heard).await;
@@ -165,7 +169,8 @@ impl Work<'_> {
                 return end;
             }
         }
-        let why = format!("the model went on calling tools after {LLM_TURNS_MAX} answers without coming to an end");
+        let why =
+            format!("the model went on calling tools after {LLM_TURNS_MAX} answers without coming to an end");
         End::Failed(Failure::new(ErrorClass::Permanent, why))
     }
 
@@ -179,7 +184,8 @@ impl Work<'_> {
         let model = self.model.id();
         match response.stop() {
             StopReason::Error(why) | StopReason::Aborted(why) => {
-                let filtered = response.finish_reason() == Some(FinishReason::ContentFilter) || response.error.is_some();
+                let filtered =
+                    response.finish_reason() == Some(FinishReason::ContentFilter) || response.error.is_some();
                 let (class, what) = match filtered {
                     true => (ErrorClass::Permanent, "declined to answer"),
                     false => (ErrorClass::Transient, "broke its answer off"),
@@ -213,7 +219,11 @@ impl Work<'_> {
             results.push(UserContent::ToolResult(self.call(offer, call).await));
         }
         conversation.push(Message::User { content: results });
-        let asked = self.state.reported.as_ref().and_then(|reported| reported.question.clone());
+        let asked = self
+            .state
+            .reported
+            .as_ref()
+            .and_then(|reported| reported.question.clone());
         asked.map(End::Asked)
     }
 
@@ -228,7 +238,9 @@ impl Work<'_> {
                 "this was called {LLM_SAME_CALLS_MAX} times with the same arguments: do something else, or come to an end"
             ))
         } else if self.state.calls >= LLM_TOOL_CALLS_MAX {
-            Brought::Failed(format!("a run may call tools {LLM_TOOL_CALLS_MAX} times: come to an end"))
+            Brought::Failed(format!(
+                "a run may call tools {LLM_TOOL_CALLS_MAX} times: come to an end"
+            ))
         } else {
             self.state.calls += 1;
             self.tools.call(self.session, offer, call).await
@@ -262,7 +274,9 @@ impl Work<'_> {
         };
         let spent = &self.state.spent;
         let used_up = |what: String| {
-            let message = format!("the job's budget is used up in the middle of a run: {what}. Raise it and resume the job");
+            let message = format!(
+                "the job's budget is used up in the middle of a run: {what}. Raise it and resume the job"
+            );
             Failure::new(ErrorClass::Quota, message)
         };
         if let Some(cost) = budget.cost_usd
@@ -284,8 +298,15 @@ impl Work<'_> {
 /// its text otherwise.
 fn refused(response: &CompletionResponse) -> Option<&str> {
     let of_chat = response.raw.pointer("/choices/0/message/refusal");
-    let outputs = response.raw.get("output").and_then(Value::as_array).into_iter().flatten();
-    let contents = outputs.filter_map(|output| output.get("content")?.as_array()).flatten();
+    let outputs = response
+        .raw
+        .get("output")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let contents = outputs
+        .filter_map(|output| output.get("content")?.as_array())
+        .flatten();
     let of_responses = contents.filter_map(|content| content.get("refusal"));
     let words = of_chat.into_iter().chain(of_responses).find_map(Value::as_str);
     words.filter(|words| !words.is_empty())
@@ -295,7 +316,10 @@ fn refused(response: &CompletionResponse) -> Option<&str> {
 fn shorten(conversation: &mut [Message]) {
     let size = |message: &Message| serde_json::to_vec(message).map_or(0, |text| text.len());
     let mut bytes: usize = conversation.iter().map(size).sum();
-    let results = conversation.iter().filter(|message| holds_results(message)).count();
+    let results = conversation
+        .iter()
+        .filter(|message| holds_results(message))
+        .count();
     let mut may_go = results.saturating_sub(LLM_RESULTS_KEPT);
     for message in conversation.iter_mut().filter(|message| holds_results(message)) {
         if bytes <= LLM_HISTORY_BYTES_MAX || may_go == 0 {
@@ -318,7 +342,9 @@ fn holds_results(message: &Message) -> bool {
     let Message::User { content } = message else {
         return false;
     };
-    content.iter().any(|content| matches!(content, UserContent::ToolResult(_)))
+    content
+        .iter()
+        .any(|content| matches!(content, UserContent::ToolResult(_)))
 }
 
 #[cfg(test)]
@@ -331,15 +357,25 @@ mod tests {
     fn the_oldest_results_are_left_out_of_a_long_conversation() {
         let result = |n: usize| {
             let name = ToolName::new("fetch").unwrap();
-            Message::tool_result(CallId::from_wire(n.to_string()), name, format!("{n}").repeat(LLM_HISTORY_BYTES_MAX / 6))
+            Message::tool_result(
+                CallId::from_wire(n.to_string()),
+                name,
+                format!("{n}").repeat(LLM_HISTORY_BYTES_MAX / 6),
+            )
         };
         let mut all = vec![Message::user("Do it")];
         all.extend((0..9).map(result));
         shorten(&mut all);
-        let texts: Vec<String> = all.iter().map(|message| serde_json::to_string(message).unwrap()).collect();
+        let texts: Vec<String> = all
+            .iter()
+            .map(|message| serde_json::to_string(message).unwrap())
+            .collect();
         let gone = texts.iter().filter(|text| text.contains(LEFT_OUT)).count();
         assert!(gone >= 4 && gone <= 9 - LLM_RESULTS_KEPT, "{gone}");
-        assert!(texts[1..=gone].iter().all(|text| text.contains(LEFT_OUT)), "the oldest");
+        assert!(
+            texts[1..=gone].iter().all(|text| text.contains(LEFT_OUT)),
+            "the oldest"
+        );
         let mut short = vec![Message::user("Do it"), result(1)];
         shorten(&mut short);
         assert!(!serde_json::to_string(&short).unwrap().contains(LEFT_OUT));

@@ -2,20 +2,16 @@
 
 use reqwest::Url;
 
+pub(super) use crate::address::is_loopback;
+use crate::address::plain;
+
 /// Where embeddings are asked for, of an address as a person writes it.
 pub(in crate::embedding) fn endpoint(text: &str) -> Result<Url, String> {
-    let example = "such as http://127.0.0.1:11434/v1";
-    let mut url = Url::parse(text).map_err(|error| format!("expected an address {example} ({error})"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("expected an http or https address {example}"));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        return Err(
-            "an address with a name, a password or `?` is kept where others read it: the key belongs into \
-                    MEANWHILE_EMBEDDER_KEY or MEANWHILE_EMBEDDER_KEY_FILE"
-                .into(),
-        );
-    }
+    let mut url = plain(
+        text,
+        "such as http://127.0.0.1:11434/v1",
+        "the key belongs into MEANWHILE_EMBEDDER_KEY or MEANWHILE_EMBEDDER_KEY_FILE",
+    )?;
     let path = url.path().trim_end_matches('/').to_owned();
     if path.is_empty() {
         url.set_path("/v1/embeddings");
@@ -23,14 +19,6 @@ pub(in crate::embedding) fn endpoint(text: &str) -> Result<Url, String> {
         url.set_path(&format!("{path}/embeddings"));
     }
     Ok(url)
-}
-
-/// Whether an address is one of this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let origin = url.origin().ascii_serialization();
-    origin
-        .parse::<crate::http::Origin>()
-        .is_ok_and(|origin| origin.is_loopback())
 }
 
 #[cfg(test)]

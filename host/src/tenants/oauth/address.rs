@@ -2,6 +2,8 @@
 
 use reqwest::Url;
 
+pub(super) use crate::address::is_loopback;
+
 /// Whether a text can be an authorization server's identifier (RFC 8414, section 2).
 ///
 /// # Errors
@@ -23,14 +25,6 @@ pub(super) fn safe_url(text: &str) -> Result<Url, String> {
         "http" if named && is_loopback(&url) => Ok(url),
         _ => Err("expected an https address (http only on this machine)".into()),
     }
-}
-
-/// Whether an address is one of this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    let origin = url.origin().ascii_serialization();
-    origin
-        .parse::<crate::http::Origin>()
-        .is_ok_and(|origin| origin.is_loopback())
 }
 
 /// Where the metadata of an issuer can be, in the order in which clients of MCP look (its

@@ -52,9 +52,14 @@ fn check(hosts: &FetchHosts, url: &Url) -> Result<(), String> {
     }
     let host = url.host_str().unwrap_or_default();
     let Some(reach) = hosts.allows(host) else {
-        return Err(format!("{host} is none of the hosts that the operator allows (`fetch_hosts`)"));
+        return Err(format!(
+            "{host} is none of the hosts that the operator allows (`fetch_hosts`)"
+        ));
     };
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
     match address {
         Ok(address) if reach == Reach::Public && !is_public(address) => Err(private(host)),
         _ => Ok(()),
@@ -100,7 +105,7 @@ impl Resolve for Names {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fetcher, FetchHosts};
+    use super::{FetchHosts, Fetcher};
 
     fn fetcher(hosts: &str) -> Fetcher {
         Fetcher::new(&hosts.parse::<FetchHosts>().unwrap()).unwrap()
@@ -112,7 +117,10 @@ mod tests {
         for (url, told) in [
             ("http://127.0.0.1:1/", "no address of the public network"),
             ("http://[::1]:1/", "no address of the public network"),
-            ("http://169.254.169.254/latest/meta-data", "no address of the public network"),
+            (
+                "http://169.254.169.254/latest/meta-data",
+                "no address of the public network",
+            ),
             // Other ways to write one.
             ("http://2130706433/", "no address of the public network"),
             ("http://0x7f.1/", "no address of the public network"),
@@ -126,7 +134,10 @@ mod tests {
         }
         let some = fetcher("example.com,*.localhost");
         for (url, told) in [
-            ("http://example.org/", "none of the hosts that the operator allows"),
+            (
+                "http://example.org/",
+                "none of the hosts that the operator allows",
+            ),
             // Below a name that is allowed, and of this machine all the same.
             ("http://a.localhost:1/", "no address of the public network"),
         ] {

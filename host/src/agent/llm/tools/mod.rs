@@ -110,7 +110,11 @@ impl Tools {
                 "required": ["url"],
                 "additionalProperties": false,
             });
-            add("fetch", "Read a page: its text, without its markup.".to_owned(), schema);
+            add(
+                "fetch",
+                "Read a page: its text, without its markup.".to_owned(),
+                schema,
+            );
         }
         if to == Offered::ToRuns {
             add("report", report::DESCRIPTION.to_owned(), report::schema());
@@ -148,7 +152,11 @@ impl Tools {
                 None => Brought::Failed("`url` is missing".to_owned()),
                 Some(url) => Brought::of(self.fetcher.page(url).await),
             },
-            _ => match offer.of_servers.iter().find(|tool| tool.definition.name.as_str() == name) {
+            _ => match offer
+                .of_servers
+                .iter()
+                .find(|tool| tool.definition.name.as_str() == name)
+            {
                 Some(tool) => Brought::of(self.servers.call(tool, call.function.arguments.clone()).await),
                 None => self.jobs(session, offer, name, arguments).await,
             },
@@ -158,8 +166,15 @@ impl Tools {
     async fn jobs(&self, session: &Session, offer: &Offer, name: &str, arguments: Value) -> Brought {
         let function = contract::functions(JOBS).find(|function| function.replace('-', "_") == name);
         let (Some(function), Some(link)) = (function, self.host.get()) else {
-            let names: Vec<String> = offer.definitions().into_iter().map(|tool| tool.name.into()).collect();
-            return Brought::Failed(format!("there is no tool {name:?}; there are {}", names.join(", ")));
+            let names: Vec<String> = offer
+                .definitions()
+                .into_iter()
+                .map(|tool| tool.name.into())
+                .collect();
+            return Brought::Failed(format!(
+                "there is no tool {name:?}; there are {}",
+                names.join(", ")
+            ));
         };
         let Some(host) = link.host() else {
             return Brought::Failed("the host is closing".to_owned());
@@ -202,8 +217,17 @@ mod tests {
         async fn names(tools: &Tools) -> Vec<String> {
             let (offer, away) = tools.offered("local", Offered::ToRuns).await;
             assert!(away.is_empty());
-            assert!(offer.definitions().iter().all(|tool| tool.parameters["type"] == "object"));
-            offer.definitions().into_iter().map(|tool| tool.name.into()).collect()
+            assert!(
+                offer
+                    .definitions()
+                    .iter()
+                    .all(|tool| tool.parameters["type"] == "object")
+            );
+            offer
+                .definitions()
+                .into_iter()
+                .map(|tool| tool.name.into())
+                .collect()
         }
         let nothing = LlmSetting {
             fetch_hosts: FetchHosts::Only(Vec::new()),

@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn a_report_is_read_or_says_how_to_mend_it() {
         let reported = read(json!({"verdict": "done", "summary": "Sent.", "question": " "})).unwrap();
-        assert_eq!((reported.report.verdict, reported.report.tell), (Verdict::Done, true));
+        assert_eq!(
+            (reported.report.verdict, reported.report.tell),
+            (Verdict::Done, true)
+        );
         assert!(reported.question.is_none());
         for (wrong, told) in [
             (json!({"summary": "s"}), "verdict"),

@@ -17,8 +17,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use crate::address;
 use crate::limits::{TOOL_OUTPUT_BYTES_MAX, TOOL_SERVER_START, TOOL_TIME};
-use crate::secret;
 
 /// Between a server's name and its tool's, in the name that the model sees.
 const BETWEEN: &str = "__";
@@ -103,7 +103,9 @@ impl Servers {
         let variable = |name: &str| std::env::var(name).ok();
         let servers = file.servers.into_iter();
         let servers: Result<Vec<Server>, String> = servers
-            .map(|(name, entry)| Server::of(&name, entry, &variable).map_err(|why| failed(format!("{name}: {why}"))))
+            .map(|(name, entry)| {
+                Server::of(&name, entry, &variable).map_err(|why| failed(format!("{name}: {why}")))
+            })
             .collect();
         Ok(Self(servers?))
     }
@@ -111,12 +113,19 @@ impl Servers {
     /// What a tenant's runs may use, and why a server is left out that is away.
     pub(super) async fn offered(&self, tenant: &str) -> (Vec<ServerTool>, Vec<String>) {
         let (mut offered, mut away) = (Vec::new(), Vec::new());
-        for (at, server) in self.0.iter().enumerate().filter(|(_, server)| server.serves(tenant)) {
+        for (at, server) in self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|(_, server)| server.serves(tenant))
+        {
             match server.listed().await {
                 Ok(tools) => {
                     for tool in tools.into_iter().filter(|tool| server.allows(&tool.name)) {
                         let name = seen_name(&server.name, &tool.name);
-                        let is_new = offered.iter().all(|other: &ServerTool| other.definition.name.as_str() != name);
+                        let is_new = offered
+                            .iter()
+                            .all(|other: &ServerTool| other.definition.name.as_str() != name);
                         let description = tool.description.unwrap_or_default();
                         let schema = Value::Object((*tool.input_schema).clone());
                         match ToolName::new(name) {
@@ -125,7 +134,9 @@ impl Servers {
                                 server: at,
                                 tool: tool.name.into_owned(),
                             }),
-                            _ => away.push(format!("{}: two tools are named like {}", server.name, tool.name)),
+                            _ => {
+                                away.push(format!("{}: two tools are named like {}", server.name, tool.name))
+                            }
                         }
                     }
                 }
@@ -136,7 +147,11 @@ impl Servers {
     }
 
     /// Calls a tool: its answer as text, or why there is none.
-    pub(super) async fn call(&self, offered: &ServerTool, arguments: Map<String, Value>) -> Result<String, String> {
+    pub(super) async fn call(
+        &self,
+        offered: &ServerTool,
+        arguments: Map<String, Value>,
+    ) -> Result<String, String> {
         let server = self.0.get(offered.server).ok_or("there is no such server")?;
         let connection = server.connected().await?;
         let call = CallToolRequestParams::new(offered.tool.clone()).with_arguments(arguments);
@@ -144,7 +159,11 @@ impl Servers {
         match answer {
             Ok(Ok(answer)) => read(answer),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("{} took more than {} s", server.name, server.time.as_secs())),
+            Err(_) => Err(format!(
+                "{} took more than {} s",
+                server.name,
+                server.time.as_secs()
+            )),
         }
     }
 }
@@ -161,7 +180,11 @@ fn read(answer: CallToolResult) -> Result<String, String> {
     {
         text = structured.to_string();
     }
-    if answer.is_error == Some(true) { Err(text) } else { Ok(text) }
+    if answer.is_error == Some(true) {
+        Err(text)
+    } else {
+        Ok(text)
+    }
 }
 
 impl Server {
@@ -179,7 +202,7 @@ impl Server {
             },
             (None, Some(url)) => {
                 let parsed = reqwest::Url::parse(&url).map_err(|error| format!("url: {error}"))?;
-                if !entry.headers.is_empty() && !secret::may_travel_to(&parsed) {
+                if !entry.headers.is_empty() && !address::is_safe(&parsed) {
                     return Err(
                         "others could read its headers on their way: expected an https address (http only on this machine)"
                             .into(),
@@ -187,12 +210,17 @@ impl Server {
                 }
                 let headers = filled(entry.headers)?.into_iter().map(|(name, value)| {
                     let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is no header"))?;
-                    let mut value: HeaderValue = value.parse().map_err(|_| format!("{name} has a value that none has"))?;
+                    let mut value: HeaderValue = value
+                        .parse()
+                        .map_err(|_| format!("{name} has a value that none has"))?;
                     value.set_sensitive(true);
                     Ok((name, value))
                 });
                 let headers: Result<_, String> = headers.collect();
-                Place::Address { url, headers: headers? }
+                Place::Address {
+                    url,
+                    headers: headers?,
+                }
             }
             _ => return Err("give either `command` or `url`".into()),
         };
@@ -201,17 +229,24 @@ impl Server {
             place,
             tools: entry.tools,
             tenants: entry.tenants,
-            time: entry.timeout_seconds.map_or(TOOL_TIME, Duration::from_secs).min(TOOL_TIME),
+            time: entry
+                .timeout_seconds
+                .map_or(TOOL_TIME, Duration::from_secs)
+                .min(TOOL_TIME),
             connection: Mutex::default(),
         })
     }
 
     fn serves(&self, tenant: &str) -> bool {
-        self.tenants.as_ref().is_none_or(|tenants| tenants.iter().any(|one| one == tenant))
+        self.tenants
+            .as_ref()
+            .is_none_or(|tenants| tenants.iter().any(|one| one == tenant))
     }
 
     fn allows(&self, tool: &str) -> bool {
-        self.tools.as_ref().is_none_or(|allowed| allowed.iter().any(|pattern| fits(pattern, tool)))
+        self.tools
+            .as_ref()
+            .is_none_or(|allowed| allowed.iter().any(|pattern| fits(pattern, tool)))
     }
 
     async fn listed(&self) -> Result<Vec<rmcp::model::Tool>, String> {
@@ -220,17 +255,24 @@ impl Server {
         match listed {
             Ok(Ok(tools)) => Ok(tools),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("it did not list its tools within {} s", TOOL_SERVER_START.as_secs())),
+            Err(_) => Err(format!(
+                "it did not list its tools within {} s",
+                TOOL_SERVER_START.as_secs()
+            )),
         }
     }
 
     async fn connected(&self) -> Result<Arc<Connection>, String> {
         let mut kept = self.connection.lock().await;
-        if let Some(connection) = kept.as_ref().filter(|connection| !connection.is_transport_closed()) {
+        if let Some(connection) = kept
+            .as_ref()
+            .filter(|connection| !connection.is_transport_closed())
+        {
             return Ok(Arc::clone(connection));
         }
         let started = tokio::time::timeout(TOOL_SERVER_START, self.connect()).await;
-        let connection = started.map_err(|_| format!("it did not start within {} s", TOOL_SERVER_START.as_secs()))??;
+        let connection =
+            started.map_err(|_| format!("it did not start within {} s", TOOL_SERVER_START.as_secs()))??;
         Ok(Arc::clone(kept.insert(Arc::new(connection))))
     }
 
@@ -249,8 +291,11 @@ impl Server {
                     }
                 }
                 program.args(arguments).envs(environment).kill_on_drop(true);
-                let started = TokioChildProcess::builder(program).stderr(std::process::Stdio::null()).spawn();
-                let (process, _) = started.map_err(|error| format!("{command} could not be started: {error}"))?;
+                let started = TokioChildProcess::builder(program)
+                    .stderr(std::process::Stdio::null())
+                    .spawn();
+                let (process, _) =
+                    started.map_err(|error| format!("{command} could not be started: {error}"))?;
                 serve_client((), process).await.map_err(|error| error.to_string())
             }
             Place::Address { url, headers } => {
@@ -268,8 +313,18 @@ impl Server {
 
 /// A server's tool by a name that every provider takes.
 fn seen_name(server: &str, tool: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
-    format!("{server}{BETWEEN}{tool}").chars().map(plain).take(NAME_CHARS_MAX).collect()
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
+            c
+        } else {
+            '_'
+        }
+    };
+    format!("{server}{BETWEEN}{tool}")
+        .chars()
+        .map(plain)
+        .take(NAME_CHARS_MAX)
+        .collect()
 }
 
 fn fits(pattern: &str, tool: &str) -> bool {
@@ -310,7 +365,11 @@ mod tests {
         let variable = |name: &str| (name == "TOKEN").then(|| "t0".to_owned());
         assert_eq!(filled_in("Bearer ${TOKEN}!", &variable).unwrap(), "Bearer t0!");
         assert_eq!(filled_in("plain $TOKEN", &variable).unwrap(), "plain $TOKEN");
-        assert!(filled_in("${OTHER}", &variable).unwrap_err().contains("OTHER is not set"));
+        assert!(
+            filled_in("${OTHER}", &variable)
+                .unwrap_err()
+                .contains("OTHER is not set")
+        );
         assert!(filled_in("${TOKEN", &variable).is_err());
     }
 
@@ -320,21 +379,38 @@ mod tests {
         let path = folder.path().join("tools.json");
         for (text, told) in [
             ("{", "EOF"),
-            (r#"{"mcpServers": {"a": {}}}"#, "a: give either `command` or `url`"),
-            (r#"{"mcpServers": {"a": {"command": "b", "url": "http://c"}}}"#, "give either"),
+            (
+                r#"{"mcpServers": {"a": {}}}"#,
+                "a: give either `command` or `url`",
+            ),
+            (
+                r#"{"mcpServers": {"a": {"command": "b", "url": "http://c"}}}"#,
+                "give either",
+            ),
             (r#"{"mcpServers": {"a": {"comand": "b"}}}"#, "comand"),
             (r#"{"mcpServers": {"a": {"url": "no"}}}"#, "url: "),
-            (r#"{"mcpServers": {"a": {"url": "http://example.com", "headers": {"a": "b"}}}}"#, "https"),
-            (r#"{"mcpServers": {"a": {"command": "b", "env": {"C": "${NO_SUCH_VARIABLE_1}"}}}}"#, "NO_SUCH_VARIABLE_1"),
+            (
+                r#"{"mcpServers": {"a": {"url": "http://example.com", "headers": {"a": "b"}}}}"#,
+                "https",
+            ),
+            (
+                r#"{"mcpServers": {"a": {"command": "b", "env": {"C": "${NO_SUCH_VARIABLE_1}"}}}}"#,
+                "NO_SUCH_VARIABLE_1",
+            ),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = Servers::from_file(&path).err().unwrap();
-            assert!(error.contains(told) && error.contains("`tool_servers`"), "{error}");
+            assert!(
+                error.contains(told) && error.contains("`tool_servers`"),
+                "{error}"
+            );
         }
         let good = r#"{"mcpServers": {"a": {"command": "b", "tools": ["c*"], "tenants": ["acme"]}}}"#;
         std::fs::write(&path, good).unwrap();
         let servers = Servers::from_file(&path).unwrap();
         let server = &servers.0[0];
-        assert!(server.serves("acme") && !server.serves("local") && server.allows("cat") && !server.allows("dog"));
+        assert!(
+            server.serves("acme") && !server.serves("local") && server.allows("cat") && !server.allows("dog")
+        );
     }
 }
