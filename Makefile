@@ -43,7 +43,7 @@ lint: guest ## Formatting, clippy and rustdoc with warnings as errors, licences 
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features meanwhile-guest/componentize -- -D warnings
 	@# With the same features, or what we depend on is checked once more.
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --features meanwhile-guest/componentize
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --features meanwhile-guest/componentize,meanwhile-tests/as-tested
 	tests/setup/deny
 
 bench: build ## Measure and print the figures that README.md quotes

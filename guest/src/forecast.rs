@@ -42,7 +42,7 @@ pub fn of(job: &Job, now: Instant) -> Option<Forecast> {
 /// Slots of the next month. Where there are very many, those of its first days say how many.
 fn slots(job: &Job, now: Instant) -> Option<u32> {
     let schedule = plan::schedule(&job.id, &job.spec).ok()?;
-    let from = now - 1;
+    let from = now;
     if job.spec.trigger.cron.is_none() {
         let counted = schedule.missed_between(from, from + MONTH_MS);
         return Some(counted.map_or(0, |(_, slots)| slots));

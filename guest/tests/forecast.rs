@@ -1,5 +1,5 @@
 //! What a repeating job will come to in a month.
-#![allow(clippy::unwrap_used, unreachable_pub)]
+#![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 mod model;
 

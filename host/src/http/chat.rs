@@ -16,6 +16,7 @@ use super::door::Edge;
 use super::error::Failure;
 use super::jobs::object;
 use crate::agent::Progress;
+use crate::tenants::{Scope, Scopes};
 
 /// Events that wait for a slow reader.
 const EVENTS_WAITING: usize = 64;
@@ -25,7 +26,10 @@ pub(super) async fn chat(edge: Edge, headers: HeaderMap, body: Bytes) -> Result<
     let accepts = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok());
-    if accepts.is_some_and(|accept| accept.contains("text/event-stream")) {
+    // Who takes both, as MCP clients say of themselves, gets it whole.
+    if accepts.is_some_and(|accept| accept.contains("text/event-stream") && !accept.contains("json")) {
+        // Who may not speak is told so at once.
+        edge.session.check(Scopes::NONE.with(Scope::JobsWrite))?;
         return Ok(as_it_comes(edge, request));
     }
     let answer = edge

@@ -22,7 +22,7 @@ const TEXT: &str =
 
 fn http() -> reqwest::Client {
     // reqwest wants a provider even for plain HTTP; another client may have installed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    meanwhile::tls::choose_cryptography();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 

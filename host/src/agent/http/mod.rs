@@ -305,6 +305,7 @@ impl Agent for Http {
             request,
             access,
             stop,
+            ..
         } = attempt;
         let id = message::id(&tenant, &request);
         let cancellation = wire::Cancellation {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Http, Secret, address, is_address, is_elsewhere};
+use crate::agent::llm::LlmSetting;
 use crate::agent::{Agent as _, Attempt, SettingError, answer, from_setting, sample, wire};
 use crate::limits::{AGENT_ANSWER_BYTES_MAX, OUTPUT_BYTES_MAX};
 use crate::service::Session;
@@ -508,7 +509,9 @@ fn only_this_machine_does_without_encryption_and_secret() {
     ] {
         assert!(!is_address(other), "{other}");
     }
-    let refused = from_setting("http://agents.example.com", None).err().unwrap();
+    let refused = from_setting("http://agents.example.com", None, &LlmSetting::default())
+        .err()
+        .unwrap();
     assert!(
         matches!(&refused, SettingError::Unusable(why) if why.contains("https")),
         "{refused}"

@@ -1,7 +1,7 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
 //! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`,
-//! `search`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
+//! `search`, `llm`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
@@ -16,6 +16,7 @@ mod failover;
 mod figures;
 mod graphs;
 mod hostile;
+mod llm;
 mod million;
 mod prompt;
 mod retention;
@@ -67,6 +68,9 @@ async fn main() {
     }
     if wanted("search") {
         search::measure().await;
+    }
+    if wanted("llm") {
+        llm::measure().await;
     }
     if wanted("failover") {
         failover::measure().await;
