@@ -98,7 +98,6 @@ fn wrong_settings_are_named() {
         (["--model", "nobody:gpt"], "model"),
         (["--model-url", "https://me:key@a.example"], "model_url"),
         (["--fetch-hosts", "a b"], "fetch_hosts"),
-        (["--tool-servers", "/dev/null"], "tool_servers"),
         (["--clock", "manual:yesterday"], "clock"),
         (["--parallel-runs", "0"], "parallel_runs"),
         (["--timezone", "Mars/Olympus"], "timezone"),

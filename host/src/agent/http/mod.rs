@@ -92,7 +92,7 @@ impl Http {
     /// When the address is refused (see [`address`]), or there is no secret for another machine.
     pub fn new(url: &str, secret: Option<Secret>) -> Result<Self, String> {
         // Another part of the process may have installed it before: that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::choose_cryptography();
         let url = address(url)?;
         let near = is_loopback(&url);
         if secret.is_none() && !near {
