@@ -1,6 +1,6 @@
 //! Whether a job's goal is met, in a model's judgement: a fixed form, with a piece of evidence.
 
-use rig_core::completion::{CompletionRequest, ToolDefinition};
+use rig_core::completion::ToolDefinition;
 use rig_core::message::{Message, ToolName};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,9 +40,8 @@ pub(super) async fn judge(model: &Model, rules: String, request: String) -> Outc
     let Ok(name) = ToolName::new(TOOL) else {
         return answer(OutcomeStatus::Ok, String::new());
     };
-    let question = CompletionRequest::new(Message::user(request))
-        .preamble(rules)
-        .tool(definition(name));
+    let conversation = [Message::system(rules), Message::user(request)];
+    let tools = || vec![definition(name.clone())];
     let mut journal = Vec::new();
     let mut heard = |heard: Heard<'_>| {
         if let Heard::Again(failure, wait) = heard {
@@ -53,7 +52,7 @@ pub(super) async fn judge(model: &Model, rules: String, request: String) -> Outc
             ));
         }
     };
-    let (answered, spent) = model.ask(&question, None, &mut heard).await;
+    let (answered, spent) = model.ask(&conversation, &tools, None, &mut heard).await;
     let outcome = match answered {
         Ok(response) => {
             let called = response

@@ -5,8 +5,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use rig_core::DynModel;
 use rig_core::catalog::{Catalog, Pricing};
-use rig_core::completion::{CacheRetention, CompletionRequest, CompletionResponse, OnUnsupported, Usage};
+use rig_core::completion::{
+    CacheRetention, CompletionRequest, CompletionResponse, OnUnsupported, ToolDefinition, Usage,
+};
 use rig_core::http_client::DynHttpClient;
+use rig_core::message::Message;
 use rig_core::operation::Completion;
 use rig_core::providers::openai::Route;
 use rig_core::providers::registry::{Format, ProviderConfig, ProviderId, ProviderRef};
@@ -217,23 +220,28 @@ impl Model {
     }
 
     /// Asks, and asks again where a failure may pass within an attempt. `tokens_left` bounds the answer.
-    /// What it costs is told however it ends.
+    /// What it costs is told however it ends. `tools` are made for each try: nobody keeps them while the model thinks.
     pub(super) async fn ask(
         &self,
-        request: &CompletionRequest,
+        conversation: &[Message],
+        tools: &(dyn Fn() -> Vec<ToolDefinition> + Sync),
         tokens_left: Option<u64>,
         heard: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> (Result<CompletionResponse, Failure>, Spent) {
-        let mut request = request.clone().on_unsupported(OnUnsupported::Ignore);
         let most = [self.answer_tokens, tokens_left].into_iter().flatten().min();
-        request = request.max_tokens(most);
-        if self.caches {
-            request = request.cache(CacheRetention::Short);
-        }
+        let request = || {
+            let request = CompletionRequest::new(Message::user("")).tools(tools());
+            let mut request = request.on_unsupported(OnUnsupported::Ignore).max_tokens(most);
+            request.chat_history = conversation.to_vec();
+            if self.caches {
+                request = request.cache(CacheRetention::Short);
+            }
+            request
+        };
         let mut spent = Spent::default();
         let mut tries = 1;
         loop {
-            let (answer, cost) = self.try_once(&request, heard).await;
+            let (answer, cost) = self.try_once(request(), conversation, heard).await;
             spent.add(cost);
             let failure = match answer {
                 Ok(response) => return (Ok(response), spent),
@@ -252,10 +260,11 @@ impl Model {
 
     async fn try_once(
         &self,
-        request: &CompletionRequest,
+        request: CompletionRequest,
+        asked: &[Message],
         heard: &mut (dyn FnMut(Heard<'_>) + Send),
     ) -> (Result<CompletionResponse, Failure>, Spent) {
-        let mut stream = match self.inner.stream(request.clone()) {
+        let mut stream = match self.inner.stream(request) {
             Ok(stream) => stream,
             Err(error) => return (Err(failure::of(&error, self)), Spent::default()),
         };
@@ -270,7 +279,7 @@ impl Model {
                 Ok(Item::Event(StreamEvent::Arguments { json, .. })) => json.len(),
                 Ok(_) => 0,
                 Err(error) => {
-                    let spent = self.spent(request, &stream.partial().usage, bytes);
+                    let spent = self.spent(asked, &stream.partial().usage, bytes);
                     return (Err(failure::of(error, self)), spent);
                 }
             };
@@ -280,27 +289,27 @@ impl Model {
                     "{} answered more than {LLM_ANSWER_BYTES_MAX} bytes at once",
                     self.id
                 );
-                let spent = self.spent(request, &stream.partial().usage, bytes);
+                let spent = self.spent(asked, &stream.partial().usage, bytes);
                 return (Err(Failure::new(ErrorClass::Permanent, why)), spent);
             }
         }
         match stream.finish().await {
             Ok(response) => {
-                let spent = self.spent(request, &response.usage, bytes);
+                let spent = self.spent(asked, &response.usage, bytes);
                 (Ok(response), spent)
             }
             Err(error) => (
                 Err(failure::of(&error, self)),
-                self.spent(request, &Usage::new(), bytes),
+                self.spent(asked, &Usage::new(), bytes),
             ),
         }
     }
 
     /// What an answer cost. Where the provider does not count tokens, they are estimated: a budget holds all the same.
-    fn spent(&self, request: &CompletionRequest, usage: &Usage, answer_bytes: usize) -> Spent {
+    fn spent(&self, asked: &[Message], usage: &Usage, answer_bytes: usize) -> Spent {
         let mut usage = *usage;
         if usage.input_tokens.is_none() {
-            let asked = serde_json::to_vec(&request.chat_history).map_or(0, |text| text.len());
+            let asked = serde_json::to_vec(asked).map_or(0, |text| text.len());
             usage = usage.input_tokens(asked as u64 / TOKEN_BYTES);
         }
         if usage.output_tokens.is_none() {

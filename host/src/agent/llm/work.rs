@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rig_core::completion::{CompletionRequest, CompletionResponse, FinishReason};
+use rig_core::completion::{CompletionResponse, FinishReason};
 use rig_core::message::{Message, StopReason, ToolCall, ToolResultContent, UserContent};
 use serde_json::Value;
 
@@ -136,15 +136,12 @@ impl Work<'_> {
 
     /// Asks and does what is answered, until that is an answer without calls.
     async fn converse(&mut self, offer: &Offer, conversation: &mut Vec<Message>) -> End {
-        let definitions = offer.definitions();
         for _ in 0..LLM_TURNS_MAX {
             let tokens_left = match self.tokens_left() {
                 Ok(left) => left,
                 Err(failure) => return End::Failed(failure),
             };
             shorten(conversation);
-            let mut question = CompletionRequest::new(Message::user("")).tools(definitions.clone());
-            question.chat_history.clone_from(conversation);
             let progress = self.state.progress.clone();
             progress.start_over();
             let mut heard = |heard: Heard<'_>| match heard {
@@ -158,7 +155,9 @@ impl Work<'_> {
                     ));
                 }
             };
-            let (answered, spent) = self.model.ask(&question, tokens_left, &mut heard).await;
+            let tools = || offer.definitions();
+            let asked = self.model.ask(conversation, &tools, tokens_left, &mut heard);
+            let (answered, spent) = asked.await;
             self.state.spent.add(spent);
             let response = match answered {
                 Ok(response) => response,

@@ -6,7 +6,7 @@ mod public;
 mod report;
 mod servers;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rig_core::completion::ToolDefinition;
 use rig_core::message::{ToolCall, ToolName};
@@ -37,6 +37,9 @@ pub(super) struct Tools {
     fetcher: Fetcher,
     servers: Servers,
     host: OnceLock<ServiceLink>,
+    /// Made once: schemas are large, and the same for all.
+    to_runs: OnceLock<Arc<[ToolDefinition]>>,
+    to_persons: OnceLock<Arc<[ToolDefinition]>>,
 }
 
 /// Who is answered: a run says how it ends, a conversation does not end.
@@ -48,7 +51,7 @@ pub(super) enum Offered {
 
 /// The tools that a model may use in one run or answer.
 pub(super) struct Offer {
-    own: Vec<ToolDefinition>,
+    own: Arc<[ToolDefinition]>,
     of_servers: Vec<ServerTool>,
 }
 
@@ -69,6 +72,8 @@ impl Tools {
             fetcher: Fetcher::new(&setting.fetch_hosts)?,
             servers: servers.transpose()?.unwrap_or_default(),
             host: OnceLock::new(),
+            to_runs: OnceLock::new(),
+            to_persons: OnceLock::new(),
         })
     }
 
@@ -81,11 +86,12 @@ impl Tools {
     /// What a tenant's model is offered, and what of it is away.
     pub(super) async fn offered(&self, tenant: &str, to: Offered) -> (Offer, Vec<String>) {
         let (of_servers, away) = self.servers.offered(tenant).await;
-        let offer = Offer {
-            own: self.own(to),
-            of_servers,
+        let known = match to {
+            Offered::ToRuns => &self.to_runs,
+            Offered::ToPersons => &self.to_persons,
         };
-        (offer, away)
+        let own = Arc::clone(known.get_or_init(|| self.own(to).into()));
+        (Offer { own, of_servers }, away)
     }
 
     fn own(&self, to: Offered) -> Vec<ToolDefinition> {
