@@ -1,6 +1,6 @@
 //! `meanwhile chat`: a conversation in the terminal.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
 use futures_util::StreamExt as _;
@@ -36,8 +36,7 @@ pub(super) async fn run(args: ChatArgs) -> anyhow::Result<()> {
     loop {
         after = news(&args, after, true).await?;
         if asks {
-            print!("> ");
-            std::io::stdout().flush()?;
+            say_as_is!("> ");
         }
         let line = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
@@ -65,7 +64,7 @@ async fn news(args: &ChatArgs, mut after: u64, show: bool) -> anyhow::Result<u64
         let messages = list(&answer, "/messages");
         for message in messages.iter().filter(|_| show) {
             let [kind, title, said] = ["/kind", "/title", "/text"].map(|it| text(message, it));
-            println!("{}", visible(&format!("[{kind}: {title}] {said}")));
+            say!("{}", visible(&format!("[{kind}: {title}] {said}")));
         }
         after = answer.get("next_after").and_then(Value::as_u64).unwrap_or(after);
         if messages.is_empty() {
@@ -80,7 +79,6 @@ async fn say(args: &ChatArgs, said: &str) -> anyhow::Result<()> {
     let body = json!({ "text": said, "conversation": args.conversation });
     let response = client.listen("/api/chat", body).await?;
     let mut events = SseStream::from_bytes_stream(response.bytes_stream());
-    let mut out = std::io::stdout();
     let mut told = String::new();
     while let Some(event) = events.next().await {
         let event = event.map_err(|error| anyhow::anyhow!("the answer broke off: {error}"))?;
@@ -88,12 +86,11 @@ async fn say(args: &ChatArgs, said: &str) -> anyhow::Result<()> {
         match event.event.as_deref() {
             Some("text") if !args.target.json => {
                 let piece = text(&data, "/text");
-                write!(out, "{}", visible(&piece))?;
-                out.flush()?;
+                say_as_is!("{}", visible(&piece));
                 told.push_str(&piece);
             }
             Some("again") if !args.target.json && !told.is_empty() => {
-                writeln!(out)?;
+                say!("");
                 told.clear();
             }
             Some("note") if !args.target.json => eprintln!("  {}", visible(&text(&data, "/note"))),
@@ -110,17 +107,17 @@ async fn say(args: &ChatArgs, said: &str) -> anyhow::Result<()> {
 
 fn answered(args: &ChatArgs, answer: &Value, told: &str) {
     if args.target.json {
-        println!("{answer:#}");
+        say!("{answer:#}");
         return;
     }
     let reply = text(answer, "/reply");
     if reply.is_empty() {
-        println!(
+        say!(
             "(That concerns none of your jobs, and this host's agent does not talk: `meanwhile add` makes jobs of sentences.)"
         );
     } else if told.trim() == reply {
-        println!();
+        say!("");
     } else {
-        println!("{}", visible(&reply));
+        say!("{}", visible(&reply));
     }
 }

@@ -1,7 +1,6 @@
 //! `meanwhile runs ID --follow`: what a job's runs do, as they do it.
 
 use std::collections::HashSet;
-use std::io::Write as _;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -113,11 +112,10 @@ pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
         let news = shown.news(&now);
         if job.target.json {
             if !news.is_empty() {
-                println!("{now}");
+                say!("{now}");
             }
         } else {
-            print!("{}", visible(&news));
-            std::io::stdout().flush()?;
+            say_as_is!("{}", visible(&news));
         }
         if is_final(&shown.status) {
             over.insert(run);

@@ -61,7 +61,7 @@ const VERSION_BEFORE: &str = r#"
     UPDATE jobs SET due_at = agenda.due_at, lease_owner = agenda.lease_owner, lease_token = agenda.lease_token,
         lease_until = agenda.lease_until, available_at = agenda.available_at
         FROM agenda WHERE agenda.tenant = jobs.tenant AND agenda.id = jobs.id;
-    DROP TABLE agenda;
+    DROP TABLE agenda, turns;
     CREATE INDEX jobs_by_status ON jobs (tenant, status, seq);
     CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", status, job_type, seq);
     CREATE INDEX jobs_available ON jobs (tenant, available_at, seq) WHERE available_at IS NOT NULL;

@@ -370,7 +370,7 @@ mod tests {
             .map(|message| serde_json::to_string(message).unwrap())
             .collect();
         let gone = texts.iter().filter(|text| text.contains(LEFT_OUT)).count();
-        assert!(gone >= 4 && gone <= 9 - LLM_RESULTS_KEPT, "{gone}");
+        assert!((4..=9 - LLM_RESULTS_KEPT).contains(&gone), "{gone}");
         assert!(
             texts[1..=gone].iter().all(|text| text.contains(LEFT_OUT)),
             "the oldest"
