@@ -329,7 +329,7 @@ async fn goes_on(platform: &mut Platform, first: &Asked, served: &Served, job: &
 async fn a_run_goes_on_as_its_next_attempt_when_the_host_is_started_anew() {
     let mut platform = Platform::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let open = || Arc::new(SqliteStorage::open(&folder.path().join("jobs.db")).unwrap());
+    let open = || Arc::new(SqliteStorage::open(folder.path().join("jobs.db")).unwrap());
     let clock = Arc::new(ManualClock::new(START));
     let before = Served::start(open(), &clock, |host| platform.agent(host)).await;
     let job = before.create(2).await;
