@@ -315,8 +315,8 @@ CREATE INDEX job_words_by_word ON job_words USING gin (words) WITH (gin_pending_
 ///   when it is due, who has the lease. It is a narrow table of its own, so that a claim leaves the row of `jobs` with
 ///   its texts as it is.
 /// * jobs, runs: what a run writes of them is in no index any more, and pages are filled by half: a changed row
-///   finds room in its own page, and no index is written (`heap-only tuples`). That takes a third off what a run
-///   costs the database, and two thirds off its log. Rows that are there fill up as they change.
+///   finds room in its own page, and no index is written (`heap-only tuples`). Rows that are
+///   there fill up as they change.
 const AGENDA: &str = r#"
 SELECT set_config('app.scope', 'host', true);
 CREATE TABLE agenda (
