@@ -69,7 +69,7 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
     let number = status
         .filter(|status| !status.is_success())
         .map_or(String::new(), |status| format!(" ({})", status.as_u16()));
-    let words = model.without_key(&shortened(&words));
+    let words = shortened(&model.without_key(&words));
     let headers = response.and_then(|response| response.headers.as_ref());
     Failure {
         class,
