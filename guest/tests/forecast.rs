@@ -48,7 +48,8 @@ fn a_schedule_says_how_often_it_runs_in_a_month() {
         ..cron("0 9 * * *")
     };
     assert_eq!(forecast(&world, "ends", ends).unwrap().runs_per_month, 3);
-    assert!(forecast(&world, "once", EMPTY_TRIGGER).is_none());
+    let alone = create(&world, &caller(), &once("once")).unwrap();
+    assert!(alone.forecast.is_none());
 }
 
 #[test]
