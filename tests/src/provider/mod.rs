@@ -2,7 +2,7 @@
 //! responses) and Anthropic (messages) publish them, refuses those that they would refuse, and
 //! answers with what a test has written down, whole or as a stream.
 //!
-//! ```ignore
+//! ```text
 //! let provider = Provider::start().await;
 //! provider.script([Reply::call("list_jobs", json!({})), Reply::text("There is one job.")]);
 //! ```

@@ -63,7 +63,7 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
     };
     let (class, what) = said(trouble, model);
     let words = match told(body) {
-        words if words.is_empty() => error.to_string(),
+        words if words.is_empty() => cause(error),
         words => words,
     };
     let number = status
@@ -173,6 +173,18 @@ fn said(trouble: Trouble, model: &Model) -> (ErrorClass, String) {
         ),
         Trouble::Wrong => (ErrorClass::Permanent, format!("{provider} refused the request")),
     }
+}
+
+/// What is at the bottom of an error without an answer.
+fn cause(error: &ProviderError) -> String {
+    let ProviderError::Http(error) = error else {
+        return error.to_string();
+    };
+    let mut deepest: &dyn std::error::Error = &**error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
 }
 
 /// The message in an error's body, or the body.
