@@ -70,13 +70,18 @@ impl Asked {
         text_for(&[&self.filter.text, &self.terms])
     }
 
-    /// Those among the newest jobs of a person, or of all; `older` narrows to those before a page.
-    fn among_newest(&self, rows: u32, older: &str) -> String {
-        let newest = if self.of_person {
+    /// The jobs of a person, or of all, as an index has them in the order of their creation.
+    fn newest(&self) -> &'static str {
+        if self.of_person {
             "job_text WHERE tenant = $1 AND agent = $2 AND \"user\" = $3"
         } else {
             "jobs WHERE tenant = $1"
-        };
+        }
+    }
+
+    /// Those among the newest jobs of a person, or of all; `older` narrows to those before a page.
+    fn among_newest(&self, rows: u32, older: &str) -> String {
+        let newest = self.newest();
         format!(
             "WITH newest AS MATERIALIZED (SELECT seq FROM {newest}{older} ORDER BY seq DESC LIMIT {SEARCH_WALK_ROWS}) \
              SELECT {JOB}, jobs.seq, (SELECT count(*) FROM newest) FROM newest \
@@ -107,12 +112,14 @@ impl Asked {
         self.indexed(filter)
     }
 
-    /// All jobs that match, where many do: looked for among all.
+    /// All jobs that match, where many do: looked for among all, newest first. Those stand side by side; in any
+    /// other order each would be on a page of its own.
     fn all_often(&self, filter: &str) -> String {
-        let text = self.text();
+        let (newest, text) = (self.newest(), self.text());
         format!(
-            "jobs CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = jobs.seq OFFSET 0) AS job_words{text} \
-             WHERE {filter} AND {}",
+            "(SELECT seq FROM {newest} ORDER BY seq DESC OFFSET 0) AS newest \
+             CROSS JOIN LATERAL (SELECT * FROM job_words WHERE seq = newest.seq OFFSET 0) AS job_words\
+             {JOB_OF_WORDS}{text} WHERE {filter} AND {}",
             self.terms
         )
     }
