@@ -72,27 +72,28 @@ fn has_ended(status: &str) -> bool {
     matches!(status, "COMPLETED" | "FAILED" | "CANCELLED" | "ARCHIVED")
 }
 
+/// The oldest of some runs, newest first, that is not over. At first that is the newest: those before it are not shown.
+fn next(runs: Vec<String>, over: &mut Option<HashSet<String>>) -> Option<String> {
+    let over = over.get_or_insert_with(|| runs.iter().skip(1).cloned().collect());
+    runs.into_iter().rev().find(|run| !over.contains(run))
+}
+
 /// Shows the job's runs from the newest one on, until the job has ended.
 pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
     let client = job.target.client()?;
     let path = format!("/api/jobs/{}", segment(&job.id)?);
     let mut shown = Shown::default();
-    let mut over = HashSet::new();
+    let mut over = None;
     loop {
         let status = text(&client.ask(Method::GET, &path, None).await?, "/job/status");
         let answer = client
             .ask(Method::GET, &format!("{path}/runs?limit={RUNS}"), None)
             .await?;
-        let mut runs: Vec<&Value> = list(&answer, "/runs").iter().collect();
-        if over.is_empty() && shown.run.is_empty() {
-            runs.truncate(1);
-        }
-        // The oldest that is not over.
-        let open = runs
-            .into_iter()
-            .rev()
+        let runs = list(&answer, "/runs")
+            .iter()
             .map(|run| text(run, "/run_id"))
-            .find(|run| !over.contains(run));
+            .collect();
+        let open = next(runs, &mut over);
         let Some(run) = open else {
             if has_ended(&status) {
                 return Ok(());
@@ -118,7 +119,7 @@ pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
             say_as_is!("{}", visible(&news));
         }
         if is_final(&shown.status) {
-            over.insert(run);
+            over.get_or_insert_with(HashSet::new).insert(run);
         } else {
             tokio::time::sleep(LOOK).await;
         }
@@ -129,7 +130,7 @@ pub(super) async fn runs(job: &OneJob) -> anyhow::Result<()> {
 mod tests {
     use serde_json::json;
 
-    use super::{Shown, known};
+    use super::{Shown, known, next};
 
     #[test]
     fn only_what_is_new_is_shown() {
@@ -145,6 +146,16 @@ mod tests {
         assert_eq!(shown.news(&run), "  two\n invoices");
         run = json!({"status": "succeeded", "journal": ["one", "two"], "output": "Done."});
         assert_eq!(shown.news(&run), "run_1  succeeded\n\nDone.\n");
+    }
+
+    #[test]
+    fn runs_before_the_first_that_is_shown_stay_away() {
+        let runs = |some: &[&str]| -> Vec<String> { some.iter().map(|run| (*run).to_owned()).collect() };
+        let mut over = None;
+        assert_eq!(next(runs(&["c", "b", "a"]), &mut over).as_deref(), Some("c"));
+        over.as_mut().unwrap().insert("c".to_owned());
+        assert_eq!(next(runs(&["c", "b", "a"]), &mut over), None);
+        assert_eq!(next(runs(&["e", "d", "c", "b"]), &mut over).as_deref(), Some("d"));
     }
 
     #[test]
