@@ -23,6 +23,7 @@ pub mod imports;
 pub mod limits;
 pub mod mcp;
 pub mod moving;
+mod outbound;
 pub mod runtime;
 pub mod search;
 mod secret;

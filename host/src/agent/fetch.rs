@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 
 use crate::limits::FETCH_BYTES_MAX;
-use crate::tls;
+use crate::outbound;
 use crate::wit::types::ErrorClass;
 
 /// Redirects followed.
@@ -28,28 +28,7 @@ impl FetchError {
 
 /// A client that trusts the usual roots.
 pub(super) fn client() -> Result<reqwest::Client, String> {
-    built(builder().redirect(Policy::limited(REDIRECTS_MAX)))
-}
-
-/// What all clients that read pages have in common.
-pub(super) fn builder() -> reqwest::ClientBuilder {
-    tls::choose_cryptography();
-    reqwest::Client::builder().user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
-}
-
-pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
-    builder
-        .build()
-        .map_err(|error| format!("no HTTP client: {error}"))
-}
-
-/// What is at the bottom of an error.
-fn cause(error: &reqwest::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
+    outbound::built(outbound::client().redirect(Policy::limited(REDIRECTS_MAX)))
 }
 
 /// The text of a page of at most [`FETCH_BYTES_MAX`].
@@ -60,7 +39,10 @@ pub(super) async fn text(client: &reqwest::Client, url: &str) -> Result<String, 
         } else {
             ErrorClass::Transient
         };
-        FetchError::new(class, format!("fetching {url} failed: {}", cause(&error)))
+        FetchError::new(
+            class,
+            format!("fetching {url} failed: {}", outbound::cause(&error)),
+        )
     };
     let mut response = client.get(url).send().await.map_err(transient)?;
     let status = response.status();

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::files::{FILES, ModelFile};
 use crate::limits::{MODEL_FETCH_SILENCE, MODEL_FETCH_TIME};
-use crate::tls;
+use crate::outbound;
 
 /// Where the model is published.
 pub const PUBLISHED: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main";
@@ -160,14 +160,11 @@ impl<'a> Place<'a> {
     }
 
     async fn bring_published(&self, files: &[&ModelFile], from: &str) -> Result<(), String> {
-        tls::choose_cryptography();
-        let client = reqwest::Client::builder()
+        let client = outbound::client()
             .redirect(Policy::limited(REDIRECTS_MAX))
             .connect_timeout(MODEL_FETCH_SILENCE)
-            .read_timeout(MODEL_FETCH_SILENCE)
-            .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
+            .read_timeout(MODEL_FETCH_SILENCE);
+        let client = outbound::built(client)?;
         for file in files {
             let url = format!("{}/{}", from.trim_end_matches('/'), file.name);
             download(&client, &url, file, &file.path(&self.unchecked)).await?;

@@ -18,7 +18,7 @@ use crate::limits::{
     EMBEDDER_HTTP_ANSWER_BYTES_MAX, EMBEDDER_HTTP_TEXT_BYTES_LESS, EMBEDDER_HTTP_TEXT_BYTES_MAX,
     EMBEDDER_HTTP_TEXTS_MAX, EMBEDDER_HTTP_TIME, EMBEDDER_HTTP_TOLD_CHARS,
 };
-use crate::tls;
+use crate::outbound;
 
 /// Stands for an empty text: some models refuse one.
 const BLANK: &str = "-";
@@ -60,7 +60,6 @@ impl Http {
     /// # Errors
     /// When the address is none, or the key would be sent where others can read it.
     pub fn new(url: &str, model: &str, key: Option<&str>) -> Result<Self, EmbeddingError> {
-        tls::choose_cryptography();
         let refused = |why: &str| EmbeddingError::Unusable(format!("`embedder`: {why}"));
         let url = endpoint(url).map_err(|why| refused(&why))?;
         let near = is_loopback(&url);
@@ -77,17 +76,12 @@ impl Http {
             header.set_sensitive(true);
             headers.insert(AUTHORIZATION, header);
         }
-        let mut client = reqwest::Client::builder()
+        let client = outbound::client_to(&url)
             .redirect(Policy::none())
             .timeout(EMBEDDER_HTTP_TIME)
-            .default_headers(headers)
-            .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
-        if near {
-            client = client.no_proxy();
-        }
-        let client = client.build();
+            .default_headers(headers);
         Ok(Self {
-            client: client.map_err(|error| refused(&format!("no HTTP client: {error}")))?,
+            client: outbound::built(client).map_err(|why| refused(&why))?,
             model: format!("{model}@{url}"),
             url,
             asked: model.to_owned(),

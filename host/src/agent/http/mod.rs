@@ -22,6 +22,7 @@ use crate::limits::{
     AGENT_ANSWER_BYTES_MAX, AGENT_HTTP_CANCEL_TIME, AGENT_HTTP_CHECK_TIME, AGENT_HTTP_CONNECT_TIME,
     AGENT_HTTP_TOLD_BYTES, AGENT_HTTP_TOLD_TIME,
 };
+use crate::outbound::{self, cause};
 use crate::secret;
 use crate::tenants::AwaitedOutcome;
 use crate::wit::agent_pipeline::Outcome;
@@ -91,29 +92,20 @@ impl Http {
     /// # Errors
     /// When the address is refused (see [`address`]), or there is no secret for another machine.
     pub fn new(url: &str, secret: Option<Secret>) -> Result<Self, String> {
-        // Another part of the process may have installed it before: that is as good.
-        crate::tls::choose_cryptography();
         let url = address(url)?;
-        let near = is_loopback(&url);
-        if secret.is_none() && !near {
+        if secret.is_none() && !is_loopback(&url) {
             return Err(format!(
                 "requests to {url} have to be signed: set {SECRET_VARIABLE} or {SECRET_FILE_VARIABLE} here and at the \
                  agent to the same secret, such as `echo \"whsec_$(openssl rand -base64 32)\"` makes"
             ));
         }
-        let mut client = reqwest::Client::builder()
+        let client = outbound::client_to(&url)
             .redirect(Policy::none())
             .connect_timeout(AGENT_HTTP_CONNECT_TIME)
             // An idle connection may be closed as the next request is written to it, which costs an attempt.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
-        if near {
-            client = client.no_proxy();
-        }
+            .pool_max_idle_per_host(0);
         Ok(Self {
-            client: client
-                .build()
-                .map_err(|error| format!("no HTTP client: {error}"))?,
+            client: outbound::built(client)?,
             url,
             secret,
             host: None,
@@ -212,11 +204,14 @@ impl Http {
     fn why_silent(&self, error: &reqwest::Error) -> String {
         let url = &self.url;
         if error.is_connect() {
-            format!("{url} cannot be reached ({}): is the agent running?", root(error))
+            format!(
+                "{url} cannot be reached ({}): is the agent running?",
+                cause(error)
+            )
         } else if error.is_timeout() {
             format!("{url} did not answer in time")
         } else {
-            format!("{url} broke off its answer ({})", root(error))
+            format!("{url} broke off its answer ({})", cause(error))
         }
     }
 
@@ -286,15 +281,6 @@ async fn told(mut response: Response) -> Vec<u8> {
     // What is there by then is told.
     let _ = tokio::time::timeout(AGENT_HTTP_TOLD_TIME, reading).await;
     body
-}
-
-/// The cause of an error that people know.
-fn root(error: &reqwest::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }
 
 #[async_trait]

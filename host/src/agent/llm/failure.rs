@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::model::Model;
 use crate::limits::LLM_ERROR_CHARS_MAX;
+use crate::outbound;
 use crate::wit::types::ErrorClass;
 
 /// Why there is no answer.
@@ -175,16 +176,12 @@ fn said(trouble: Trouble, model: &Model) -> (ErrorClass, String) {
     }
 }
 
-/// What is at the bottom of an error without an answer.
+/// What is known of an error without an answer.
 fn cause(error: &ProviderError) -> String {
-    let ProviderError::Http(error) = error else {
-        return error.to_string();
-    };
-    let mut deepest: &dyn std::error::Error = &**error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
+    match error {
+        ProviderError::Http(error) => outbound::cause(&**error),
+        _ => error.to_string(),
     }
-    deepest.to_string()
 }
 
 /// The message in an error's body, or the body.

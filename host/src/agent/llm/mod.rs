@@ -61,10 +61,9 @@ impl Llm {
             "`model` is missing: name one as PROVIDER:MODEL, such as `anthropic:claude-haiku-4-5` or `ollama:qwen3:8b`",
         )?;
         let prices = setting.prices.as_deref().map(prices).transpose()?;
-        let client = model::client()?;
         let connect = |named: &str| {
             let url = setting.url.as_deref();
-            Model::new(named, url, key.clone(), prices.as_ref(), client.clone())
+            Model::new(named, url, key.clone(), prices.as_ref())
         };
         let judge = match (setting.judge.as_deref(), named.split_once(':')) {
             (Some(judge), Some((provider, _))) => Some(connect(&format!("{provider}:{judge}"))?),

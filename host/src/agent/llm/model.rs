@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use reqwest::Url;
+use reqwest::redirect::Policy;
 use rig_core::DynModel;
 use rig_core::catalog::{Catalog, Pricing};
 use rig_core::completion::{
@@ -23,7 +25,7 @@ use crate::limits::{
     LLM_ANSWER_BYTES_MAX, LLM_ANSWER_TOKENS_MAX, LLM_CONNECT_TIME, LLM_SILENCE_MAX, LLM_TRIES_MAX,
     LLM_TRY_AGAIN_MS, LLM_WAIT_MAX,
 };
-use crate::tls;
+use crate::outbound;
 use crate::wit::types::ErrorClass;
 
 /// Bytes that a token has about, where a provider does not say how many there were.
@@ -78,16 +80,16 @@ pub(super) struct Model {
     caches: bool,
 }
 
-/// The client that all models share.
-pub(super) fn client() -> Result<reqwest::Client, String> {
-    tls::choose_cryptography();
-    let client = reqwest::Client::builder()
-        // A key does not go where an answer points to.
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(LLM_CONNECT_TIME)
-        .read_timeout(LLM_SILENCE_MAX)
-        .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
-    client.build().map_err(|error| format!("no HTTP client: {error}"))
+/// A client for a provider, or a tool server, at its usual address or this one.
+pub(super) fn client(url: Option<&Url>) -> Result<reqwest::Client, String> {
+    let client = url.map_or_else(outbound::client, outbound::client_to);
+    outbound::built(
+        client
+            // A key does not go where an answer points to.
+            .redirect(Policy::none())
+            .connect_timeout(LLM_CONNECT_TIME)
+            .read_timeout(LLM_SILENCE_MAX),
+    )
 }
 
 impl Model {
@@ -98,7 +100,6 @@ impl Model {
         url: Option<&str>,
         key: Option<String>,
         prices: Option<&Catalog>,
-        client: reqwest::Client,
     ) -> Result<Self, String> {
         let named = model_named(named).map_err(|why| format!("`model`: {why}"))?;
         let provider = named.id().ok_or("`model`: this provider cannot be configured")?;
@@ -134,7 +135,7 @@ impl Model {
             }
         }
         let (id, url) = (named.model().to_owned(), config.base_url().to_owned());
-        let client = ReqwestClient::from(client);
+        let client = ReqwestClient::from(client(Url::parse(&url).ok().as_ref())?);
         let reference =
             ProviderRef::configured(config, id.clone()).map_err(|error| format!("`model`: {error}"))?;
         let config = reference.config(key.clone().unwrap_or_default());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::address::{is_loopback, metadata_urls, safe_url};
 use super::keys::Key;
 use crate::limits::{OAUTH_DOCUMENT_BYTES_MAX, OAUTH_FETCH_TIME, OAUTH_KEYS_MAX};
-use crate::tls;
+use crate::outbound;
 
 /// Reads an authorization server's documents.
 pub(super) struct Documents {
@@ -18,17 +18,12 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn new(issuer: &str) -> Result<Self, String> {
-        tls::choose_cryptography();
         let url = safe_url(issuer)?;
-        let mut http = reqwest::Client::builder()
+        let http = outbound::client_to(&url)
             .redirect(Policy::none())
-            .timeout(OAUTH_FETCH_TIME)
-            .user_agent(concat!("meanwhile/", env!("CARGO_PKG_VERSION")));
-        if is_loopback(&url) {
-            http = http.no_proxy();
-        }
+            .timeout(OAUTH_FETCH_TIME);
         Ok(Self {
-            http: http.build().map_err(|error| format!("no HTTP client: {error}"))?,
+            http: outbound::built(http)?,
             issuer: issuer.to_owned(),
             url,
         })

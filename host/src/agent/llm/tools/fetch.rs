@@ -10,6 +10,7 @@ use reqwest::redirect::{Attempt, Policy};
 use super::super::setting::{FetchHosts, Reach};
 use super::public::is_public;
 use crate::agent::fetch;
+use crate::outbound;
 
 /// See the module.
 pub(super) struct Fetcher {
@@ -20,14 +21,14 @@ pub(super) struct Fetcher {
 impl Fetcher {
     pub(super) fn new(hosts: &FetchHosts) -> Result<Self, String> {
         let (asked, followed) = (hosts.clone(), hosts.clone());
-        let builder = fetch::builder()
+        let client = outbound::client()
             // What a proxy finds behind a name nobody could look at here.
             .no_proxy()
             .dns_resolver(Arc::new(Names(asked)))
             .redirect(Policy::custom(move |attempt| follow(&followed, attempt)));
         Ok(Self {
             hosts: hosts.clone(),
-            client: fetch::built(builder)?,
+            client: outbound::built(client)?,
         })
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use rig_core::completion::ToolDefinition;
 use rig_core::message::ToolName;
@@ -63,7 +64,7 @@ enum Place {
         environment: BTreeMap<String, String>,
     },
     Address {
-        url: String,
+        url: Url,
         headers: HashMap<HeaderName, HeaderValue>,
     },
 }
@@ -201,8 +202,8 @@ impl Server {
                 environment: filled(entry.env)?,
             },
             (None, Some(url)) => {
-                let parsed = reqwest::Url::parse(&url).map_err(|error| format!("url: {error}"))?;
-                if !entry.headers.is_empty() && !address::is_safe(&parsed) {
+                let url = Url::parse(&url).map_err(|error| format!("url: {error}"))?;
+                if !entry.headers.is_empty() && !address::is_safe(&url) {
                     return Err(
                         "others could read its headers on their way: expected an https address (http only on this machine)"
                             .into(),
@@ -303,7 +304,7 @@ impl Server {
                     .custom_headers(headers.clone())
                     .max_json_response_size(8 * TOOL_OUTPUT_BYTES_MAX)
                     .max_sse_event_size(8 * TOOL_OUTPUT_BYTES_MAX);
-                let client = super::super::model::client()?;
+                let client = super::super::model::client(Some(url))?;
                 let transport = StreamableHttpClientTransport::with_client(client, config);
                 ().serve(transport).await.map_err(|error| error.to_string())
             }
