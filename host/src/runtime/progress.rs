@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Runtime;
 use crate::agent::Progress;
 use crate::limits::{JOURNAL_ENTRIES_MAX, PROGRESS_EVERY, PROGRESS_RUNS};
-use crate::storage::Quota;
-use crate::wit::storage::{Guard, JobRevision, JobToken, Unit, Write};
+use crate::storage::{Quota, Storage};
+use crate::wit::storage::{Guard, JobRevision, JobToken, StorageError, Unit, Write};
 use crate::wit::types::{Job, Run, RunStatus};
 
 /// A run that has something to tell.
@@ -32,54 +32,64 @@ pub(super) async fn run(runtime: Arc<Runtime>) {
         }
         let telling = runtime.pipeline.live().telling();
         for some in telling.chunks(PROGRESS_RUNS) {
-            write(&runtime, some).await;
+            write(&*runtime.context.storage, &runtime.context.tenant, some).await;
         }
     }
 }
 
-async fn write(runtime: &Runtime, telling: &[Telling]) {
+/// Writes what some runs have to tell. What cannot be written is told again with the next round, or by the run's end.
+pub(super) async fn write(storage: &dyn Storage, tenant: &str, telling: &[Telling]) {
     let mut writing = Vec::with_capacity(telling.len());
+    let mut told = Vec::with_capacity(telling.len());
     for one in telling {
         writing.push(one.progress.writing().await);
+        told.push(one.progress.take());
     }
-    let (storage, tenant) = (&runtime.context.storage, &runtime.context.tenant);
+    let written = try_write(storage, tenant, telling, &told)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::debug!(%error, "progress is not written");
+            vec![false; telling.len()]
+        });
+    for ((one, (lines, _)), written) in telling.iter().zip(told).zip(written) {
+        if !written {
+            one.progress.put_back(lines);
+        }
+    }
+}
+
+/// Of each, whether it was written. What others changed meanwhile stands; the next round reads it.
+async fn try_write(
+    storage: &dyn Storage,
+    tenant: &str,
+    telling: &[Telling],
+    told: &[(Vec<String>, String)],
+) -> Result<Vec<bool>, StorageError> {
     let runs = telling.iter().map(|one| one.run.clone()).collect();
     let jobs = telling.iter().map(|one| one.job.clone()).collect();
-    let (runs, jobs) = match (
-        storage.get_runs(tenant, runs).await,
-        storage.get_jobs(tenant, jobs).await,
-    ) {
-        (Ok(runs), Ok(jobs)) => (runs, jobs),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::debug!(%error, "progress is not written");
-            return;
-        }
-    };
-    let (mut units, mut told) = (Vec::new(), Vec::new());
-    for ((one, run), job) in telling.iter().zip(runs).zip(jobs) {
+    let (runs, jobs) = (
+        storage.get_runs(tenant, runs).await?,
+        storage.get_jobs(tenant, jobs).await?,
+    );
+    let (mut units, mut places) = (Vec::new(), Vec::new());
+    for (place, (run, job)) in runs.into_iter().zip(jobs).enumerate() {
+        let (one, (lines, text)) = (&telling[place], &told[place]);
         if let (Some(run), Some(job)) = (run, job)
             && run.status == RunStatus::Executing
             && run.token == one.token
         {
-            let (lines, text) = one.progress.take();
-            told.push((one, lines.clone()));
-            units.push(unit(one, &job, run, lines, text));
+            places.push(place);
+            units.push(unit(one, &job, run, lines.clone(), text.clone()));
         }
     }
-    if units.is_empty() {
-        return;
-    }
-    let results = storage.commit(tenant, Quota::UNLIMITED, units).await;
-    // What others changed meanwhile stands; the next round reads it.
-    let results = results.unwrap_or_else(|error| {
-        tracing::debug!(%error, "progress is not written");
-        vec![Err(crate::wit::storage::Rejection::Stale); told.len()]
-    });
-    for ((one, lines), result) in told.into_iter().zip(results) {
-        if result.is_err() {
-            one.progress.put_back(lines);
+    let mut written = vec![false; telling.len()];
+    if !units.is_empty() {
+        let results = storage.commit(tenant, Quota::UNLIMITED, units).await?;
+        for (place, result) in places.into_iter().zip(results) {
+            written[place] = result.is_ok();
         }
     }
+    Ok(written)
 }
 
 /// The run's row with what is new, provided that nobody moved its job on: whoever ends or stops a run writes its

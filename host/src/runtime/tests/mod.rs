@@ -5,4 +5,5 @@ mod agent;
 mod attempts;
 mod delivery;
 mod live;
+mod progress;
 mod wakes;
