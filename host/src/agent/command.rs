@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin};
 
-use super::{Agent, Attempt, Progress, cancelled, failure, reply, wire};
+use super::{Agent, Attempt, Progress, cancelled, failure, program, reply, wire};
 use crate::limits::{AGENT_ANSWER_BYTES_MAX, JOURNAL_ENTRY_CHARS_MAX};
 use crate::wit::agent_pipeline::Outcome;
 use crate::wit::types::ErrorClass;
@@ -88,13 +88,7 @@ impl Agent for Command {
             Ok(request) => request,
             Err(error) => return failure(ErrorClass::Permanent, format!("request: {error}")),
         };
-        let mut command = tokio::process::Command::new(&self.program);
-        // The host's own settings and tokens are none of the program's business.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("MEANWHILE_") {
-                command.env_remove(name);
-            }
-        }
+        let mut command = program(&self.program);
         if let Some(url) = &self.url {
             let token = match access.token() {
                 Ok(token) => token,

@@ -182,6 +182,17 @@ pub fn failure(class: ErrorClass, message: impl Into<String>) -> Outcome {
     }
 }
 
+/// Begins a program that is none of the host's own: the host's settings, tokens and keys are not its business.
+pub(crate) fn program(name: &str) -> tokio::process::Command {
+    let mut program = tokio::process::Command::new(name);
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("MEANWHILE_") {
+            program.env_remove(variable);
+        }
+    }
+    program
+}
+
 /// An attempt that was told to stop.
 pub(crate) fn cancelled() -> Outcome {
     answer(OutcomeStatus::Cancelled, String::new())

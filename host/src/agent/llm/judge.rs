@@ -5,8 +5,8 @@ use rig_core::message::{Message, ToolName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::model::{Heard, Model, Spent};
-use crate::agent::{answer, failure};
+use super::model::Model;
+use crate::agent::{Progress, answer, failure};
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 use crate::wit::types::{Report, Verdict};
 
@@ -36,23 +36,13 @@ struct Judgement {
 }
 
 /// Asks the model. What is unclear is not met: the job goes on. Whether the evidence is there, the component checks.
-pub(super) async fn judge(model: &Model, rules: String, request: String) -> Outcome {
+pub(super) async fn judge(model: &Model, rules: String, request: String, progress: &Progress) -> Outcome {
     let Ok(name) = ToolName::new(TOOL) else {
         return answer(OutcomeStatus::Ok, String::new());
     };
     let conversation = [Message::system(rules), Message::user(request)];
     let tools = || vec![definition(name.clone())];
-    let mut journal = Vec::new();
-    let mut heard = |heard: Heard<'_>| {
-        if let Heard::Again(failure, wait) = heard {
-            journal.push(format!(
-                "asked again in {:.1} s: {}",
-                wait.as_secs_f64(),
-                failure.message
-            ));
-        }
-    };
-    let (answered, spent) = model.ask(&conversation, &tools, None, &mut heard).await;
+    let (answered, spent) = model.ask(&conversation, &tools, None, progress).await;
     let outcome = match answered {
         Ok(response) => {
             let called = response
@@ -67,15 +57,7 @@ pub(super) async fn judge(model: &Model, rules: String, request: String) -> Outc
         }
         Err(failed) => failure(failed.class, failed.message),
     };
-    priced(outcome, spent, journal)
-}
-
-fn priced(mut outcome: Outcome, spent: Spent, journal: Vec<String>) -> Outcome {
-    outcome.usage.tokens_in = spent.tokens_in;
-    outcome.usage.tokens_out = spent.tokens_out;
-    outcome.usage.cost_usd = spent.cost_usd;
-    outcome.journal = journal;
-    outcome
+    spent.on(outcome)
 }
 
 /// The first JSON object in a text.

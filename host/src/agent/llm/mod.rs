@@ -98,9 +98,7 @@ impl Llm {
         };
         Ok((rules, prompts.run(request)?))
     }
-}
 
-impl Llm {
     /// The rules, what was said before, and what is said now.
     fn conversation(&self, talk: &Talk) -> Result<Vec<Message>, PromptError> {
         let prompts = self.prompts();
@@ -159,7 +157,7 @@ impl Agent for Llm {
         if is_judge {
             let judge = self.judge.as_ref().unwrap_or(&self.model);
             return tokio::select! {
-                judged = judge::judge(judge, rules, asked) => judged,
+                judged = judge::judge(judge, rules, asked, &attempt.progress) => judged,
                 () = attempt.stop.cancelled() => State::default().stopped(),
             };
         }

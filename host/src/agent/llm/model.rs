@@ -21,11 +21,13 @@ use rig_reqwest::ReqwestClient;
 use super::failure::{self, Failure};
 use super::setting::{KEY_VARIABLE, model_named, url_named};
 use crate::address;
+use crate::agent::Progress;
 use crate::limits::{
     LLM_ANSWER_BYTES_MAX, LLM_ANSWER_TOKENS_MAX, LLM_CONNECT_TIME, LLM_SILENCE_MAX, LLM_TRIES_MAX,
     LLM_TRY_AGAIN_MS, LLM_WAIT_MAX,
 };
 use crate::outbound;
+use crate::wit::agent_pipeline::Outcome;
 use crate::wit::types::ErrorClass;
 
 /// Bytes that a token has about, where a provider does not say how many there were.
@@ -49,14 +51,14 @@ impl Spent {
         self.tokens_out += more.tokens_out;
         self.cost_usd += more.cost_usd;
     }
-}
 
-/// What is heard of an answer before it is whole.
-pub(super) enum Heard<'a> {
-    /// A piece of its text.
-    Text(&'a str),
-    /// The answer failed and is asked for again: what was heard of it does not count.
-    Again(&'a Failure, Duration),
+    /// An outcome that cost this.
+    pub(super) fn on(self, mut outcome: Outcome) -> Outcome {
+        outcome.usage.tokens_in = self.tokens_in;
+        outcome.usage.tokens_out = self.tokens_out;
+        outcome.usage.cost_usd = self.cost_usd;
+        outcome
+    }
 }
 
 /// Models of a provider that an error names.
@@ -221,13 +223,13 @@ impl Model {
     }
 
     /// Asks, and asks again where a failure may pass within an attempt. `tokens_left` bounds the answer.
-    /// What it costs is told however it ends. `tools` are made for each try: nobody keeps them while the model thinks.
+    /// What it costs is told however it ends; what is heard of it goes to `progress`. `tools` are made for each try: nobody keeps them while the model thinks.
     pub(super) async fn ask(
         &self,
         conversation: &[Message],
         tools: &(dyn Fn() -> Vec<ToolDefinition> + Sync),
         tokens_left: Option<u64>,
-        heard: &mut (dyn FnMut(Heard<'_>) + Send),
+        progress: &Progress,
     ) -> (Result<CompletionResponse, Failure>, Spent) {
         let most = [self.answer_tokens, tokens_left].into_iter().flatten().min();
         let request = || {
@@ -242,7 +244,8 @@ impl Model {
         let mut spent = Spent::default();
         let mut tries = 1;
         loop {
-            let (answer, cost) = self.try_once(request(), conversation, heard).await;
+            progress.start_over();
+            let (answer, cost) = self.try_once(request(), conversation, progress).await;
             spent.add(cost);
             let failure = match answer {
                 Ok(response) => return (Ok(response), spent),
@@ -253,7 +256,11 @@ impl Model {
             if failure.class != ErrorClass::Transient || tries == LLM_TRIES_MAX || wait > LLM_WAIT_MAX {
                 return (Err(failure), spent);
             }
-            heard(Heard::Again(&failure, wait));
+            progress.note(&format!(
+                "asked again in {:.1} s: {}",
+                wait.as_secs_f64(),
+                failure.message
+            ));
             tokio::time::sleep(wait).await;
             tries += 1;
         }
@@ -263,7 +270,7 @@ impl Model {
         &self,
         request: CompletionRequest,
         asked: &[Message],
-        heard: &mut (dyn FnMut(Heard<'_>) + Send),
+        progress: &Progress,
     ) -> (Result<CompletionResponse, Failure>, Spent) {
         let mut stream = match self.inner.stream(request) {
             Ok(stream) => stream,
@@ -273,7 +280,7 @@ impl Model {
         while let Some(item) = stream.next().await {
             let fragment = match &item {
                 Ok(Item::Event(StreamEvent::Text { text, .. })) => {
-                    heard(Heard::Text(text));
+                    progress.say(text);
                     text.len()
                 }
                 Ok(Item::Event(StreamEvent::Reasoning { text, .. })) => text.len(),

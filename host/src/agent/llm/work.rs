@@ -7,7 +7,7 @@ use rig_core::message::{Message, StopReason, ToolCall, ToolResultContent, UserCo
 use serde_json::Value;
 
 use super::failure::Failure;
-use super::model::{Heard, Model, Spent};
+use super::model::{Model, Spent};
 use super::tools::{Brought, Offer, Offered, Reported, Tools, fenced};
 use crate::agent::{Progress, answer, failure};
 use crate::limits::{
@@ -72,10 +72,7 @@ impl State {
 
     /// The outcome with what it cost.
     fn priced(self, outcome: Outcome) -> Outcome {
-        let mut outcome = outcome;
-        outcome.usage.tokens_in = self.spent.tokens_in;
-        outcome.usage.tokens_out = self.spent.tokens_out;
-        outcome.usage.cost_usd = self.spent.cost_usd;
+        let mut outcome = self.spent.on(outcome);
         outcome.usage.tool_calls = self.calls;
         outcome
     }
@@ -142,21 +139,9 @@ impl Work<'_> {
                 Err(failure) => return End::Failed(failure),
             };
             shorten(conversation);
-            let progress = self.state.progress.clone();
-            progress.start_over();
-            let mut heard = |heard: Heard<'_>| match heard {
-                Heard::Text(text) => progress.say(text),
-                Heard::Again(failure, wait) => {
-                    progress.start_over();
-                    progress.note(&format!(
-                        "asked again in {:.1} s: {}",
-                        wait.as_secs_f64(),
-                        failure.message
-                    ));
-                }
-            };
             let tools = || offer.definitions();
-            let asked = self.model.ask(conversation, &tools, tokens_left, &mut heard);
+            let progress = &self.state.progress;
+            let asked = self.model.ask(conversation, &tools, tokens_left, progress);
             let (answered, spent) = asked.await;
             self.state.spent.add(spent);
             let response = match answered {

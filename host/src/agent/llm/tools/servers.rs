@@ -284,13 +284,7 @@ impl Server {
                 arguments,
                 environment,
             } => {
-                let mut program = tokio::process::Command::new(command);
-                // The host's own settings and keys are none of the program's business.
-                for (name, _) in std::env::vars_os() {
-                    if name.to_string_lossy().starts_with("MEANWHILE_") {
-                        program.env_remove(name);
-                    }
-                }
+                let mut program = crate::agent::program(command);
                 program.args(arguments).envs(environment).kill_on_drop(true);
                 let started = TokioChildProcess::builder(program)
                     .stderr(std::process::Stdio::null())
