@@ -42,19 +42,18 @@ pub fn of(job: &Job, now: Instant) -> Option<Forecast> {
 /// Slots of the next month. Where there are very many, those of its first days say how many.
 fn slots(job: &Job, now: Instant) -> Option<u32> {
     let schedule = plan::schedule(&job.id, &job.spec).ok()?;
-    let from = now;
     if job.spec.trigger.cron.is_none() {
-        let counted = schedule.missed_between(from, from + MONTH_MS);
+        let counted = schedule.missed_between(now, now + MONTH_MS);
         return Some(counted.map_or(0, |(_, slots)| slots));
     }
-    let (mut count, mut last) = (0, from);
-    while let Some(slot) = schedule.next_after(last).filter(|slot| slot - from <= MONTH_MS) {
+    let (mut count, mut last) = (0, now);
+    while let Some(slot) = schedule.next_after(last).filter(|slot| slot - now <= MONTH_MS) {
         (count, last) = (count + 1, slot);
         if count == FORECAST_SLOTS {
             let end = schedule
                 .end()
-                .map_or(from + MONTH_MS, |end| end.min(from + MONTH_MS));
-            let whole = f64::from(count) * (end - from) as f64 / (last - from).max(1) as f64;
+                .map_or(now + MONTH_MS, |end| end.min(now + MONTH_MS));
+            let whole = f64::from(count) * (end - now) as f64 / (last - now).max(1) as f64;
             return Some(whole.round() as u32);
         }
     }

@@ -297,6 +297,23 @@ fn an_answer_finds_the_question_it_answers() {
 }
 
 #[test]
+fn to_choose_one_is_an_answer() {
+    for (text, is_answer) in [
+        ("The second one", true),
+        ("second, please", true),
+        ("The latter.", true),
+        ("The first thing I want is coffee", false),
+        ("The other letters are in the drawer", false),
+    ] {
+        let world = Model::new();
+        made(&world, &once("Book a hotel"));
+        let run = world.poll().remove(0);
+        world.settle(&run, asks("Which hotel shall I book?"));
+        assert_eq!(!say(&world, text).is_empty(), is_answer, "{text}");
+    }
+}
+
+#[test]
 fn a_question_asked_twice_can_be_answered_twice() {
     let world = Model::new();
     let job = made(&world, &once("Book the flight"));

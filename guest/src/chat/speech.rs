@@ -144,6 +144,9 @@ const CHOOSING: [&str; 9] = [
     "first", "second", "third", "fourth", "fifth", "last", "former", "latter", "other",
 ];
 
+/// What may stand behind such a word: "the first thing I need" chooses nothing.
+const CHOSEN: [&str; 4] = ["one", "ones", "option", "please"];
+
 /// Words that stand at the front for courtesy.
 const INTERJECTIONS: [&str; 14] = [
     "yes", "no", "ok", "okay", "hi", "hello", "hey", "thanks", "thank", "great", "good", "well", "so", "oh",
@@ -318,14 +321,16 @@ impl Speech {
     /// Whether it begins as an answer does.
     pub fn answers(&self) -> bool {
         let words = self.sentences.first().map_or(&[][..], |sentence| &sentence.words);
-        let begins = match words {
-            [first, ..] if ANSWERING.contains(&first.as_str()) => true,
-            // "The second one", "the latter".
-            [the, which, ..] if the == "the" => CHOOSING.contains(&which.as_str()),
-            [which, ..] => CHOOSING.contains(&which.as_str()),
-            [] => false,
-        };
-        !self.only_asks() && begins
+        // "The second one", "the latter".
+        let chosen = words.strip_prefix(&["the".to_owned()]).unwrap_or(words);
+        let chooses = chosen
+            .first()
+            .is_some_and(|word| CHOOSING.contains(&word.as_str()))
+            && chosen.get(1).is_none_or(|word| CHOSEN.contains(&word.as_str()));
+        let answers = words
+            .first()
+            .is_some_and(|word| ANSWERING.contains(&word.as_str()));
+        !self.only_asks() && (answers || chooses)
     }
 
     /// The stems of all of it.

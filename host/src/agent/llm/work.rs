@@ -218,11 +218,11 @@ impl Work<'_> {
         let same = self.state.same.entry(format!("{name} {arguments}")).or_default();
         *same += 1;
         let brought = if *same > LLM_SAME_CALLS_MAX {
-            Brought::Failed(format!(
+            Brought::Refused(format!(
                 "this was called {LLM_SAME_CALLS_MAX} times with the same arguments: do something else, or come to an end"
             ))
         } else if self.state.calls >= LLM_TOOL_CALLS_MAX {
-            Brought::Failed(format!(
+            Brought::Refused(format!(
                 "a run may call tools {LLM_TOOL_CALLS_MAX} times: come to an end"
             ))
         } else {
@@ -241,6 +241,12 @@ impl Work<'_> {
             Brought::Failed(why) => {
                 let short: String = why.chars().take(SHOWN_CHARS).collect();
                 self.state.note(&format!("{name} {shown}: {short}"));
+                // What failed may say whatever it likes.
+                let why = fenced(name, &why).unwrap_or_else(|error| format!("no randomness: {error}"));
+                call.error_result(text(why))
+            }
+            Brought::Refused(why) => {
+                self.state.note(&format!("{name} {shown}: {why}"));
                 call.error_result(text(why))
             }
             Brought::Report(reported) => {

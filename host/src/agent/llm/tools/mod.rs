@@ -59,8 +59,10 @@ pub(super) struct Offer {
 pub(super) enum Brought {
     /// A text from outside.
     Data(String),
-    /// Why there is none, so that the model can mend its call.
+    /// Why there is none, so that the model can mend its call; from outside as well.
     Failed(String),
+    /// Why the tool was not even asked, in our own words.
+    Refused(String),
     /// The run's own word on how it ends.
     Report(Reported),
 }
