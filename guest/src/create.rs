@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use crate::bindings::storage::{JobFilter, Rejection, SearchMode, SearchQuery, Unit, Write};
 use crate::bindings::tools::{ErrorCode, JobCreateAnswer, JobCreateRequest, ToolError};
 use crate::bindings::types::{
-    Caller, DependencyFailurePolicy, Instant, Job, JobSpec, JobState, JobStatus, NotifyPolicy, Spending,
-    StatusChange,
+    Caller, DependencyFailurePolicy, Instant, Job, JobSpec, JobState, JobStatus, NotifyPolicy, StatusChange,
 };
 use crate::dependents;
 use crate::errors::{conflict, contended, error, invalid, text};
@@ -18,6 +17,7 @@ use crate::plan;
 use crate::policies;
 use crate::prerequisites::{self, own, page};
 use crate::reach;
+use crate::spending;
 pub use crate::trigger::EMPTY_TRIGGER;
 use crate::trigger::{Context, normalise, summary};
 use crate::units::{self, Beside};
@@ -63,6 +63,7 @@ pub fn create(
     let retry = policies::retry(request.retry.as_ref(), &policies::DEFAULT_RETRY)?;
     policies::timeout(request.timeout_seconds)?;
     policies::budget(request.budget.as_ref())?;
+    policies::tools(request.tool_policy.as_ref())?;
     let mut spec = JobSpec {
         title: request.title.trim().into(),
         description: request.description.clone().unwrap_or_default(),
@@ -73,6 +74,7 @@ pub fn create(
         retry,
         timeout_seconds: request.timeout_seconds.unwrap_or(limits::TIMEOUT_SECONDS_DEFAULT),
         budget: request.budget,
+        tool_policy: request.tool_policy.clone(),
         notify: request.notify.unwrap_or(NotifyPolicy::Always),
         on_dependency_failure: request
             .on_dependency_failure
@@ -98,6 +100,7 @@ pub fn create(
             offspring::count(world, &mut beside, &running, &origin, &id)?;
             guards.extend(running.guards());
             spec.origin = Some(origin);
+            spec.tool_policy = running.handed_on(request.tool_policy.as_ref())?;
         }
         let edges = prerequisites::edges(world, caller, &id, &wanted)?;
         let job = arrange(&id, caller, spec.clone(), &edges, now)?;
@@ -260,13 +263,9 @@ fn fresh() -> JobState {
         last_run: None,
         told_digest: None,
         hearing: None,
-        spent: Spending {
-            day: 0,
-            runs_today: 0,
-            tokens: 0,
-            cost_usd: 0.0,
-        },
+        spent: spending::NOTHING,
         offspring: None,
+        approval: None,
     }
 }
 

@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+pub mod approval;
 pub mod bindings;
 pub mod chat;
 pub mod create;
@@ -34,6 +35,7 @@ pub mod retrieve;
 pub mod retry;
 pub mod sabotage;
 pub mod settle;
+pub mod spending;
 pub mod start;
 pub mod stop;
 pub mod trigger;

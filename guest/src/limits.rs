@@ -149,6 +149,22 @@ pub const BUDGET_RUNS_MAX: u32 = 1_000_000_000;
 /// The largest budget of runs in one day.
 pub const BUDGET_RUNS_PER_DAY_MAX: u32 = 100_000;
 
+/// The largest budget of tool calls, and of seconds.
+pub const BUDGET_COUNT_MAX: u32 = 1_000_000_000;
+
+/// Names in one list of a tool policy.
+pub const TOOL_NAMES_MAX: usize = 100;
+/// Characters of a tool's name: providers of models take no more.
+pub const TOOL_NAME_CHARS_MAX: usize = 64;
+/// Bytes of the arguments of a call that a person can be asked about.
+pub const TOOL_ARGUMENTS_BYTES_MAX: usize = 16_384;
+/// Seconds that a person has for the answer whether a tool may be called, where the policy names none: a day.
+pub const ANSWER_SECONDS_DEFAULT: u32 = 86_400;
+/// The least that a policy may name.
+pub const ANSWER_SECONDS_MIN: u32 = 60;
+/// The most that it may name: 366 days.
+pub const ANSWER_SECONDS_MAX: u32 = 31_622_400;
+
 /// Characters of a sentence that asks for work.
 pub const PLAN_TEXT_CHARS_MAX: usize = 2_000;
 /// Jobs that one such sentence may make.

@@ -1,8 +1,8 @@
 //! Checks of a job's policies, shared by creating and updating.
 
 use crate::bindings::tools::ToolError;
-use crate::bindings::types::{Budget, RetryPolicy};
-use crate::errors::{invalid, range};
+use crate::bindings::types::{Allowance, Budget, RetryPolicy, ToolPolicy};
+use crate::errors::{invalid, range, text};
 use crate::limits;
 
 /// Checks and completes a retry policy: what is left out comes from `base`.
@@ -58,20 +58,64 @@ pub fn budget(given: Option<&Budget>) -> Result<(), ToolError> {
         1,
         limits::BUDGET_RUNS_PER_DAY_MAX,
     )?;
+    let life = Allowance {
+        max_tokens: given.max_tokens,
+        max_cost_usd: given.max_cost_usd,
+        max_tool_calls: given.max_tool_calls,
+        max_seconds: given.max_seconds,
+    };
+    allowance("budget", &life)?;
+    for (field, given) in [
+        ("budget.per_run", given.per_run),
+        ("budget.per_day", given.per_day),
+    ] {
+        if let Some(given) = given {
+            allowance(field, &given)?;
+        }
+    }
+    Ok(())
+}
+
+fn allowance(field: &str, given: &Allowance) -> Result<(), ToolError> {
     if given.max_tokens == Some(0) {
-        return Err(invalid(
-            "budget.max_tokens",
-            "budget.max_tokens is 0; give at least 1, or leave it out.",
-        ));
+        let field = format!("{field}.max_tokens");
+        let message = format!("{field} is 0; give at least 1, or leave it out.");
+        return Err(invalid(&field, message));
     }
     if given
         .max_cost_usd
         .is_some_and(|cost| !(cost.is_finite() && cost > 0.0))
     {
-        return Err(invalid(
-            "budget.max_cost_usd",
-            "budget.max_cost_usd must be a number above 0, in US dollars.",
-        ));
+        let field = format!("{field}.max_cost_usd");
+        let message = format!("{field} must be a number above 0, in US dollars.");
+        return Err(invalid(&field, message));
     }
-    Ok(())
+    let most = limits::BUDGET_COUNT_MAX;
+    range(&format!("{field}.max_tool_calls"), given.max_tool_calls, 1, most)?;
+    range(&format!("{field}.max_seconds"), given.max_seconds, 1, most)
+}
+
+/// Checks a tool policy.
+pub fn tools(given: Option<&ToolPolicy>) -> Result<(), ToolError> {
+    let Some(given) = given else { return Ok(()) };
+    for (field, names) in [
+        ("tool_policy.allowed", &given.allowed),
+        ("tool_policy.needs_approval", &given.needs_approval),
+        ("tool_policy.approved", &given.approved),
+    ] {
+        let names = names.as_deref().unwrap_or_default();
+        if names.len() > limits::TOOL_NAMES_MAX {
+            let message = format!(
+                "{field} has {} names; it may have {}. A `*` at the end of a name stands for any end.",
+                names.len(),
+                limits::TOOL_NAMES_MAX
+            );
+            return Err(invalid(field, message));
+        }
+        for (at, name) in names.iter().enumerate() {
+            text(&format!("{field}[{at}]"), name, 1, limits::TOOL_NAME_CHARS_MAX)?;
+        }
+    }
+    let (least, most) = (limits::ANSWER_SECONDS_MIN, limits::ANSWER_SECONDS_MAX);
+    range("tool_policy.answer_seconds", given.answer_seconds, least, most)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::approval;
 use crate::bindings::agent_pipeline::{RunRequest, Task};
 use crate::bindings::runner::{PollReport, Problem, RunnerError};
 use crate::bindings::storage::{Claim, Rejection, StorageError, Unit, Write};
@@ -18,6 +19,7 @@ use crate::plan;
 use crate::resume::{self, By};
 use crate::retry;
 use crate::settle::Step;
+use crate::spending::{self, SpentOut};
 use crate::start;
 use crate::trouble::Trouble;
 use crate::units::{self, Draft};
@@ -178,6 +180,15 @@ fn decide(
             resumes(world, &mut unit, &mut job, now)?;
             Ok(finish(unit, job, claim.token, now))
         }
+        JobStatus::Blocked if approval::until(&job).is_some_and(|until| until <= now) => {
+            unit.because("unanswered", approval::lapse(&mut job));
+            resume::resume(world, &mut job, now, By::Person)?;
+            if job.state.status == JobStatus::Active {
+                plan::fire_now(world, &mut job, now)?;
+            }
+            tell_stop(world, &mut unit, &job);
+            Ok(finish(unit, job, claim.token, now))
+        }
         JobStatus::Blocked if job.state.due_at.is_some() && blocked_for_budget(&job) => {
             unit.because("budget_renewed", "A new day's budget is there.");
             resumes(world, &mut unit, &mut job, now)?;
@@ -186,10 +197,7 @@ fn decide(
         _ => {
             // Nothing to do by itself: asleep until someone acts.
             job.state.hearing = None;
-            job.state.due_at = job
-                .state
-                .resume_at
-                .filter(|_| job.state.status == JobStatus::Paused);
+            job.state.due_at = asleep_until(&job);
             unit.save(&job, None, now);
             unit.release(&job, claim.token);
             Ok(Decision {
@@ -251,7 +259,15 @@ fn settled_due(job: &Job, now: Instant) -> Option<Instant> {
     match job.state.status {
         JobStatus::Active if job.state.hearing.is_some() => Some(now),
         JobStatus::Active => job.state.next_fire,
+        _ => asleep_until(job),
+    }
+}
+
+/// When a job that does nothing by itself goes on by the clock.
+fn asleep_until(job: &Job) -> Option<Instant> {
+    match job.state.status {
         JobStatus::Paused => job.state.resume_at,
+        JobStatus::Blocked => approval::until(job),
         _ => None,
     }
 }
@@ -347,11 +363,11 @@ fn take_over(
         Task::Execute
     };
     if task == Task::Execute
-        && let Some(text) = start::spent_out(&job)
+        && let Some(spent) = spending::spent_out(&job, now)
     {
         // The run waits: with more budget, resumed, it goes on where it was.
         run.status = RunStatus::Waiting;
-        block(world, &mut unit, &mut job, Some(&run), &text)?;
+        block(world, &mut unit, &mut job, Some(&run), &spent)?;
         unit.push(Write::UpdateRun(run));
         return Ok(finish(unit, job, token, now));
     }
@@ -369,15 +385,19 @@ fn take_over(
 }
 
 /// BLOCKED, and told, because the budget is spent.
-fn block(
+pub(crate) fn block(
     world: &impl World,
     unit: &mut Draft,
     job: &mut Job,
     run: Option<&Run>,
-    text: &str,
+    (text, until): &SpentOut,
 ) -> Result<(), Trouble> {
-    transition(&mut job.state, JobStatus::Blocked, reason("budget_spent", text))?;
-    job.state.due_at = None;
+    transition(
+        &mut job.state,
+        JobStatus::Blocked,
+        reason("budget_spent", text.as_str()),
+    )?;
+    job.state.due_at = *until;
     let fact = format!("budget:{}", job.revision);
     let run = run.map(|run| run.id.as_str());
     unit.push(messages::about(
@@ -418,9 +438,8 @@ fn fire(
             return Ok(finish(unit, job, token, now));
         }
     }
-    if let Some((text, until)) = start::over_budget(&job, now) {
-        block(world, &mut unit, &mut job, None, &text)?;
-        job.state.due_at = until;
+    if let Some(spent) = spending::over_budget(&job, now) {
+        block(world, &mut unit, &mut job, None, &spent)?;
         return Ok(finish(unit, job, token, now));
     }
     let (mut run_slot, mut missed) = match choose_slot(&job, slot, now) {
@@ -462,7 +481,8 @@ fn fire(
     transition(&mut job.state, JobStatus::InProgress, None)?;
     job.state.open_run = Some(run.id.clone());
     job.state.due_at = Some(now);
-    start::count(&mut job, now);
+    spending::count(&mut job, now);
+    approval::tell(&mut job, &run.id);
     submit(world, unit, job, run, Task::Execute, now, true)
 }
 

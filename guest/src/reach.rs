@@ -7,7 +7,7 @@
 
 use crate::bindings::storage::{Guard, JobToken, StorageError};
 use crate::bindings::tools::{ErrorCode, JobUpdateRequest, ToolError};
-use crate::bindings::types::{Caller, Job, JobStatus, Run, RunReach, RunStatus};
+use crate::bindings::types::{Caller, Job, JobStatus, Run, RunReach, RunStatus, ToolPolicy};
 use crate::errors::error;
 use crate::lifecycle::ended;
 use crate::limits;
@@ -101,6 +101,9 @@ pub fn check_update(
     job: &Job,
     request: &JobUpdateRequest,
 ) -> Result<(), ToolError> {
+    if narrowed(caller) && request.tool_policy.is_some() {
+        return Err(no_policy());
+    }
     if narrowed(caller) && request.budget.is_some() {
         let message =
             "A run may not change a budget: budgets bound what runs spend. Ask the user to change it.";
@@ -133,6 +136,15 @@ pub fn check_pause(world: &impl World, caller: &Caller, job: &Job) -> Result<(),
     Err(error(ErrorCode::Forbidden, message))
 }
 
+fn no_policy() -> ToolError {
+    let message = "A run may not set which tools may be used: jobs that it creates have the policy of its own job. Leave \
+                   tool_policy out, or ask the user to set it.";
+    ToolError {
+        field: Some("tool_policy".into()),
+        ..error(ErrorCode::Forbidden, message)
+    }
+}
+
 /// Whether a run calls that may do less than its user.
 fn narrowed(caller: &Caller) -> bool {
     caller.run.as_ref().is_some_and(|run| run.reach != RunReach::All)
@@ -163,6 +175,15 @@ impl Running {
     /// Whether it may do what its user may.
     pub fn acts_for_user(&self) -> bool {
         self.reach == RunReach::All
+    }
+
+    /// The tool policy of a job that it creates.
+    pub fn handed_on(&self, given: Option<&ToolPolicy>) -> Result<Option<ToolPolicy>, ToolError> {
+        match given {
+            Some(_) if !self.acts_for_user() => Err(no_policy()),
+            Some(given) => Ok(Some(given.clone())),
+            None => Ok(self.job.spec.tool_policy.clone()),
+        }
     }
 
     /// What must still hold when a unit of its call is applied.

@@ -1,5 +1,6 @@
 //! Resuming: from PAUSED, BLOCKED or FAILED back to where the job can go on.
 
+use crate::approval;
 use crate::bindings::storage::{EdgeFilter, StorageError};
 use crate::bindings::types::{Edge, EdgeStatus, Instant, Job, JobStatus, JobType, RunStatus};
 use crate::dependents;
@@ -30,6 +31,7 @@ pub fn edges_of(world: &impl World, job: &Job) -> Result<Vec<Edge>, StorageError
 pub fn resume(world: &impl World, job: &mut Job, now: Instant, by: By) -> Result<(), Trouble> {
     let edges = edges_of(world, job)?;
     job.state.failure_streak = 0;
+    approval::drop_open(job);
     if job.state.open_run.is_some() {
         transition(&mut job.state, JobStatus::Active, None)?;
         job.state.due_at = Some(now);

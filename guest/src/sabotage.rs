@@ -12,6 +12,8 @@ pub enum Sabotage {
     TerminalGuardOff,
     /// A run's call is applied although the run ended in its middle.
     CallsUnguarded,
+    /// Every attempt of a run is told that it may make the call that was approved.
+    ApprovalRepeated,
 }
 
 #[cfg(feature = "sabotage")]

@@ -2,22 +2,25 @@
 
 use std::collections::HashMap;
 
+use crate::approval;
 use crate::bindings::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
 use crate::bindings::runner::{FinishedRun, Problem, RunnerError, SettleReport};
 use crate::bindings::storage::{Rejection, StorageError, Unit, Write};
 use crate::bindings::types::{
     DependencyOutcome, ErrorClass, Instant, Job, JobStatus, JobType, MessageKind, Run, RunBrief, RunError,
-    RunStatus, Verdict,
+    RunStatus, ToolCall, Verdict,
 };
 use crate::chat::verdict;
 use crate::lifecycle::{ended, reason, transition};
 use crate::limits;
 use crate::messages;
 use crate::plan;
+use crate::poll;
 use crate::retry;
 use crate::sabotage::{self, Sabotage};
+use crate::spending;
 use crate::start;
-use crate::trigger::predicate;
+use crate::trigger::{format_instant, predicate};
 use crate::trouble::Trouble;
 use crate::units::{self, Draft};
 use crate::world::World;
@@ -211,9 +214,7 @@ fn decide(
     let outcome = &finished.outcome;
     let judged = run.status == RunStatus::Analysing;
     record(&mut run, outcome, now);
-    let spent = &mut job.state.spent;
-    spent.tokens += outcome.usage.tokens_in + outcome.usage.tokens_out;
-    spent.cost_usd += outcome.usage.cost_usd.max(0.0);
+    spending::add(&mut job, &outcome.usage, now);
 
     let mut judgement = None;
     let mut step = Step {
@@ -269,6 +270,7 @@ impl<W: World> Step<'_, W> {
     fn close(&self, job: &mut Job, run: &Run) {
         job.state.open_run = None;
         job.state.last_run = Some(brief(run));
+        approval::close(job, &run.id);
     }
 
     fn executed(
@@ -286,7 +288,7 @@ impl<W: World> Step<'_, W> {
                 });
                 self.failed(job, run, error, outcome.retry_after_seconds)?;
             }
-            OutcomeStatus::NeedsInput => self.asks(job, run)?,
+            OutcomeStatus::NeedsInput => self.asks_for(job, run, outcome.asks_for.as_ref())?,
             OutcomeStatus::Cancelled => {
                 // Its host stopped: the slot is not done, the next host goes on with it.
                 run.status = RunStatus::Waiting;
@@ -298,6 +300,28 @@ impl<W: World> Step<'_, W> {
             }
         }
         Ok(None)
+    }
+
+    /// The run asks for something: for the approval of a call, or as its output says.
+    fn asks_for(&mut self, job: &mut Job, run: &mut Run, call: Option<&ToolCall>) -> Result<(), Trouble> {
+        let Some(call) = call else {
+            return self.asks(job, run);
+        };
+        if let Err(why) = approval::check(call) {
+            run.error = Some(RunError {
+                class: ErrorClass::Permanent,
+                message: why.clone(),
+            });
+            job.state.failure_streak += 1;
+            return self.fails(job, run, "run_failed", &format!("Failed: {why}."));
+        }
+        approval::close(job, &run.id);
+        let question = approval::ask(job, run, call, self.now);
+        let said = run.output.take().unwrap_or_default();
+        run.output = Some(format!("{question}\n\n{said}").trim_end().to_owned());
+        self.asks(job, run)?;
+        job.state.due_at = approval::until(job);
+        Ok(())
     }
 
     /// The output is a question: the job waits for the answer, without holding a slot.
@@ -330,7 +354,20 @@ impl<W: World> Step<'_, W> {
             .and_then(|schedule| schedule.end());
         let retries = run.attempt < retry::max_attempts(&job.spec.retry)
             && horizon.is_none_or(|horizon| retry_at <= horizon);
+        let run_spent = spending::run_spent(job, run);
+        let job_spent = spending::spent_out(job, self.now);
         match error.class {
+            // Another attempt would have as little to spend.
+            ErrorClass::Transient | ErrorClass::Quota if run_spent.is_some() => {
+                let text = format!("{} {}", run_spent.unwrap_or_default(), error.message);
+                return self.fails(job, run, "run_failed", &text);
+            }
+            ErrorClass::Quota if job_spent.is_some() => {
+                run.status = RunStatus::Waiting;
+                job.state.last_run = Some(brief(run));
+                let spent = job_spent.unwrap_or_default();
+                return poll::block(self.world, self.unit, job, Some(run), &spent);
+            }
             ErrorClass::Transient if retries => {
                 run.status = RunStatus::Waiting;
                 run.journal
@@ -351,13 +388,20 @@ impl<W: World> Step<'_, W> {
                 };
                 run.status = RunStatus::Waiting;
                 job.state.last_run = Some(brief(run));
+                // A limit may tell itself when it ends.
+                let until = retry_after_seconds.map(|_| retry_at);
+                let by_itself = until.map_or(String::new(), |until| {
+                    format!(" at {}", format_instant(until, plan::zone(&job.spec)))
+                });
                 let why = format!(
-                    "Paused because of {what}: {}. It goes on when that is mended and said to be (`meanwhile cured`), or \
-                     when it is resumed.",
-                    error.message
+                    "Paused because of {what}: {}. It goes on{by_itself}{} when that is mended and said to be (`meanwhile \
+                     cured`), or when it is resumed.",
+                    error.message,
+                    if until.is_some() { "," } else { "" },
                 );
                 transition(&mut job.state, JobStatus::Paused, reason(code, why.clone()))?;
-                job.state.due_at = None;
+                job.state.resume_at = until;
+                job.state.due_at = until;
                 let fact = format!("{code}:{}", run.attempt);
                 self.tell(job, run, MessageKind::Incident, &fact, &why);
                 return Ok(());
@@ -390,6 +434,13 @@ impl<W: World> Step<'_, W> {
     /// The job was paused or cancelled while the run executed: that stands. After a pause the
     /// result is counted and told as ever; who cancels has heard enough.
     fn stopped(&mut self, job: &mut Job, run: &mut Run, outcome: &Outcome, judged: bool) {
+        if let Some(call) = &outcome.asks_for {
+            let tool = messages::shorten(&call.tool, limits::TOOL_NAME_CHARS_MAX);
+            let said = run.output.take().unwrap_or_default();
+            let question =
+                format!("It wants to call {tool}, and was stopped meanwhile: it asks when it goes on.");
+            run.output = Some(format!("{question}\n\n{said}").trim_end().to_owned());
+        }
         let paused = !ended(job.state.status);
         let verdict = run.report.as_ref().map(|report| report.verdict);
         if paused && !judged && outcome.status == OutcomeStatus::Cancelled {

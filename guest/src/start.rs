@@ -1,6 +1,7 @@
 //! Starting runs: from a claimed job to a run row and a request for the pipeline.
 
-use crate::bindings::agent_pipeline::{BudgetLeft, DependencyOutput, PreviousRun, RunRequest, Task};
+use crate::approval;
+use crate::bindings::agent_pipeline::{DependencyOutput, PreviousRun, RunRequest, Task};
 use crate::bindings::storage::{EdgeFilter, MessageFilter, MessageUpdate, RunFilter, StorageError, Write};
 use crate::bindings::types::{
     Caller, CallingRun, DeliveryStatus, Edge, Instant, Job, JobStatus, JobType, MessageKind, Run, RunStatus,
@@ -9,7 +10,8 @@ use crate::bindings::types::{
 use crate::limits;
 use crate::plan;
 use crate::reach::REACH_DEFAULT;
-use crate::trigger::{format_instant, local_day};
+use crate::spending;
+use crate::trigger::format_instant;
 use crate::world::World;
 
 /// Of a run that has not begun.
@@ -55,74 +57,6 @@ pub fn missed_run(id: String, job: &Job, first: Instant, slots: u32, token: u64,
         )),
         ..new_run(id, job, first, token, now)
     }
-}
-
-/// Counts a run on the job.
-pub fn count(job: &mut Job, now: Instant) {
-    let today = local_day(now, plan::zone(&job.spec));
-    let spent = &mut job.state.spent;
-    if spent.day != today {
-        spent.day = today;
-        spent.runs_today = 0;
-    }
-    spent.runs_today += 1;
-    job.state.run_count += 1;
-}
-
-/// Why the job may spend no more: asked before every attempt of a run.
-pub fn spent_out(job: &Job) -> Option<String> {
-    let budget = job.spec.budget.as_ref()?;
-    let spent = &job.state.spent;
-    if budget.max_tokens.is_some_and(|max| spent.tokens >= max) {
-        return Some(format!("Its token budget is spent: {} used.", spent.tokens));
-    }
-    if budget.max_cost_usd.is_some_and(|max| spent.cost_usd >= max) {
-        return Some(format!(
-            "Its cost budget is spent: {:.2} US dollars used.",
-            spent.cost_usd
-        ));
-    }
-    None
-}
-
-/// Why the job may not start another run, and from when it may again.
-pub fn over_budget(job: &Job, now: Instant) -> Option<(String, Option<Instant>)> {
-    const DAY_MS: i64 = 86_400_000;
-    let budget = job.spec.budget.as_ref()?;
-    let spent = &job.state.spent;
-    if budget.max_runs.is_some_and(|max| job.state.run_count >= max) {
-        return Some((
-            format!("Its budget of {} runs is spent.", job.state.run_count),
-            None,
-        ));
-    }
-    if let Some(text) = spent_out(job) {
-        return Some((text, None));
-    }
-    let zone = plan::zone(&job.spec);
-    let today = local_day(now, zone);
-    if spent.day == today && budget.max_runs_per_day.is_some_and(|max| spent.runs_today >= max) {
-        // The first instant of tomorrow in the zone: local days are 23 to 25 hours long, so look
-        // for the change of date within the hours around the next local midnight.
-        let mut low = now;
-        let mut high = now + 2 * DAY_MS;
-        while high - low > 1_000 {
-            let middle = low + (high - low) / 2;
-            if local_day(middle, zone) > today {
-                high = middle
-            } else {
-                low = middle
-            }
-        }
-        return Some((
-            format!(
-                "Its budget of {} runs a day is spent; it goes on tomorrow.",
-                spent.runs_today
-            ),
-            Some(high),
-        ));
-    }
-    None
 }
 
 /// What the request needs besides job and run.
@@ -244,7 +178,15 @@ fn bounded(text: String, max_bytes: usize) -> String {
 pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instant) -> RunRequest {
     let zone = plan::zone(&job.spec);
     let spec = &job.spec;
-    let spent = &job.state.spent;
+    let budget = spending::left(job, run, now);
+    // Cut to milliseconds: there is no instant beyond them.
+    let seconds = budget
+        .and_then(|budget| budget.seconds)
+        .map(|seconds| (seconds * 1_000.0) as i64);
+    let seconds = seconds.filter(|_| task == Task::Execute);
+    let time = seconds
+        .unwrap_or(i64::MAX)
+        .min(i64::from(spec.timeout_seconds) * 1_000);
     RunRequest {
         task,
         run_id: run.id.clone(),
@@ -303,12 +245,13 @@ pub fn request(job: &Job, run: &Run, material: Material, task: Task, now: Instan
             })
             .collect(),
         unread_replies: material.replies.into_iter().map(|(_, text)| text).collect(),
-        deadline: now + i64::from(spec.timeout_seconds) * 1_000,
-        budget_left: spec.budget.as_ref().map(|budget| BudgetLeft {
-            runs: budget.max_runs.map(|max| max.saturating_sub(job.state.run_count)),
-            tokens: budget.max_tokens.map(|max| max.saturating_sub(spent.tokens)),
-            cost_usd: budget.max_cost_usd.map(|max| (max - spent.cost_usd).max(0.0)),
-        }),
+        deadline: now + time,
+        budget_left: budget,
+        tool_policy: spec.tool_policy.clone(),
+        answered_call: match task {
+            Task::Execute => approval::answered(job, run),
+            Task::Judge => None,
+        },
         origin: spec.origin.clone(),
     }
 }

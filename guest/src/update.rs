@@ -122,7 +122,8 @@ fn check_texts(request: &JobUpdateRequest) -> Result<(), ToolError> {
         }
     }
     policies::timeout(request.timeout_seconds)?;
-    policies::budget(request.budget.as_ref().and_then(Option::as_ref))
+    policies::budget(request.budget.as_ref().and_then(Option::as_ref))?;
+    policies::tools(request.tool_policy.as_ref().and_then(Option::as_ref))
 }
 
 /// One update on its way: the job as it will be, and the unit that makes it so.
@@ -171,6 +172,7 @@ impl<'a, W: World> Change<'a, W> {
             || request.retry.is_some()
             || request.timeout_seconds.is_some()
             || request.budget.is_some()
+            || request.tool_policy.is_some()
             || request.notify.is_some()
             || request.run_now == Some(true);
         let status = self.job.state.status;
@@ -235,6 +237,10 @@ impl<'a, W: World> Change<'a, W> {
         if let Some(budget) = request.budget {
             self.job.spec.budget = budget;
             self.changed("budget");
+        }
+        if let Some(policy) = &request.tool_policy {
+            self.job.spec.tool_policy.clone_from(policy);
+            self.changed("tool_policy");
         }
         if let Some(notify) = request.notify {
             self.job.spec.notify = notify;

@@ -11,6 +11,7 @@ use meanwhile_guest::bindings::tools::{
 };
 use meanwhile_guest::bindings::types::{Budget, Caller, Job, JobStatus, RunReach, TriggerConfig};
 use meanwhile_guest::limits::{LIVE_DESCENDANTS_MAX, ORIGIN_DEPTH_MAX, RUN_CHILDREN_MAX};
+use meanwhile_guest::spending::UNLIMITED;
 use meanwhile_guest::world::World;
 use meanwhile_guest::{chat, create, retrieve, stop, update};
 use model::jobs::{HOUR, cancel, change, every, made, once, pause, request, set};
@@ -332,10 +333,8 @@ fn a_run_undoes_no_decision_of_a_person() {
     let calling = inside(&run, OwnDescendants);
     let more = JobUpdateRequest {
         budget: Some(Some(Budget {
-            max_runs: None,
-            max_runs_per_day: None,
-            max_tokens: None,
             max_cost_usd: Some(1e6),
+            ..UNLIMITED
         })),
         ..change(&job)
     };

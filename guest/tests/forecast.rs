@@ -7,6 +7,7 @@ use meanwhile_guest::bindings::tools::{ByIdRequest, Forecast};
 use meanwhile_guest::bindings::types::{Budget, TriggerConfig};
 use meanwhile_guest::create::{EMPTY_TRIGGER, create};
 use meanwhile_guest::retrieve::by_id;
+use meanwhile_guest::spending::UNLIMITED;
 use model::jobs::{HOUR, every, made, once, request};
 use model::{Model, caller, ok};
 
@@ -58,9 +59,7 @@ fn limits_bound_it_and_what_was_measured_says_what_it_costs() {
     let mut bounded = every("bounded", HOUR);
     bounded.budget = Some(Budget {
         max_runs: Some(10),
-        max_runs_per_day: None,
-        max_tokens: None,
-        max_cost_usd: None,
+        ..UNLIMITED
     });
     let answer = create(&world, &caller(), &bounded).unwrap();
     assert_eq!(answer.forecast.unwrap().runs_per_month, 10);

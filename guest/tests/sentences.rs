@@ -1176,6 +1176,7 @@ fn create_all(jobs: &[PlannedJob]) -> Result<Vec<JobStatus>, ToolError> {
             retry: None,
             timeout_seconds: None,
             budget: None,
+            tool_policy: None,
             notify: job.notify,
             idempotency_key: None,
             confirm_new: Some(true),

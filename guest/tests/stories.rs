@@ -12,6 +12,7 @@ use meanwhile_guest::bindings::types::{
     TriggerConfig, Verdict,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
+use meanwhile_guest::spending::UNLIMITED;
 use meanwhile_guest::{chat, create, stop, update};
 use model::jobs::{DAY, HOUR, MINUTE, after, cancel, change, every, made, once, pause, request, set};
 use model::{Model, caller, failed, ok, reported};
@@ -689,9 +690,7 @@ fn a_spent_budget_blocks_with_the_reason() {
     let world = Model::new();
     let budget = Budget {
         max_runs: Some(2),
-        max_runs_per_day: None,
-        max_tokens: None,
-        max_cost_usd: None,
+        ..UNLIMITED
     };
     let job = made(
         &world,
@@ -710,10 +709,8 @@ fn a_spent_budget_blocks_with_the_reason() {
 fn a_retry_does_not_outspend_the_budget() {
     let world = Model::new();
     let budget = Budget {
-        max_runs: None,
-        max_runs_per_day: None,
         max_tokens: Some(4),
-        max_cost_usd: None,
+        ..UNLIMITED
     };
     let job = made(
         &world,
@@ -746,10 +743,8 @@ fn a_retry_does_not_outspend_the_budget() {
 fn a_daily_budget_goes_on_the_next_day() {
     let world = Model::new();
     let budget = Budget {
-        max_runs: None,
         max_runs_per_day: Some(3),
-        max_tokens: None,
-        max_cost_usd: None,
+        ..UNLIMITED
     };
     let job = made(
         &world,
@@ -1018,10 +1013,8 @@ fn a_job_that_is_resumed_into_a_spent_budget_says_so_again() {
     let world = Model::new();
     let mut limited = every("Watch", HOUR);
     limited.budget = Some(meanwhile_guest::bindings::types::Budget {
-        max_runs: None,
         max_runs_per_day: Some(1),
-        max_tokens: None,
-        max_cost_usd: None,
+        ..UNLIMITED
     });
     let job = made(&world, &limited);
     world.live(2 * HOUR, |_| ok(""));

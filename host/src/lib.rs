@@ -16,6 +16,7 @@ pub mod contract;
 mod cpu;
 pub mod embedding;
 pub mod engine;
+pub mod events;
 mod hex;
 pub mod host;
 pub mod http;

@@ -584,6 +584,8 @@ pub const LLM_HISTORY_BYTES_MAX: usize = 400 << 10;
 pub const LLM_RESULTS_KEPT: usize = 4;
 /// Characters of a provider's own words in an error.
 pub const LLM_ERROR_CHARS_MAX: usize = 300;
+/// Bytes of the arguments of a call that a person can be asked about.
+pub const TOOL_ARGUMENTS_BYTES_MAX: usize = 16 << 10;
 /// Bytes of what a tool gives back to the model: the rest is cut.
 pub const TOOL_OUTPUT_BYTES_MAX: usize = 32 << 10;
 /// Time that one call of a tool may take.
@@ -592,6 +594,32 @@ pub const TOOL_TIME: Duration = Duration::from_secs(60);
 pub const FETCH_BYTES_MAX: usize = 2 << 20;
 /// Time that a tool server may take to start, and to list its tools.
 pub const TOOL_SERVER_START: Duration = Duration::from_secs(30);
+/// The most of anything that a tenant may use in a day, in its unit (tokens, millionths of a US dollar, calls,
+/// milliseconds): no limit.
+pub const TENANT_USE_MAX: i64 = 1_000_000_000_000_000;
+/// The most that is booked on a day at once: more counts as so much.
+pub const USE_PER_BOOKING_MAX: i64 = 1_000_000_000_000;
+/// What is set aside of a tenant's day for a run or an answer at a time, where the day is limited: so much may be used
+/// beyond what was known when its host died, and a run asks for more as it goes on. Tokens, millionths of a US dollar,
+/// calls of tools, milliseconds.
+pub const RESERVED_AT_ONCE: [i64; 4] = [50_000, 250_000, 20, 600_000];
+/// Streams of events that may be open for one tenant.
+pub const EVENT_STREAMS_MAX: usize = 50;
+/// How long changes wait for more before they are told: a row that changes again meanwhile is told once.
+pub const EVENTS_EVERY: Duration = Duration::from_millis(100);
+/// Commits that a stream of events may be behind; beyond, it is told that it missed some. Events that wait for a slow
+/// reader.
+pub const EVENT_CHANGES_KEPT: usize = 1_024;
+/// Rows that are told of at once; beyond, the stream is told that it missed some.
+pub const EVENT_CHANGES_AT_ONCE: usize = 500;
+/// How often a stream without news shows that it lives.
+pub const EVENT_STREAM_ALIVE: Duration = Duration::from_secs(15);
+/// How long others tell a host what they change of a tenant's rows, once it said that somebody watches them there.
+pub const WATCHED_FOR: Duration = Duration::from_secs(60);
+/// How often it says so.
+pub const WATCHED_AGAIN: Duration = Duration::from_secs(20);
+/// How long a stream may last: who watches on shows its token again.
+pub const EVENT_STREAM_TIME: Duration = Duration::from_secs(3_600);
 /// How long progress of runs waits for more before it is written.
 pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 /// Runs whose progress is written in one commit.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use crate::agent::Progress;
+pub use crate::events::Event;
 use crate::storage::InboxEntry;
 use crate::tenants::{Scope, Scopes, TenantCommand};
 use crate::wit::types::{Caller, Instant};
@@ -155,6 +157,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// Messages after a position, oldest first, at most `limit`.
     async fn inbox(&self, session: &Session, after: u64, limit: u32) -> Result<Vec<InboxEntry>, CallError>;
+
+    /// What changes of the caller's jobs, runs and messages from now on, as this host writes it; messages after a
+    /// position of the inbox first, where one is given. Dropped, it ends; it also ends when the tenant is not served
+    /// any more.
+    async fn events(&self, session: &Session, after: Option<u64>)
+    -> Result<mpsc::Receiver<Event>, CallError>;
 
     /// Marks a message of the caller as read. False: there is no such message.
     async fn acknowledge(&self, session: &Session, message: &str) -> Result<bool, CallError>;

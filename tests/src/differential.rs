@@ -4,6 +4,7 @@
 
 use meanwhile::storage::Quota;
 use meanwhile::storage::turns::{Conversation, Turn};
+use meanwhile::storage::usage::{Amounts, Booking};
 use meanwhile::wit::storage::{
     EdgeFilter, EdgeKey, Guard, JobFilter, Page, Rejection, RunFilter, SearchMode, SearchQuery, Unit, Write,
 };
@@ -16,6 +17,8 @@ use crate::storage_suite::{
 
 /// Steps of a story.
 const STEPS: u64 = 120;
+/// Days that it lasts, of 100 instants.
+const DAYS: i64 = 6;
 
 /// A small generator of numbers: the same seed, the same story.
 struct Random(u64);
@@ -98,6 +101,25 @@ fn any_turns(random: &mut Random, now: i64) -> Vec<Turn> {
     (0..4).map(turn).collect()
 }
 
+/// Of a day that has room for some of them.
+fn any_booking(random: &mut Random) -> Booking {
+    let mut amounts = || Amounts {
+        tokens: i64::try_from(random.below(9)).unwrap(),
+        tool_calls: i64::try_from(random.below(3)).unwrap(),
+        ..Amounts::default()
+    };
+    let (used, reserved) = (amounts(), amounts());
+    let within = Amounts {
+        tokens: 60,
+        ..Amounts::UNLIMITED
+    };
+    Booking {
+        used,
+        reserved,
+        within: (random.below(4) > 0).then_some(within),
+    }
+}
+
 /// Everything a caller can see; positions and cursors are each storage's own.
 async fn seen(store: &Store) -> String {
     let filter = JobFilter {
@@ -147,6 +169,9 @@ async fn seen(store: &Store) -> String {
     );
     for of in conversations() {
         text += &format!("{:#?}", store.turns(TENANT, &of, 1_000).await.unwrap());
+    }
+    for day in 0..DAYS {
+        text += &format!("{:?}", store.day_use(TENANT, day).await.unwrap());
     }
     text += &format!(
         "{:?} {:?} {}",
@@ -199,6 +224,11 @@ pub async fn tell(seed: u64, stores: &[Store]) {
             let turns = any_turns(&mut said, now);
             all!(stores, told, |store| store
                 .add_turns(TENANT, turns.clone())
+                .await
+                .unwrap());
+            let booking = any_booking(&mut said);
+            all!(stores, told, |store| store
+                .book(TENANT, now / 100, booking)
                 .await
                 .unwrap());
             let limit = u32::try_from(said.below(4)).unwrap();

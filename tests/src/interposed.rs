@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
 use meanwhile::storage::turns::{Conversation, Turn};
+use meanwhile::storage::usage::{Booking, DayUse};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
@@ -176,6 +177,9 @@ passed_on! {
     add_turns(tenant: &Tenant, turns: Vec<Turn>) -> Result<(), StorageError>;
     turns(tenant: &Tenant, of: &Conversation, limit: u32) -> Result<Vec<Turn>, StorageError>;
     forget_turns(tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError>;
+    book(tenant: &Tenant, day: i64, booking: Booking) -> Result<bool, StorageError>;
+    day_use(tenant: &Tenant, day: i64) -> Result<DayUse, StorageError>;
+    last_message(tenant: &Tenant) -> Result<u64, StorageError>;
     nudged() -> Option<String>;
     check() -> Result<String, StorageError>;
     close() -> ();

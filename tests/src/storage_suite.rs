@@ -9,6 +9,7 @@ use meanwhile::limits::TURNS_KEPT;
 use meanwhile::storage::retention::Old;
 use meanwhile::storage::texts::{JobTexts, NewVector, StoredVector, Unembedded};
 use meanwhile::storage::turns::{Conversation, Speaker, Turn};
+use meanwhile::storage::usage::{Amounts, Booking, DayUse};
 use meanwhile::storage::{Quota, Storage, Stored};
 use meanwhile::wit::storage::{
     AncestorEdges, EdgeFilter, EdgeKey, Guard, JobFilter, JobRevision, JobToken, JobUpdate, MessageUpdate,
@@ -65,6 +66,7 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
             },
             timeout_seconds: 60,
             budget: None,
+            tool_policy: None,
             notify: NotifyPolicy::Always,
             on_dependency_failure: DependencyFailurePolicy::Block,
             related_entity_id: None,
@@ -97,8 +99,12 @@ pub fn job(id: &str, due_at: Option<Instant>) -> Job {
                 runs_today: 0,
                 tokens: 0,
                 cost_usd: 0.0,
+                tool_calls: None,
+                seconds: None,
+                today: None,
             },
             offspring: None,
+            approval: None,
         },
     }
 }
@@ -433,6 +439,7 @@ suite! {
         assert_eq!(store.get_runs(TENANT, vec!["r".into(), "s".into()]).await.unwrap(), vec![Some(run("r", "a", 10)), None]);
         assert_eq!(store.find_edges(TENANT, EdgeFilter::OfDependents(vec!["a".into()])).await.unwrap(), vec![edge("a", "p")]);
         assert!(store.inbox(TENANT, None, 0, 9).await.unwrap().is_empty());
+        assert_eq!(store.last_message(TENANT).await.unwrap(), 0);
         assert_eq!(store.next_due(TENANT).await.unwrap(), Some(10));
     }
 
@@ -604,6 +611,7 @@ suite! {
             let said = [1, 2, 3].map(|at| turn(&conversation("ada", "c"), "said", at));
             store.add_turns(tenant, said.into()).await.unwrap();
         }
+        assert!(store.last_message(TENANT).await.unwrap() > 0);
         let before = store.stored("u").await.unwrap();
         while store.purge(TENANT, 2).await.unwrap() > 0 {}
         assert_eq!(store.stored(TENANT).await.unwrap(), Stored::default());
@@ -626,6 +634,10 @@ suite! {
         store.add_turns("talks", vec![turn(&conversation("ada", "c"), "said", 1)]).await.unwrap();
         while store.purge("talks", 2).await.unwrap() > 0 {}
         assert!(store.turns("talks", &conversation("ada", "c"), 9).await.unwrap().is_empty());
+        let used = Amounts { tokens: 1, ..Amounts::default() };
+        store.book("talks", 1, Booking { used, ..Booking::default() }).await.unwrap();
+        while store.purge("talks", 3).await.unwrap() > 0 {}
+        assert_eq!(store.day_use("talks", 1).await.unwrap(), DayUse::default());
     }
 
     /// Pages follow each other without gap or repetition, though rows are added meanwhile.
@@ -1232,10 +1244,47 @@ suite! {
         assert_eq!(store.turns("u", &adas, 9).await.unwrap().len(), 1);
     }
 
+    /// What is booked on a day adds up, for each tenant and day by itself; what does not fit changes nothing.
+    a_days_use_adds_up_within_its_limit(store) {
+        let tokens = |tokens| Amounts { tokens, ..Amounts::default() };
+        let limit = Some(Amounts { tokens: 100, ..Amounts::UNLIMITED });
+        let reserve = |amount| Booking { reserved: tokens(amount), within: limit, ..Booking::default() };
+        assert_eq!(store.day_use(TENANT, 7).await.unwrap(), DayUse::default());
+        assert!(store.book(TENANT, 7, reserve(60)).await.unwrap());
+        assert!(!store.book(TENANT, 7, reserve(41)).await.unwrap());
+        assert!(store.book(TENANT, 7, reserve(40)).await.unwrap());
+        assert!(store.book(TENANT, 8, reserve(100)).await.unwrap(), "another day");
+        assert!(store.book("u", 7, reserve(100)).await.unwrap(), "another tenant");
+        let used = Amounts { tokens: 70, cost_micros: 5, tool_calls: 2, milliseconds: 900 };
+        let settled = Booking { used, reserved: tokens(-60), within: None };
+        assert!(store.book(TENANT, 7, settled).await.unwrap(), "what was used is booked beyond the limit, too");
+        assert!(!store.book(TENANT, 7, reserve(1)).await.unwrap());
+        let of_day = store.day_use(TENANT, 7).await.unwrap();
+        assert_eq!(of_day, DayUse { used, reserved: tokens(40) });
+    }
+
+    /// Who books at once gets no more than there is.
+    bookings_at_once_stay_within_the_limit(store) {
+        let limit = Some(Amounts { tool_calls: 25, ..Amounts::UNLIMITED });
+        let one = Booking { reserved: Amounts { tool_calls: 1, ..Amounts::default() }, within: limit, ..Booking::default() };
+        let bookings = (0..40).map(|_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.book(TENANT, 7, one).await.unwrap() })
+        });
+        let bookings: Vec<_> = bookings.collect();
+        let mut booked = 0;
+        for booking in bookings {
+            booked += i64::from(booking.await.unwrap());
+        }
+        assert_eq!(booked, 25);
+        assert_eq!(store.day_use(TENANT, 7).await.unwrap().reserved.tool_calls, 25);
+    }
+
     /// A closed store writes no more.
     closed_store_refuses_writes(store) {
         store.close().await;
         assert!(store.commit(TENANT, Quota::UNLIMITED, vec![]).await.is_err());
         assert!(store.add_turns(TENANT, vec![turn(&conversation("ada", "c"), "said", 1)]).await.is_err());
+        assert!(store.book(TENANT, 1, Booking::default()).await.is_err());
     }
 }

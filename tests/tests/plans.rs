@@ -14,6 +14,7 @@ use meanwhile::limits::TURNS_KEPT;
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
 use meanwhile::storage::sqlite::SqliteStorage;
 use meanwhile::storage::texts::NewVector;
+use meanwhile::storage::usage::{Amounts, Booking};
 use meanwhile::storage::{Quota, Storage};
 use meanwhile::wit::storage::{JobFilter, JobUpdate, Write};
 use meanwhile::wit::types::{DeliveryStatus, Job, JobStatus, Message, Run, RunStatus};
@@ -128,6 +129,18 @@ async fn converse(storage: &dyn Storage) {
         storage.add_turns(LOCAL_TENANT, said).await.unwrap();
         let turns = storage.turns(LOCAL_TENANT, &of, ROWS).await.unwrap();
         assert_eq!(turns.len(), ROWS as usize);
+    }
+    for n in 0..6 {
+        let used = Amounts {
+            tokens: n,
+            ..Amounts::default()
+        };
+        let booking = Booking {
+            used,
+            ..Booking::default()
+        };
+        assert!(storage.book(LOCAL_TENANT, n % 2, booking).await.unwrap());
+        storage.day_use(LOCAL_TENANT, n).await.unwrap();
     }
     for _ in 0..6 {
         assert_eq!(storage.forget_turns(LOCAL_TENANT, 0, ROWS).await.unwrap(), 0);

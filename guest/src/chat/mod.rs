@@ -7,10 +7,13 @@ pub mod goals;
 pub mod speech;
 pub mod verdict;
 
+use crate::approval;
 use crate::bindings::conversation::{ConversationError, Effect, EffectKind, Utterance};
 use crate::bindings::storage::{JobFilter, MessageUpdate, StorageError, Write};
 use crate::bindings::tools::{ErrorCode, ToolError};
-use crate::bindings::types::{Caller, DeliveryStatus, Instant, Job, JobStatus, Message, MessageKind};
+use crate::bindings::types::{
+    ApprovalDecision, Caller, DeliveryStatus, Instant, Job, JobStatus, Message, MessageKind,
+};
 use crate::ids;
 use crate::limits;
 use crate::plan;
@@ -167,6 +170,7 @@ fn reply(world: &impl World, job: &Job, once_key: String, text: &str, now: Insta
 
 /// Hands an answer to the job that asked; none where it asks no more.
 fn answer(world: &impl World, caller: &Caller, question: &Message, text: &str) -> Heard<Option<Effect>> {
+    let speech = Speech::new(text);
     changing(world, caller, &question.job, |draft, job, now| {
         if !answers::is_open(job) {
             return Ok(None);
@@ -180,13 +184,36 @@ fn answer(world: &impl World, caller: &Caller, question: &Message, text: &str) -
             id: question.id.clone(),
             delivery: DeliveryStatus::Read,
         }));
+        let call = approval::open(job).map(|approval| approval.call.tool.clone());
+        let decision = call.as_ref().and_then(|tool| speech.agrees(tool));
+        if call.is_some() && caller.run.is_some() {
+            let message = format!(
+                "“{}” asks whether a tool may be called: only a person may say so, no run.",
+                job.spec.title
+            );
+            return Err(ConversationError::Forbidden(message));
+        }
+        match decision {
+            Some(true) => approval::decide(job, ApprovalDecision::Approved),
+            Some(false) => approval::decide(job, ApprovalDecision::Denied),
+            None => {}
+        }
         draft.because("answered", "Its question was answered.");
         resume::resume(world, job, now, By::Person)?;
         if job.state.status == JobStatus::Active {
             // The answer is worth a run at once, also where the schedule would wait.
             plan::fire_now(world, job, now)?;
         }
-        let message = format!("Your answer went to “{}”; it goes on now.", job.spec.title);
+        let title = &job.spec.title;
+        let message = match (call, decision) {
+            (Some(tool), Some(true)) => format!("Approved: “{title}” goes on now, and calls {tool}."),
+            (Some(tool), Some(false)) => format!("Denied: “{title}” goes on now, without calling {tool}."),
+            (Some(tool), None) => format!(
+                "Your answer went to “{title}”; it goes on now. It does not call {tool} for that: only a plain yes \
+                 approves a call."
+            ),
+            (None, _) => format!("Your answer went to “{title}”; it goes on now."),
+        };
         Ok(Some((effect(job, EffectKind::Answered, message), None)))
     })
 }

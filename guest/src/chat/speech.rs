@@ -139,6 +139,38 @@ const ANSWERING: [&str; 21] = [
     "option", "use", "take", "choose", "pick", "approved", "agreed", "correct",
 ];
 
+/// Words that approve what was asked.
+const AGREEING: [&str; 15] = [
+    "yes", "yep", "yeah", "sure", "ok", "okay", "approve", "approved", "agree", "agreed", "allow", "allowed",
+    "granted", "proceed", "ahead",
+];
+
+/// Words that may stand beside them without changing what they say.
+const BESIDE: [&str; 32] = [
+    "please", "thanks", "thank", "you", "it", "that", "this", "is", "are", "was", "all", "right", "of",
+    "course", "go", "do", "so", "and", "then", "i", "we", "the", "call", "make", "use", "run", "may", "fine",
+    "good", "great", "with", "now",
+];
+
+/// First words of a denial.
+const DENYING: [&str; 15] = [
+    "no",
+    "nope",
+    "nah",
+    "never",
+    "stop",
+    "deny",
+    "denied",
+    "reject",
+    "rejected",
+    "refuse",
+    "refused",
+    "forbidden",
+    "cancel",
+    "disagree",
+    "not",
+];
+
 /// Words that choose one of several, at the front or behind "the".
 const CHOOSING: [&str; 9] = [
     "first", "second", "third", "fourth", "fifth", "last", "former", "latter", "other",
@@ -331,6 +363,30 @@ impl Speech {
             .first()
             .is_some_and(|word| ANSWERING.contains(&word.as_str()));
         !self.only_asks() && (answers || chooses)
+    }
+
+    /// Whether it approves a call of a tool: true for a plain yes, where every word is one of agreement, of courtesy or
+    /// of the tool's name; false for what begins as a no; nothing for anything else, such as a yes with a condition.
+    pub fn agrees(&self, tool: &str) -> Option<bool> {
+        let words = || self.sentences.iter().flat_map(|sentence| &sentence.words);
+        let is = |list: &[&str], word: &str| list.contains(&word);
+        let mut first = words().map(String::as_str).skip_while(|word| *word == "please");
+        let denies = match first.next() {
+            Some("do") => first.next() == Some("not"),
+            Some(word) => is(&DENYING, word),
+            None => false,
+        };
+        if denies {
+            return Some(false);
+        }
+        let of_tool = stems(&tool.replace('_', " "));
+        let plain = |word: &String| {
+            is(&AGREEING, word)
+                || is(&BESIDE, word)
+                || meaningful(word).is_some_and(|stem| of_tool.contains(&stem))
+        };
+        let asks = self.sentences.iter().any(|sentence| sentence.question);
+        (!asks && words().any(|word| is(&AGREEING, word)) && words().all(plain)).then_some(true)
     }
 
     /// The stems of all of it.

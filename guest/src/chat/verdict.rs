@@ -10,6 +10,7 @@ use crate::bindings::types::{DeliveryStatus, Instant, Job, JobStatus, Message, R
 use crate::lifecycle::ended;
 use crate::plan;
 use crate::settle::FollowUp;
+use crate::spending;
 use crate::start;
 use crate::stop;
 use crate::trigger::format_instant;
@@ -63,9 +64,7 @@ pub fn settle(
 ) -> Result<(Unit, Option<FollowUp>), Trouble> {
     let mut draft = Draft::claimed(&job, finished.token);
     let said = message(world, &finished.run_id)?;
-    let usage = &finished.outcome.usage;
-    job.state.spent.tokens += usage.tokens_in + usage.tokens_out;
-    job.state.spent.cost_usd += usage.cost_usd.max(0.0);
+    spending::add(&mut job, &finished.outcome.usage, now);
     job.state.hearing = None;
     let mut stopped = None;
     match said.filter(|said| !ended(job.state.status) && is_met(&finished.outcome, &said.text)) {

@@ -82,6 +82,7 @@ pub fn ok(output: &str) -> Outcome {
         report: None,
         error: None,
         retry_after_seconds: None,
+        asks_for: None,
         usage: Usage {
             tokens_in: 1,
             tokens_out: 1,

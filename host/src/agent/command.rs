@@ -79,6 +79,7 @@ impl Agent for Command {
             access,
             stop,
             progress,
+            ..
         } = attempt;
         let request = match wire::Request::new(&tenant, request) {
             Ok(request) => request,

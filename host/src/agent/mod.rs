@@ -18,6 +18,7 @@ use async_trait::async_trait;
 pub use progress::Progress;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::runtime::{DayBudget, Refusal};
 use crate::service::{ServiceLink, Session};
 use crate::tenants::RunAccess;
 use crate::wit::agent_pipeline::{Outcome, OutcomeStatus, RunRequest};
@@ -36,6 +37,8 @@ pub struct Attempt {
     pub stop: CancellationToken,
     /// Where the agent tells how far it is.
     pub progress: Progress,
+    /// What may be used of the tenant's day: an agent that counts as it works asks before it uses more.
+    pub day_budget: DayBudget,
 }
 
 /// Something that was said in a conversation.
@@ -62,6 +65,17 @@ pub struct Talk {
     pub now: Instant,
     /// Where the agent tells what it does and says.
     pub progress: Progress,
+    /// What may be used of the tenant's day; who asked for the answer settles it.
+    pub day_budget: DayBudget,
+}
+
+/// What an agent answered a person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The answer, or why there is none.
+    pub reply: Result<String, RunError>,
+    /// What it cost.
+    pub usage: Usage,
 }
 
 /// Carries out runs. One implementation a way of doing it; the runtime adds deadline,
@@ -85,7 +99,7 @@ pub trait Agent: Send + Sync + 'static {
     }
 
     /// Answers a person, with tools where it has some. None: it does not talk. Dropped, it stops.
-    async fn talk(&self, talk: Talk) -> Option<Result<String, RunError>> {
+    async fn talk(&self, talk: Talk) -> Option<Answer> {
         let _ = talk;
         None
     }
@@ -148,23 +162,26 @@ pub fn from_setting(
     }
 }
 
+/// Of what cost nothing.
+pub(crate) const NO_USAGE: Usage = Usage {
+    tokens_in: 0,
+    tokens_out: 0,
+    cost_usd: 0.0,
+    tool_calls: 0,
+    seconds: 0.0,
+};
+
 /// An outcome without report, error, cost or journal.
 #[must_use]
 pub fn answer(status: OutcomeStatus, output: String) -> Outcome {
-    let usage = Usage {
-        tokens_in: 0,
-        tokens_out: 0,
-        cost_usd: 0.0,
-        tool_calls: 0,
-        seconds: 0.0,
-    };
     Outcome {
         status,
         output,
         report: None,
         error: None,
         retry_after_seconds: None,
-        usage,
+        asks_for: None,
+        usage: NO_USAGE,
         journal: Vec::new(),
     }
 }

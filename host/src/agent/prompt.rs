@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::fence::Fence;
-use super::wire::{DATA_NOTE, Request, Task};
+use super::wire::{AnsweredCall, AnsweredCallStatus, DATA_NOTE, Request, Task};
 use crate::hex::hex;
 use crate::visible::visible;
 
@@ -223,7 +223,13 @@ struct Filled {
 
 impl Filled {
     fn of(request: &Request) -> Result<Self, PromptError> {
-        let fence = Fence::new(&outside(request))?;
+        let call = request
+            .answered_call
+            .as_ref()
+            .map(|answered| answered.arguments.to_string());
+        let mut outside = outside(request);
+        outside.extend(call.as_deref());
+        let fence = Fence::new(&outside)?;
         let seen = |text: &str| visible(text).into_owned();
         Ok(Self {
             judges: request.task == Task::Judge,
@@ -240,7 +246,7 @@ impl Filled {
             max_iterations: request.max_iterations,
             budget_left: budget_left(request),
             parent_job: request.origin.as_ref().map(|origin| origin.parent_job_id.clone()),
-            pieces: fenced(request, &fence),
+            pieces: fenced(request, call.as_deref(), &fence),
             data_note: DATA_NOTE,
             // Without the part that names what is inside.
             fence_begins: fence.opening("").trim_end_matches([' ', '>']).to_owned(),
@@ -284,6 +290,7 @@ fn budget_left(request: &Request) -> Vec<String> {
         left.runs.map(|runs| format!("{runs} runs")),
         left.tokens.map(|tokens| format!("{tokens} tokens")),
         left.cost_usd.map(|cost| format!("{cost:.2} US dollars")),
+        left.tool_calls.map(|calls| format!("{calls} calls of tools")),
     ];
     left.into_iter().flatten().collect()
 }
@@ -303,8 +310,27 @@ fn outside(request: &Request) -> Vec<&str> {
     texts
 }
 
+/// What came of the question whether a tool may be called.
+fn answered_call(answered: &AnsweredCall) -> String {
+    let tool = &answered.tool;
+    let came_of_it = match answered.status {
+        AnsweredCallStatus::Approved => {
+            "the person approved it: it may be made, once, with these very arguments"
+        }
+        AnsweredCallStatus::Denied => "the person said no: it may not be made",
+        AnsweredCallStatus::Unanswered => {
+            "nobody answered in time, which counts as no: ask for nothing else either"
+        }
+        AnsweredCallStatus::HandedOver => {
+            "it was approved, and an earlier attempt of this run may have made it: do not repeat it; find out, or say that it \
+             is not known"
+        }
+    };
+    format!("call of {tool} that an earlier run asked for; {came_of_it}")
+}
+
 /// Every text from outside within its fence.
-fn fenced(request: &Request, fence: &Fence) -> Vec<String> {
+fn fenced(request: &Request, call: Option<&str>, fence: &Fence) -> Vec<String> {
     let mut all = Vec::new();
     for run in &request.previous_runs {
         let what = format!(
@@ -320,6 +346,9 @@ fn fenced(request: &Request, fence: &Fence) -> Vec<String> {
         let what = format!("prerequisite {}: {}", from.job_id, from.status);
         let output = from.output.as_deref().unwrap_or("(none)");
         all.push(fence.around(&what, &format!("Title: {}\nOutput:\n{output}", from.title)));
+    }
+    if let (Some(answered), Some(call)) = (&request.answered_call, call) {
+        all.push(fence.around(&answered_call(answered), call));
     }
     for reply in &request.unread_replies {
         all.push(fence.around(REPLY, reply));

@@ -17,6 +17,7 @@ pub(crate) fn attempt(request: RunRequest, stop: CancellationToken) -> Attempt {
         request,
         stop,
         progress: super::Progress::default(),
+        day_budget: super::DayBudget::default(),
     }
 }
 
@@ -57,6 +58,8 @@ pub(crate) fn request(payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 4_102_444_800_000,
         budget_left: None,
+        tool_policy: None,
+        answered_call: None,
         origin: None,
     }
 }

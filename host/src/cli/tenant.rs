@@ -129,6 +129,18 @@ struct Limits {
     /// Bytes of memory of one call
     #[arg(long, value_name = "BYTES|default")]
     memory_bytes_per_call: Option<String>,
+    /// Tokens in and out in a day, in UTC
+    #[arg(long, value_name = "TOKENS|default")]
+    tokens_per_day: Option<String>,
+    /// Hundredths of a US dollar in a day
+    #[arg(long, value_name = "CENTS|default")]
+    cost_cents_per_day: Option<String>,
+    /// Calls of tools in a day
+    #[arg(long, value_name = "CALLS|default")]
+    tool_calls_per_day: Option<String>,
+    /// Seconds of runs in a day, all together
+    #[arg(long, value_name = "SECONDS|default")]
+    run_seconds_per_day: Option<String>,
     /// What its runs may change: `own_job`, `own_descendants` or `all`
     #[arg(long, value_name = "REACH|default")]
     run_reach: Option<String>,
@@ -143,6 +155,10 @@ impl Limits {
             ("requests_per_second", &self.requests_per_second),
             ("cpu_ms_per_call", &self.cpu_ms_per_call),
             ("memory_bytes_per_call", &self.memory_bytes_per_call),
+            ("tokens_per_day", &self.tokens_per_day),
+            ("cost_cents_per_day", &self.cost_cents_per_day),
+            ("tool_calls_per_day", &self.tool_calls_per_day),
+            ("run_seconds_per_day", &self.run_seconds_per_day),
         ];
         let mut changes = Map::new();
         for (name, value) in given {
@@ -329,6 +345,10 @@ fn details(answer: &Value) -> String {
         ("component", "/component"),
         ("jobs", "/stored/live_jobs"),
         ("stored bytes", "/stored/bytes"),
+        ("tokens today", "/today/used/tokens"),
+        ("US dollars today", "/today/used/cost_usd"),
+        ("tool calls today", "/today/used/tool_calls"),
+        ("run seconds today", "/today/used/seconds"),
     ];
     for (name, pointer) in fields {
         shown.push_str(&format!("{name:<22} {}\n", text(answer, pointer)));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::answers::{error, invalid, storage_failed};
 use super::{Host, check};
-use crate::agent::{Progress, Said, Talk};
+use crate::agent::{NO_USAGE, Progress, Said, Talk};
 use crate::limits::{CHAT_JOBS, CHAT_TURNS, CONVERSATION_CHARS_MAX, TURN_BYTES_MAX};
 use crate::service::{CallError, Service as _, Session};
 use crate::storage::turns::{Conversation, Speaker, Turn};
@@ -70,6 +70,13 @@ impl Host {
         let listed = json!({ "status": LIVE, "limit": CHAT_JOBS });
         let listed = self.call(session, "directory", "jobs", listed).await?;
         let jobs = listed.get("jobs").and_then(Value::as_array).into_iter().flatten();
+        let day_budget = self.runtime(session)?.pipeline.day_budget();
+        if let Err(refusal) = day_budget.extend(&NO_USAGE).await {
+            return Err(failed(RunError {
+                class: refusal.class,
+                message: refusal.message,
+            }));
+        }
         let talk = Talk {
             session: session.clone(),
             text: text.to_owned(),
@@ -84,12 +91,13 @@ impl Host {
             jobs: jobs.map(line).collect(),
             now: self.0.clock.now(),
             progress,
+            day_budget: day_budget.clone(),
         };
-        match self.0.agent.talk(talk).await {
-            None => Ok(None),
-            Some(Ok(reply)) => Ok(Some(reply)),
-            Some(Err(failure)) => Err(failed(failure)),
-        }
+        let Some(answered) = self.0.agent.talk(talk).await else {
+            return Ok(None);
+        };
+        day_budget.settle(&answered.usage).await;
+        answered.reply.map(Some).map_err(failed)
     }
 
     async fn remember(

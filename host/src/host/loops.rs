@@ -60,6 +60,23 @@ pub(super) async fn heed_nudges(storage: Arc<dyn Storage>, host: Weak<Shared>, c
     }
 }
 
+/// Tells who watches here what another host wrote.
+pub(super) async fn heed_changes(storage: Arc<dyn Storage>, host: Weak<Shared>, closed: CancellationToken) {
+    loop {
+        let (tenant, changes) = tokio::select! {
+            () = closed.cancelled() => return,
+            told = storage.told_changes() => told,
+        };
+        let Some(host) = host.upgrade().map(Host) else {
+            return;
+        };
+        let served = host.served();
+        if let Some(runtime) = served.get(&tenant).and_then(|served| served.runtime.as_ref()) {
+            runtime.pipeline.changes_of_rows().tell(changes);
+        }
+    }
+}
+
 /// Serves tenants as other hosts have changed them: looks at the registry again and again.
 pub(super) async fn follow_registry(
     registry: Arc<dyn Registry>,

@@ -5,6 +5,7 @@ mod builder;
 mod chat;
 mod complexity;
 mod components;
+mod events;
 mod loops;
 mod operate;
 mod serving;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Val;
@@ -34,10 +35,12 @@ use crate::agent::{Agent, Progress};
 use crate::clock::Clock;
 use crate::component::Component;
 use crate::contract;
+use crate::events::Change;
+use crate::imports::Outlet as _;
 use crate::limits::{self, PAGE_ROWS_MAX};
 use crate::runtime::{Delivery, Outbox, Retention, Tidied, advance, tidy};
 use crate::search::Search;
-use crate::service::{CallError, ClockReport, Figures, Service, Session, scopes_needed};
+use crate::service::{CallError, ClockReport, Event, Figures, Service, Session, scopes_needed};
 use crate::storage::{InboxEntry, Storage};
 use crate::tenants::{Registry, RunTokens, Scope, Scopes, TenantCommand, TenantLimits};
 use crate::wit::conversation::ConversationError;
@@ -122,6 +125,11 @@ impl Host {
         tokio::spawn(async move { search.keep_embedded(&closed).await });
         tokio::spawn(loops::keep_tidy(Arc::downgrade(shared), shared.closed.clone()));
         tokio::spawn(loops::heed_nudges(
+            Arc::clone(&shared.storage),
+            Arc::downgrade(shared),
+            shared.closed.clone(),
+        ));
+        tokio::spawn(loops::heed_changes(
             Arc::clone(&shared.storage),
             Arc::downgrade(shared),
             shared.closed.clone(),
@@ -316,8 +324,16 @@ impl Service for Host {
             .map_err(storage_failed)
     }
 
+    async fn events(
+        &self,
+        session: &Session,
+        after: Option<u64>,
+    ) -> Result<mpsc::Receiver<Event>, CallError> {
+        self.watch(session, after).await
+    }
+
     async fn acknowledge(&self, session: &Session, message: &str) -> Result<bool, CallError> {
-        self.runtime(session)?;
+        let runtime = self.runtime(session)?;
         check(session, Scope::JobsRead)?;
         let storage = &self.0.storage;
         let filter = MessageFilter {
@@ -340,6 +356,8 @@ impl Service for Host {
             .set_delivery(&session.tenant, ids, DeliveryStatus::Read)
             .await
             .map_err(storage_failed)?;
+        let read = vec![Change::Message(message.to_owned())];
+        runtime.pipeline.changed(read);
         Ok(true)
     }
 

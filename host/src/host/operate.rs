@@ -6,7 +6,9 @@ use super::answers::{error, invalid, storage_failed};
 use super::components::RefusedComponent;
 use super::{Host, LOCAL_TENANT};
 use crate::limits::{TENANTS_MAX, TOKEN_NAME_CHARS_MAX, TOKENS_MAX};
+use crate::runtime::DAY_MS;
 use crate::service::CallError;
+use crate::storage::usage::Amounts;
 use crate::tenants::{
     LimitError, LimitOverrides, NewState, NewTenant, NewToken, Scopes, TenantChanges, TenantCommand,
     TenantRecord, TenantState, TokenRecord, is_tenant_name, token,
@@ -108,6 +110,17 @@ impl Host {
             .stored(&record.name)
             .await
             .map_err(storage_failed)?;
+        let today = self.0.clock.now().div_euclid(DAY_MS);
+        let today = self.0.storage.day_use(&record.name, today).await;
+        let today = today.map_err(storage_failed)?;
+        let amounts = |amounts: Amounts| {
+            json!({
+                "tokens": amounts.tokens,
+                "cost_usd": amounts.cost_micros as f64 / 1e6,
+                "tool_calls": amounts.tool_calls,
+                "seconds": amounts.milliseconds as f64 / 1e3,
+            })
+        };
         Ok(json!({
             "name": record.name,
             "state": record.state.word(),
@@ -115,6 +128,7 @@ impl Host {
             "own_limits": record.limits,
             "component": record.component.as_deref().unwrap_or_else(|| self.0.component.digest()),
             "stored": { "live_jobs": stored.live_jobs, "bytes": stored.bytes },
+            "today": { "used": amounts(today.used), "reserved": amounts(today.reserved) },
             "created_at": rfc3339(record.created_at),
         }))
     }

@@ -6,6 +6,7 @@ mod challenge;
 mod chat;
 mod door;
 mod error;
+mod events;
 mod headers;
 mod jobs;
 mod metadata;
@@ -29,6 +30,8 @@ pub use self::metadata::ProtectedResource;
 pub use self::origin::Origin;
 pub use self::server::serve;
 pub use self::site::Site;
+
+pub(crate) use self::status::message as shown_message;
 
 use self::door::{Door, Edge};
 use crate::service::Service;
@@ -71,8 +74,10 @@ pub fn router_for(
         .route("/api/jobs/{id}/runs", get(jobs::runs))
         .route("/api/runs/{id}", get(jobs::run))
         .route("/api/runs/{id}/outcome", post(outcome::take))
+        .route("/api/runs/{id}/progress", post(outcome::tell))
         .route("/api/messages", get(status::messages))
         .route("/api/messages/{id}/ack", post(status::acknowledge))
+        .route("/api/events", get(events::events))
         .route("/api/chat", post(chat::chat))
         .route("/api/cured", post(status::cured))
         .route("/api/clock", post(status::clock))

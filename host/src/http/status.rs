@@ -15,7 +15,7 @@ use super::error::{Answer, Failure};
 use super::jobs::object;
 use crate::service::Figures;
 use crate::storage::InboxEntry;
-use crate::wit::types::{DeliveryStatus, MessageKind};
+use crate::wit::types::{DeliveryStatus, Message, MessageKind};
 
 /// Messages of one page unless asked otherwise, and at most.
 const MESSAGES_DEFAULT: u32 = 50;
@@ -115,12 +115,13 @@ pub(super) async fn messages(edge: Edge, page: Result<Query<Page>, QueryRejectio
     let limit = page.limit.unwrap_or(MESSAGES_DEFAULT).clamp(1, MESSAGES_MAX);
     let entries = edge.service.inbox(&edge.session, page.after, limit).await?;
     let next = entries.last().map_or(page.after, |entry| entry.position);
-    let messages: Vec<Value> = entries.iter().map(message).collect();
+    let shown = |entry: &InboxEntry| message(Some(entry.position), &entry.message);
+    let messages: Vec<Value> = entries.iter().map(shown).collect();
     Ok(Json(json!({ "messages": messages, "next_after": next })))
 }
 
-fn message(entry: &InboxEntry) -> Value {
-    let it = &entry.message;
+/// A message, with its position where that is known.
+pub(crate) fn message(position: Option<u64>, it: &Message) -> Value {
     let kind = match it.kind {
         MessageKind::Result => "result",
         MessageKind::Failure => "failure",
@@ -135,7 +136,7 @@ fn message(entry: &InboxEntry) -> Value {
         DeliveryStatus::Read => "read",
     };
     json!({
-        "position": entry.position, "message_id": it.id, "kind": kind, "job_id": it.job, "run_id": it.run,
+        "position": position, "message_id": it.id, "kind": kind, "job_id": it.job, "run_id": it.run,
         "conversation": it.conversation, "related_entity_id": it.related_entity_id,
         "narrative_id": it.narrative_id, "title": it.title, "text": it.text, "delivery": delivery,
         "created_at": rfc3339(it.created_at),

@@ -19,6 +19,7 @@ use self::random::Random;
 use crate::background::{Background, Demotion};
 use crate::clock::Clock;
 use crate::cpu::Spent;
+use crate::events::Change;
 use crate::limits;
 use crate::search::Search;
 use crate::storage::Storage;
@@ -42,6 +43,12 @@ pub trait Outlet: Send + Sync + 'static {
     fn arm(&self, at: Instant);
     /// Storage did not answer a call of the component.
     fn storage_failed(&self) {}
+    /// Whether anybody wants to know what is written.
+    fn is_watched(&self) -> bool {
+        false
+    }
+    /// The component wrote this.
+    fn changed(&self, _changes: Vec<Change>) {}
 }
 
 /// What all calls of one tenant share.

@@ -2,6 +2,7 @@
 //! the present are bound here.
 
 use super::{CallState, LimitReached, Outlet, guard};
+use crate::events;
 use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::search::writes_texts;
 use crate::wit::storage::{
@@ -234,7 +235,18 @@ impl Host for CallState {
             let context = &self.context;
             let quota = context.allowance.limits().quota();
             let texts = allowed.iter().any(writes_texts);
+            let watched = context.outlet.is_watched();
+            let changes: Vec<_> = allowed.iter().filter(|_| watched).map(events::of_unit).collect();
             let answer = context.storage.commit(&context.tenant, quota, allowed).await;
+            if let Ok(applied) = &answer {
+                let written = changes
+                    .into_iter()
+                    .zip(applied)
+                    .filter(|(_, applied)| applied.is_ok());
+                context
+                    .outlet
+                    .changed(written.flat_map(|(changes, _)| changes).collect());
+            }
             if texts {
                 context.search.texts_were_written();
             }

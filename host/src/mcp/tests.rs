@@ -51,6 +51,14 @@ impl Service for Echo {
         Ok(Value::Null)
     }
 
+    async fn events(
+        &self,
+        _session: &Session,
+        _after: Option<u64>,
+    ) -> Result<tokio::sync::mpsc::Receiver<crate::service::Event>, CallError> {
+        Ok(tokio::sync::mpsc::channel(1).1)
+    }
+
     async fn cured(&self, _session: &Session, _request: Value) -> Result<u32, CallError> {
         Ok(0)
     }

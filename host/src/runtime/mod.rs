@@ -4,6 +4,7 @@
 
 mod advance;
 mod attempt;
+mod day_budget;
 mod delivery;
 mod leases;
 mod pipeline;
@@ -24,6 +25,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use advance::advance;
+pub(crate) use day_budget::DAY_MS;
+pub use day_budget::{DayBudget, Refusal};
 pub(crate) use delivery::Outbox;
 pub use delivery::{Delivery, Inbox};
 pub(crate) use retention::tidy;
@@ -101,6 +104,7 @@ impl Runtime {
         let allowance = Arc::new(Allowance::new(parts.limits));
         let pipeline = Pipeline::new(
             parts.tenant.clone(),
+            Arc::clone(&parts.storage),
             Arc::clone(&allowance),
             parts.tokens,
             parts.agent,
@@ -134,6 +138,11 @@ impl Runtime {
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
         })
+    }
+
+    /// Cancelled when the tenant is served no longer.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
     }
 
     /// The component that serves the next call.

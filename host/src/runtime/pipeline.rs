@@ -9,11 +9,14 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt;
+use super::day_budget::DayBudget;
 use super::progress::Telling;
 use super::wake::Wake;
-use crate::agent::{Agent, Attempt, Progress};
+use crate::agent::{Agent, Attempt, NO_USAGE, Progress};
 use crate::clock::Clock;
+use crate::events::{Change, Changes};
 use crate::imports::Outlet;
+use crate::storage::Storage;
 use crate::tenants::{Allowance, RunAccess, RunTokens};
 use crate::wit::agent_pipeline::{RunRequest, Task};
 use crate::wit::runner::FinishedRun;
@@ -113,6 +116,7 @@ impl Live {
 
 struct Shared {
     tenant: String,
+    storage: Arc<dyn Storage>,
     allowance: Arc<Allowance>,
     tokens: Arc<RunTokens>,
     agent: Arc<dyn Agent>,
@@ -122,6 +126,8 @@ struct Shared {
     wake: Arc<Wake>,
     /// Sent whenever a run ended or was settled.
     changes: watch::Sender<()>,
+    /// What is written of the tenant's rows.
+    rows: Changes,
     /// A run has something to tell.
     news: Arc<Notify>,
     /// Storage did not answer a call of the component, and nobody has asked about it yet.
@@ -140,7 +146,17 @@ impl Shared {
             request,
             stop,
             progress,
+            day_budget: self.day_budget(),
         }
+    }
+
+    fn day_budget(&self) -> DayBudget {
+        DayBudget::new(
+            Arc::clone(&self.storage),
+            self.tenant.clone(),
+            Arc::clone(&self.allowance),
+            Arc::clone(&self.clock),
+        )
     }
 }
 
@@ -175,8 +191,10 @@ pub(crate) struct Pipeline(Arc<Shared>);
 impl Pipeline {
     /// What ended goes to `ended`. The channel is unbounded; polling pauses at
     /// `SETTLE_BACKLOG_MAX`, so what it can hold is that and the parallel runs.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of its own, given once")]
     pub(super) fn new(
         tenant: String,
+        storage: Arc<dyn Storage>,
         allowance: Arc<Allowance>,
         tokens: Arc<RunTokens>,
         agent: Arc<dyn Agent>,
@@ -187,6 +205,7 @@ impl Pipeline {
         let (changes, _) = watch::channel(());
         Self(Arc::new(Shared {
             tenant,
+            storage,
             allowance,
             tokens,
             agent,
@@ -195,6 +214,7 @@ impl Pipeline {
             ended,
             wake,
             changes,
+            rows: Changes::default(),
             news: Arc::default(),
             storage_failed: AtomicBool::new(false),
         }))
@@ -202,6 +222,16 @@ impl Pipeline {
 
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The share in the tenant's day of something that begins now.
+    pub(crate) fn day_budget(&self) -> DayBudget {
+        self.0.day_budget()
+    }
+
+    /// What is written of the tenant's rows.
+    pub(crate) fn changes_of_rows(&self) -> &Changes {
+        &self.0.rows
     }
 
     /// Returns when a run has something to tell.
@@ -331,7 +361,12 @@ impl Pipeline {
             let (token, task) = (request.token, request.task);
             let shared = &pipeline.0;
             let attempt = shared.attempt(request, stop, progress);
-            let outcome = attempt::carry_out(&*shared.agent, &*shared.clock, attempt).await;
+            let budget = attempt.day_budget.clone();
+            let outcome = match budget.extend(&NO_USAGE).await {
+                Ok(_) => attempt::carry_out(&*shared.agent, &*shared.clock, attempt).await,
+                Err(refusal) => refusal.outcome(),
+            };
+            budget.settle(&outcome.usage).await;
             pipeline.ended(FinishedRun {
                 run_id,
                 job_id,
@@ -390,6 +425,17 @@ impl Outlet for Pipeline {
 
     fn arm(&self, at: Instant) {
         self.0.wake.arm(at);
+    }
+
+    fn is_watched(&self) -> bool {
+        self.0.rows.are_watched() || self.0.storage.is_watched(&self.0.tenant)
+    }
+
+    fn changed(&self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.0.storage.tell_changes(&self.0.tenant, &changes);
+        }
+        self.0.rows.tell(changes);
     }
 
     fn storage_failed(&self) {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::Runtime;
 use crate::agent::Progress;
+use crate::events::Change;
+use crate::imports::Outlet as _;
 use crate::limits::{JOURNAL_ENTRIES_MAX, PROGRESS_EVERY, PROGRESS_RUNS};
 use crate::storage::{Quota, Storage};
 use crate::wit::storage::{Guard, JobRevision, JobToken, StorageError, Unit, Write};
@@ -32,13 +34,15 @@ pub(super) async fn run(runtime: Arc<Runtime>) {
         }
         let telling = runtime.pipeline.live().telling();
         for some in telling.chunks(PROGRESS_RUNS) {
-            write(&*runtime.context.storage, &runtime.context.tenant, some).await;
+            let written = write(&*runtime.context.storage, &runtime.context.tenant, some).await;
+            runtime.pipeline.changed(written);
         }
     }
 }
 
-/// Writes what some runs have to tell. What cannot be written is told again with the next round, or by the run's end.
-pub(super) async fn write(storage: &dyn Storage, tenant: &str, telling: &[Telling]) {
+/// Writes what some runs have to tell; answers which. What cannot be written is told again with the next round, or by
+/// the run's end.
+pub(super) async fn write(storage: &dyn Storage, tenant: &str, telling: &[Telling]) -> Vec<Change> {
     let mut writing = Vec::with_capacity(telling.len());
     let mut told = Vec::with_capacity(telling.len());
     for one in telling {
@@ -51,11 +55,15 @@ pub(super) async fn write(storage: &dyn Storage, tenant: &str, telling: &[Tellin
             tracing::debug!(%error, "progress is not written");
             vec![false; telling.len()]
         });
+    let mut changed = Vec::new();
     for ((one, (lines, _)), written) in telling.iter().zip(told).zip(written) {
-        if !written {
+        if written {
+            changed.push(Change::Run(one.run.clone()));
+        } else {
             one.progress.put_back(lines);
         }
     }
+    changed
 }
 
 /// Of each, whether it was written. What others changed meanwhile stands; the next round reads it.

@@ -83,6 +83,9 @@ pub const POSTGRES_RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
 /// Hints of one tenant to other hosts are at least this far apart.
 pub const POSTGRES_NUDGE_EVERY: Duration = Duration::from_millis(10);
 
+/// Ids of changed rows in one hint: a payload of Postgres has less than 8,000 bytes.
+pub const POSTGRES_CHANGES_TOLD: usize = 100;
+
 /// How long the listener waits before it connects again.
 pub const POSTGRES_LISTEN_AGAIN: Duration = Duration::from_secs(1);
 

@@ -11,6 +11,7 @@ pub mod sqlite;
 pub mod texts;
 pub mod turns;
 mod units;
+pub mod usage;
 pub(crate) mod words;
 pub mod work;
 
@@ -21,6 +22,8 @@ use async_trait::async_trait;
 use self::retention::{Old, SweptJob};
 use self::texts::{JobTexts, NewVector, Picked, Unembedded};
 use self::turns::{Conversation, Turn};
+use self::usage::{Booking, DayUse};
+use crate::events::Change;
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit, Write,
@@ -247,6 +250,9 @@ pub trait Storage: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StorageError>;
 
+    /// The position of the tenant's newest message; 0: there is none.
+    async fn last_message(&self, tenant: &Tenant) -> Result<u64, StorageError>;
+
     /// Sets the delivery status of messages; unknown ids are passed over. Answers how many were
     /// changed. `read` is never taken back.
     async fn set_delivery(
@@ -313,6 +319,13 @@ pub trait Storage: Send + Sync + 'static {
     /// Forgets turns of a tenant that are older than `before`, the oldest first, at most `limit`. Answers how many.
     async fn forget_turns(&self, tenant: &Tenant, before: Instant, limit: u32) -> Result<u64, StorageError>;
 
+    /// Changes what a tenant used and set aside on a day, counted from 1970-01-01 in UTC. False: it does not fit, and
+    /// nothing was changed. Nobody books more than fits into a day that is empty.
+    async fn book(&self, tenant: &Tenant, day: i64, booking: Booking) -> Result<bool, StorageError>;
+
+    /// What a tenant used and set aside on a day.
+    async fn day_use(&self, tenant: &Tenant, day: i64) -> Result<DayUse, StorageError>;
+
     /// One line on what it is and whether it is sound; the error says what to do.
     async fn check(&self) -> Result<String, StorageError>;
 
@@ -320,6 +333,23 @@ pub trait Storage: Send + Sync + 'static {
     /// names the tenant; none: hints may have been lost, whoever they were for. Only a hint: it may come too
     /// often, late or never. A storage that one host alone can open never answers.
     async fn nudged(&self) -> Option<String> {
+        std::future::pending().await
+    }
+
+    /// Somebody watches a tenant's rows at this host: others that write to the same store should tell what they change,
+    /// for [`WATCHED_FOR`](crate::limits::WATCHED_FOR) from now on. Only a hint, as are the next three.
+    fn watch(&self, _tenant: &Tenant) {}
+
+    /// Whether somebody watches a tenant's rows at another host.
+    fn is_watched(&self, _tenant: &Tenant) -> bool {
+        false
+    }
+
+    /// Tells other hosts at which somebody watches what changed of a tenant's rows.
+    fn tell_changes(&self, _tenant: &Tenant, _changes: &[Change]) {}
+
+    /// Waits until another host tells what it changed of a tenant's rows. What is not heard in time is lost.
+    async fn told_changes(&self) -> (String, Vec<Change>) {
         std::future::pending().await
     }
 

@@ -16,6 +16,9 @@ pub const RENEWAL: usize = 2;
 /// The work of deleting one row.
 pub const DELETION: usize = 4;
 
+/// The work of one change of what a tenant used.
+pub const BOOKING: usize = 4;
+
 /// The work of keeping one vector.
 pub const VECTOR: usize = 4;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::outcome::AwaitedOutcome;
 use super::{Scopes, TokenHash, token};
+use crate::agent::Progress;
 use crate::limits::RUN_TOKENS_ENDED_MAX;
 use crate::service::Session;
 use crate::wit::types::Caller;
@@ -69,11 +70,14 @@ impl RunTokens {
     }
 
     /// From now on the outcome of a token's attempt may be sent.
-    fn await_outcome(&self, hash: &TokenHash, run: &str) -> Arc<AwaitedOutcome> {
+    fn await_outcome(&self, hash: &TokenHash, run: &str, progress: Progress) -> Arc<AwaitedOutcome> {
         let mut issued = self.issued();
         let known = issued.of_attempts.get_mut(hash);
-        let new = || Arc::new(AwaitedOutcome::new(run));
-        known.map_or_else(new, |login| Arc::clone(login.outcome.get_or_insert_with(new)))
+        let new = Arc::new(AwaitedOutcome::new(run, progress));
+        match known {
+            Some(login) => Arc::clone(login.outcome.get_or_insert(new)),
+            None => new,
+        }
     }
 
     fn end(&self, hash: &TokenHash) {
@@ -143,9 +147,13 @@ impl RunAccess {
     ///
     /// # Errors
     /// When the operating system gives no random numbers.
-    pub fn await_outcome(&self, run: &str) -> Result<(&str, Arc<AwaitedOutcome>), getrandom::Error> {
+    pub fn await_outcome(
+        &self,
+        run: &str,
+        progress: Progress,
+    ) -> Result<(&str, Arc<AwaitedOutcome>), getrandom::Error> {
         let (hash, token) = self.issued()?;
-        Ok((token, self.tokens.await_outcome(hash, run)))
+        Ok((token, self.tokens.await_outcome(hash, run, progress)))
     }
 
     fn issued(&self) -> Result<&(TokenHash, String), getrandom::Error> {
@@ -181,6 +189,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{RunAccess, RunTokens};
+    use crate::agent::Progress;
     use crate::agent::answer;
     use crate::limits::RUN_TOKENS_ENDED_MAX;
     use crate::service::Session;
@@ -204,7 +213,11 @@ mod tests {
         let tokens = Arc::new(RunTokens::default());
         let ended = || {
             let access = RunAccess::new(Arc::clone(&tokens), "acme", Session::local().caller);
-            access.await_outcome("run_1").unwrap().0.to_owned()
+            access
+                .await_outcome("run_1", Progress::default())
+                .unwrap()
+                .0
+                .to_owned()
         };
         let first = ended();
         let login = tokens.login(&first).unwrap();

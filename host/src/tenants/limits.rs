@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::limits as host;
 use crate::storage::Quota;
+use crate::storage::usage::Amounts;
 use crate::wit::types::RunReach;
 
 /// The limits that hold for a tenant.
@@ -27,6 +28,14 @@ pub struct TenantLimits {
     pub cpu_ms_per_call: u32,
     /// Bytes of linear memory of one call.
     pub memory_bytes_per_call: u64,
+    /// Tokens in and out that its runs and conversations may use in a day, in UTC.
+    pub tokens_per_day: u64,
+    /// What they may cost in a day, in hundredths of a US dollar.
+    pub cost_cents_per_day: u64,
+    /// Calls of tools that they may make in a day.
+    pub tool_calls_per_day: u64,
+    /// Seconds that its runs may take in a day, all together.
+    pub run_seconds_per_day: u64,
     /// What calls of its runs may change.
     pub run_reach: Reach,
 }
@@ -63,16 +72,24 @@ impl Default for TenantLimits {
             requests_per_second: host::TENANT_REQUESTS_PER_SECOND_DEFAULT,
             cpu_ms_per_call: host::TENANT_CPU_MS_DEFAULT,
             memory_bytes_per_call: host::GUEST_MEMORY_BYTES_MAX as u64,
+            tokens_per_day: host::TENANT_USE_MAX as u64,
+            cost_cents_per_day: MAX_CENTS,
+            tool_calls_per_day: host::TENANT_USE_MAX as u64,
+            run_seconds_per_day: MAX_SECONDS,
             run_reach: Reach::default(),
         }
     }
 }
 
+const MICROS_PER_CENT: u64 = 10_000;
+const MAX_CENTS: u64 = host::TENANT_USE_MAX as u64 / MICROS_PER_CENT;
+const MAX_SECONDS: u64 = host::TENANT_USE_MAX as u64 / 1_000;
+
 /// The one limit that is no number.
 const RUN_REACH: &str = "run_reach";
 
 /// Names, least and greatest values of the numbers.
-const BOUNDS: [(&str, u64, u64); 6] = [
+const BOUNDS: [(&str, u64, u64); 10] = [
     ("jobs_max", 0, host::TENANT_JOBS_MAX),
     ("storage_bytes_max", 0, host::TENANT_STORAGE_BYTES_MAX),
     ("parallel_runs", 1, host::PARALLEL_RUNS_MAX as u64),
@@ -91,6 +108,10 @@ const BOUNDS: [(&str, u64, u64); 6] = [
         host::TENANT_MEMORY_BYTES_MIN,
         host::GUEST_MEMORY_BYTES_MAX as u64,
     ),
+    ("tokens_per_day", 0, host::TENANT_USE_MAX as u64),
+    ("cost_cents_per_day", 0, MAX_CENTS),
+    ("tool_calls_per_day", 0, host::TENANT_USE_MAX as u64),
+    ("run_seconds_per_day", 0, MAX_SECONDS),
 ];
 
 /// What is set for one tenant alone; everything else is the host's default.
@@ -170,6 +191,10 @@ impl LimitOverrides {
             requests_per_second: small("requests_per_second", defaults.requests_per_second),
             cpu_ms_per_call: small("cpu_ms_per_call", defaults.cpu_ms_per_call),
             memory_bytes_per_call: set("memory_bytes_per_call").unwrap_or(defaults.memory_bytes_per_call),
+            tokens_per_day: set("tokens_per_day").unwrap_or(defaults.tokens_per_day),
+            cost_cents_per_day: set("cost_cents_per_day").unwrap_or(defaults.cost_cents_per_day),
+            tool_calls_per_day: set("tool_calls_per_day").unwrap_or(defaults.tool_calls_per_day),
+            run_seconds_per_day: set("run_seconds_per_day").unwrap_or(defaults.run_seconds_per_day),
             run_reach: self
                 .0
                 .get(RUN_REACH)
@@ -206,6 +231,21 @@ impl TenantLimits {
             live_jobs: self.jobs_max,
             bytes: self.storage_bytes_max,
             bytes_hard: self.storage_bytes_max.saturating_add(reserve),
+        }
+    }
+
+    /// What its runs and conversations may use in a day.
+    #[must_use]
+    pub fn per_day(&self) -> Amounts {
+        let bounded = |limit: u64, unit: u64| {
+            let limit = i64::try_from(limit.saturating_mul(unit)).unwrap_or(i64::MAX);
+            limit.min(host::TENANT_USE_MAX)
+        };
+        Amounts {
+            tokens: bounded(self.tokens_per_day, 1),
+            cost_micros: bounded(self.cost_cents_per_day, MICROS_PER_CENT),
+            tool_calls: bounded(self.tool_calls_per_day, 1),
+            milliseconds: bounded(self.run_seconds_per_day, 1_000),
         }
     }
 

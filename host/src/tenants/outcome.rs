@@ -6,11 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
+use crate::agent::Progress;
 use crate::wit::agent_pipeline::Outcome;
 
 /// Where the outcome of one attempt is awaited. The first one counts.
 pub struct AwaitedOutcome {
     run: String,
+    progress: Progress,
     state: Mutex<State>,
     told: Notify,
 }
@@ -41,9 +43,10 @@ pub enum LateOutcome {
 }
 
 impl AwaitedOutcome {
-    pub(super) fn new(run: &str) -> Self {
+    pub(super) fn new(run: &str, progress: Progress) -> Self {
         Self {
             run: run.to_owned(),
+            progress,
             state: Mutex::new(State::Open),
             told: Notify::new(),
         }
@@ -53,6 +56,24 @@ impl AwaitedOutcome {
     #[must_use]
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// Takes what is told of an attempt that goes on: lines for its journal, and the answer so far.
+    ///
+    /// # Errors
+    /// When its outcome is there, or none counts any more.
+    pub fn tell(&self, notes: &[String], output: Option<&str>) -> Result<(), LateOutcome> {
+        match &*self.state() {
+            State::Open => {}
+            State::Taken { .. } => return Err(LateOutcome::Second),
+            State::Ended => return Err(LateOutcome::Ended),
+        }
+        notes.iter().for_each(|note| self.progress.note(note));
+        if let Some(output) = output {
+            self.progress.start_over();
+            self.progress.say(output);
+        }
+        Ok(())
     }
 
     /// Takes an outcome. The one that was taken is taken again, without any further effect.
@@ -126,7 +147,7 @@ fn digest(outcome: &Outcome) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use super::{AwaitedOutcome, LateOutcome};
+    use super::{AwaitedOutcome, LateOutcome, Progress};
     use crate::agent::answer;
     use crate::wit::agent_pipeline::{Outcome, OutcomeStatus};
 
@@ -136,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_outcome_counts_and_the_same_again_is_no_error() {
-        let awaited = AwaitedOutcome::new("run_1");
+        let awaited = AwaitedOutcome::new("run_1", Progress::default());
         assert_eq!(awaited.take(outcome("first")), Ok(()));
         assert_eq!(awaited.take(outcome("first")), Ok(()));
         assert_eq!(awaited.take(outcome("second")), Err(LateOutcome::Second));
@@ -147,17 +168,37 @@ mod tests {
 
     #[tokio::test]
     async fn after_the_end_none_counts_but_one_that_came_before_it_does() {
-        let awaited = AwaitedOutcome::new("run_1");
+        let awaited = AwaitedOutcome::new("run_1", Progress::default());
         assert_eq!(awaited.end(), None);
         assert_eq!(awaited.take(outcome("late")), Err(LateOutcome::Ended));
-        let awaited = AwaitedOutcome::new("run_1");
+        let awaited = AwaitedOutcome::new("run_1", Progress::default());
         assert_eq!(awaited.take(outcome("in time")), Ok(()));
         assert_eq!(awaited.end(), Some(outcome("in time")));
     }
 
+    #[test]
+    fn progress_is_told_until_the_outcome_is_there() {
+        let progress = Progress::default();
+        let awaited = AwaitedOutcome::new("run_1", progress.clone());
+        let tell = |note: &str, output| awaited.tell(&[note.to_owned()], output);
+        assert_eq!(tell("reads", Some("Half")), Ok(()));
+        assert_eq!(tell("writes", Some("Half of")), Ok(()));
+        assert_eq!(tell("checks", None), Ok(()));
+        let told = (
+            ["reads", "writes", "checks"].map(str::to_owned).to_vec(),
+            "Half of".to_owned(),
+        );
+        assert_eq!(progress.take(), told);
+        awaited.take(outcome("All of it")).unwrap();
+        assert_eq!(tell("late", None), Err(LateOutcome::Second));
+        let ended = AwaitedOutcome::new("run_1", progress);
+        ended.end();
+        assert_eq!(ended.tell(&[], Some("late")), Err(LateOutcome::Ended));
+    }
+
     #[tokio::test]
     async fn who_waits_is_told() {
-        let awaited = AwaitedOutcome::new("run_1");
+        let awaited = AwaitedOutcome::new("run_1", Progress::default());
         let (taken, sent) = tokio::join!(awaited.taken(), async { awaited.take(outcome("now")) });
         assert_eq!((taken, sent), (outcome("now"), Ok(())));
     }

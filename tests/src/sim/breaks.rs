@@ -17,16 +17,19 @@ pub enum Break {
     FoldDoubled,
     /// The logic applies a run's call although the run ended in its middle.
     CallsUnguarded,
+    /// The logic tells every attempt of a run that it may make the call that was approved.
+    ApprovalRepeated,
 }
 
 impl Break {
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Fencing, "fencing"),
         (Self::SlotUniqueness, "slot-uniqueness"),
         (Self::TerminalGuard, "terminal-guard"),
         (Self::PauseIgnored, "pause-ignored"),
         (Self::FoldDoubled, "fold-doubled"),
         (Self::CallsUnguarded, "calls-unguarded"),
+        (Self::ApprovalRepeated, "approval-repeated"),
     ];
 
     pub fn named(name: &str) -> Option<Self> {
@@ -43,6 +46,7 @@ impl Break {
             (Self::PauseIgnored, cfg!(feature = "broken-pause-ignored")),
             (Self::FoldDoubled, cfg!(feature = "broken-fold-doubled")),
             (Self::CallsUnguarded, cfg!(feature = "broken-calls-unguarded")),
+            (Self::ApprovalRepeated, cfg!(feature = "broken-approval-repeated")),
         ];
         features.iter().find(|(_, on)| *on).map(|(broken, _)| *broken)
     }
@@ -54,6 +58,7 @@ impl Break {
             Self::PauseIgnored => Some(Sabotage::PauseIgnored),
             Self::FoldDoubled => Some(Sabotage::FoldDoubled),
             Self::CallsUnguarded => Some(Sabotage::CallsUnguarded),
+            Self::ApprovalRepeated => Some(Sabotage::ApprovalRepeated),
         }
     }
 }

@@ -14,6 +14,7 @@ use meanwhile::search::Search;
 use meanwhile::storage::retention::{Old, SweptJob};
 use meanwhile::storage::texts::{JobTexts, NewVector, Picked, Unembedded};
 use meanwhile::storage::turns::{Conversation, Turn};
+use meanwhile::storage::usage::{Booking, DayUse};
 use meanwhile::storage::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use meanwhile::wit::agent_pipeline::RunRequest;
 use meanwhile::wit::conversation::ConversationError;
@@ -439,6 +440,18 @@ impl Storage for Imports {
     }
 
     async fn forget(&self, _tenant: &Tenant, _old: Old) -> Result<u64, StorageError> {
+        not_asked()
+    }
+
+    async fn book(&self, _tenant: &Tenant, _day: i64, _booking: Booking) -> Result<bool, StorageError> {
+        not_asked()
+    }
+
+    async fn day_use(&self, _tenant: &Tenant, _day: i64) -> Result<DayUse, StorageError> {
+        not_asked()
+    }
+
+    async fn last_message(&self, _tenant: &Tenant) -> Result<u64, StorageError> {
         not_asked()
     }
 

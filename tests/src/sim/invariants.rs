@@ -1,9 +1,9 @@
 //! What must always hold, each with a name and a sentence, and where it is checked.
 
-use meanwhile_guest::bindings::agent_pipeline::RunRequest;
+use meanwhile_guest::bindings::agent_pipeline::{AnsweredCallStatus, RunRequest};
 use meanwhile_guest::bindings::storage::{Claim, Guard, Unit};
 use meanwhile_guest::bindings::types::{
-    DependencyFailurePolicy, EdgeStatus, Instant, JobState, JobStatus, Run, RunStatus,
+    DependencyFailurePolicy, EdgeStatus, Instant, JobState, JobStatus, Run, RunStatus, UnansweredPolicy,
 };
 
 use super::call::{Actor, Call};
@@ -50,6 +50,7 @@ invariants! {
     NO_SPIN "no-spin" "A job is not claimed again and again without getting on.";
     DECIDED "decided" "Every due job and every result can be decided.";
     CALLS "calls" "A run's call changes only what its tenant allows, and only while the run is open under its token.";
+    APPROVED "approved" "A call that needs approval is handed to one attempt, after a yes of the person, or the silence that counts as one.";
     OFFSPRING "offspring" "Jobs that runs create are counted, and no limit on them is passed.";
     KEYS "keys" "An idempotency key always answers with the same job.";
     COMES_TO_REST "comes-to-rest" "Without faults the world comes to rest.";
@@ -127,6 +128,31 @@ pub fn submitted(state: &mut State, request: &RunRequest) {
             "{:?} under token {} was submitted twice",
             request.task, request.token
         )
+    });
+    approved(state, request, job);
+}
+
+/// A run may make a call that it could not make by itself.
+fn approved(state: &mut State, request: &RunRequest, job: usize) {
+    let Some(answered) = &request.answered_call else {
+        return;
+    };
+    if answered.status != AnsweredCallStatus::Approved {
+        return;
+    }
+    let policy = state.store.jobs[job].job.spec.tool_policy.as_ref();
+    let silence = policy.is_some_and(|policy| policy.unanswered == Some(UnansweredPolicy::Approve));
+    let known = state.ledger.job(job);
+    let first = known.approved_runs.insert(request.run_id.clone());
+    let (approved, yeses) = (known.approved_runs.len() as u64, known.yeses);
+    check(state, first && request.attempt == 1, &APPROVED, job, || {
+        format!(
+            "attempt {} of {} is told that it may make the call",
+            request.attempt, request.run_id
+        )
+    });
+    check(state, silence || approved <= yeses, &APPROVED, job, || {
+        format!("{approved} calls were approved by {yeses} yeses")
     });
 }
 
@@ -211,7 +237,15 @@ fn job_written(state: &mut State, call: &Call, index: usize, before: Option<&Job
     let latest = state.store.runs_of(index).next_back().map(|run| run.slot);
     let known = state.ledger.job(index);
     let last = std::mem::replace(&mut known.revision, revision);
-    known.follow(&state.store.jobs[index].job, call.actor.asks(), latest);
+    let job = &state.store.jobs[index].job;
+    let open = |of: &JobState| {
+        of.approval
+            .as_ref()
+            .is_some_and(|approval| approval.decision.is_none())
+    };
+    // Silence is taken for an answer, and an answer asks for a run.
+    let silence = before.is_some_and(open) && job.state.approval.is_some() && !open(&job.state);
+    known.follow(job, call.actor.asks() || silence, latest);
     state.log(Some(index), said);
     check(state, revision > last, &GROWING, index, || {
         format!("revision {revision} after {last}")

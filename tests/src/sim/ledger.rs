@@ -49,6 +49,10 @@ pub struct JobLedger {
     pub manual: BTreeSet<Instant>,
     /// The output that was told last.
     pub told: Option<String>,
+    /// How often a person said a plain yes to it.
+    pub yeses: u64,
+    /// Runs that were told of an approval.
+    pub approved_runs: BTreeSet<String>,
     /// Runs begun on each day of the job's zone.
     starts: BTreeMap<NaiveDate, u32>,
     /// When it was claimed lately.

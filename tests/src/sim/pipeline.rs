@@ -2,7 +2,7 @@
 
 use meanwhile_guest::bindings::agent_pipeline::{Outcome, OutcomeStatus, RunRequest, Task};
 use meanwhile_guest::bindings::runner::FinishedRun;
-use meanwhile_guest::bindings::types::{ErrorClass, Instant, Report, RunError, Usage, Verdict};
+use meanwhile_guest::bindings::types::{ErrorClass, Instant, Report, RunError, ToolCall, Usage, Verdict};
 
 use super::random::Random;
 use super::setting::{HOUR, MINUTE, SECOND};
@@ -217,6 +217,7 @@ fn outcome(status: OutcomeStatus, output: &str) -> Outcome {
         report: None,
         error: None,
         retry_after_seconds: None,
+        asks_for: None,
         usage: Usage {
             tokens_in: TOKENS_AN_ATTEMPT / 2,
             tokens_out: TOKENS_AN_ATTEMPT / 2,
@@ -267,6 +268,13 @@ fn executed(random: &mut Random, calm: bool) -> Outcome {
         9 => Outcome {
             error: None,
             ..failed(ErrorClass::Permanent, "")
+        },
+        10 if random.percent(70) => Outcome {
+            asks_for: Some(ToolCall {
+                tool: "mail__send".into(),
+                arguments: "{}".into(),
+            }),
+            ..outcome(OutcomeStatus::NeedsInput, "")
         },
         10 => outcome(OutcomeStatus::NeedsInput, "which one?"),
         _ => outcome(OutcomeStatus::Cancelled, ""),

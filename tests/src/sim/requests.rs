@@ -3,10 +3,11 @@
 use chrono::{DateTime, SecondsFormat};
 use meanwhile_guest::bindings::tools::{JobCreateRequest, JobUpdateRequest, TriggerPatch};
 use meanwhile_guest::bindings::types::{
-    Budget, DependencyFailurePolicy, DstConfig, DstGap, DstOverlap, Instant, Job, JobType, MisfireConfig,
-    MisfirePolicy, NotifyPolicy, RetryPolicy, TriggerConfig,
+    Allowance, Budget, DependencyFailurePolicy, DstConfig, DstGap, DstOverlap, Instant, Job, JobType,
+    MisfireConfig, MisfirePolicy, NotifyPolicy, RetryPolicy, ToolPolicy, TriggerConfig, UnansweredPolicy,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
+use meanwhile_guest::spending::UNLIMITED;
 
 use super::random::Random;
 use super::setting::{DAY, HOUR, MINUTE, Setting};
@@ -184,6 +185,7 @@ pub fn create(random: &mut Random, setting: &Setting, now: Instant, number: u32)
         }),
         timeout_seconds: random.percent(30).then(|| random.between(1, 7_200) as u32),
         budget: random.percent(20).then(|| some_budget(random)),
+        tool_policy: random.percent(40).then(|| some_policy(random)),
         notify: random.pick(&[
             None,
             Some(NotifyPolicy::Always),
@@ -205,6 +207,34 @@ fn some_budget(random: &mut Random) -> Budget {
         max_runs_per_day: random.percent(50).then(|| random.between(1, 4) as u32),
         max_tokens: random.percent(20).then(|| random.between(2, 40) as u64),
         max_cost_usd: random.percent(20).then_some(4.0),
+        max_tool_calls: random.percent(10).then(|| random.between(1, 20) as u32),
+        max_seconds: random.percent(10).then(|| random.between(1, 40_000) as u32),
+        per_run: random.percent(20).then(|| some_allowance(random)),
+        per_day: random.percent(20).then(|| some_allowance(random)),
+    }
+}
+
+fn some_policy(random: &mut Random) -> ToolPolicy {
+    ToolPolicy {
+        allowed: None,
+        needs_approval: Some(vec!["mail__*".into()]),
+        approved: None,
+        unapproved: None,
+        answer_seconds: random.percent(70).then(|| random.between(60, 200_000) as u32),
+        unanswered: random.pick(&[
+            None,
+            Some(UnansweredPolicy::Deny),
+            Some(UnansweredPolicy::Approve),
+        ]),
+    }
+}
+
+fn some_allowance(random: &mut Random) -> Allowance {
+    Allowance {
+        max_tokens: random.percent(40).then(|| random.between(2, 12) as u64),
+        max_cost_usd: random.percent(40).then_some(1.0),
+        max_tool_calls: random.percent(40).then(|| random.between(1, 8) as u32),
+        max_seconds: random.percent(20).then(|| random.between(60, 8_000) as u32),
     }
 }
 
@@ -221,6 +251,7 @@ pub fn no_update(job: &str) -> JobUpdateRequest {
         retry: None,
         timeout_seconds: None,
         budget: None,
+        tool_policy: None,
         notify: None,
         run_now: None,
         status: None,
@@ -290,8 +321,7 @@ pub fn budget(random: &mut Random, job: &str) -> JobUpdateRequest {
         budget: Some(Some(Budget {
             max_runs: Some(random.between(10, 100) as u32),
             max_runs_per_day: random.percent(50).then_some(6),
-            max_tokens: None,
-            max_cost_usd: None,
+            ..UNLIMITED
         })),
         ..no_update(job)
     }

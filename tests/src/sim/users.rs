@@ -182,7 +182,9 @@ pub fn deed(state: &mut State) -> Option<Deed> {
                 .last();
             if let Some(question) = question.filter(|_| random.percent(60)) {
                 let said = Utterance {
-                    text: "the second one".into(),
+                    text: random
+                        .pick(&["the second one", YES, "no", "yes, but not today"])
+                        .into(),
                     in_reply_to: Some(question.id.clone()),
                 };
                 return Some(deed(Some(job), What::Say(said)));
@@ -292,7 +294,15 @@ fn revives(deed: &Deed) -> bool {
     }
 }
 
+/// What approves a call.
+const YES: &str = "yes";
+
 pub fn begins(state: &mut State, deed: &Deed) {
+    if let (Some(job), What::Say(said)) = (deed.job, &deed.what)
+        && said.text == YES
+    {
+        state.ledger.job(job).yeses += 1;
+    }
     state.log(deed.job, format!("{}: {}", deed.who(), short(&deed.what)));
     if let Some(job) = deed.job.filter(|_| revives(deed)) {
         let now = state.now;
@@ -365,6 +375,6 @@ fn short(what: &What) -> String {
         }
         What::Tool(Tool::Pause(request)) => format!("pauses until {:?}", request.until),
         What::Tool(Tool::Cancel(_)) => "cancels".into(),
-        What::Say(_) => "answers".into(),
+        What::Say(said) => format!("answers {:?}", said.text),
     }
 }

@@ -399,3 +399,48 @@ async fn a_run_whose_agent_answers_by_itself_takes_no_outcome() {
     assert_eq!(served.last_run(&job).await["output"], "by itself");
     assert_eq!(served.send(&run, &token, &done("mine")).await.0, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_far_an_attempt_is_shows_until_its_outcome_is_there() {
+    let mut platform = Platform::start().await;
+    let served = Served::asking(&platform).await;
+    let job = served.create(1).await;
+    let asked = platform.asked("execute").await;
+    let client = served.client.with_token(&asked.token());
+    let path = format!("/api/runs/{}/progress", asked.run());
+    let tell = async |told: Value| client.try_request("POST", &path, Some(&told)).await.unwrap().0;
+    assert_eq!(
+        tell(json!({"notes": ["reads page 3"], "output": "12 of"})).await,
+        202
+    );
+    assert_eq!(tell(json!({"note": "reads"})).await, 400);
+    let nobody = served
+        .client
+        .try_request("POST", &path, Some(&json!({})))
+        .await
+        .unwrap()
+        .0;
+    assert_eq!(nobody, 401);
+    let run = loop {
+        let runs = served.client.get(&format!("/api/jobs/{job}/runs")).await;
+        if runs["runs"][0]["output"] == "12 of" {
+            break runs["runs"][0].clone();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        (&run["status"], &run["journal"][0]),
+        (&json!("executing"), &json!("reads page 3"))
+    );
+    let (status, told) = served
+        .send(asked.run(), &asked.token(), &done("50 profiles"))
+        .await;
+    assert_eq!(status, 202, "{told}");
+    let run = served.last_run(&job).await;
+    assert_eq!(
+        (&run["output"], &run["journal"]),
+        (&json!("50 profiles"), &json!(["reads page 3"]))
+    );
+    assert_eq!(tell(json!({"notes": ["late"]})).await, 409);
+    served.end().await;
+}

@@ -1,6 +1,10 @@
 //! How runs end that end well: what the person reads, what it cost, what is left of a budget.
 
-use meanwhile_tests::provider::{Reply, Usage};
+use meanwhile::agent::Progress;
+use meanwhile::service::Service as _;
+use meanwhile::tenants::TenantLimits;
+use meanwhile_tests::provider::{Reply, Usage, Wire};
+use meanwhile_tests::rows::{limits, session};
 use serde_json::json;
 
 use crate::world::{HOUR, SECOND, WIRES, World};
@@ -151,9 +155,10 @@ async fn a_budget_ends_a_run_in_the_middle_and_the_job_waits() {
             .await;
         world.pass(SECOND).await;
         let found = world.found(&job).await;
-        assert_eq!(found["job"]["status"], "PAUSED", "{found:#}");
+        assert_eq!(found["job"]["status"], "BLOCKED", "{found:#}");
+        assert_eq!(found["job"]["status_reason"]["code"], "budget_spent");
         let why = found["job"]["status_reason"]["message"].as_str().unwrap();
-        assert!(why.contains("1280 of 1000 tokens"), "{why}");
+        assert!(why.contains("1280 used"), "{why}");
         // The second answer was bounded by what was left.
         let asked = world.provider.asked();
         assert_eq!(asked.len(), 2);
@@ -166,4 +171,77 @@ async fn a_budget_ends_a_run_in_the_middle_and_the_job_waits() {
         assert_eq!(most(1), Some(360), "{}", asked[1].body);
         world.host.shutdown().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_of_calls_lets_a_run_come_to_an_end() {
+    let world = World::new(Wire::Chat).await;
+    world.provider.model(|asked| {
+        let n = asked.results().len();
+        match asked.results().last() {
+            Some(last) if last.text.contains("come to an end") => Reply::text("As far as I got."),
+            _ => Reply::call(
+                "job_retrieval_by_keywords",
+                json!({"keywords": [format!("word{n}")]}),
+            ),
+        }
+    });
+    let job = world
+        .create(json!({
+            "title": "Look on", "payload": "Look.", "trigger_config": {"interval_seconds": 60},
+            "budget": {"max_tool_calls": 5, "per_run": {"max_tool_calls": 3}},
+        }))
+        .await;
+    for calls in [3, 5] {
+        world.pass(60 * SECOND).await;
+        let found = world.found(&job).await;
+        assert_eq!(found["job"]["spent"]["tool_calls"], calls, "{found:#}");
+        assert_eq!(found["runs"][0]["output"], "As far as I got.");
+    }
+    world.pass(60 * SECOND).await;
+    let found = world.found(&job).await;
+    assert_eq!(found["job"]["status_reason"]["code"], "budget_spent", "{found:#}");
+    world.host.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_tenant_may_use_in_a_day_pauses_runs_until_the_next() {
+    let limits = TenantLimits {
+        tokens_per_day: 1_000,
+        ..limits()
+    };
+    let world = World::limited(Wire::Chat, |_| {}, limits).await;
+    let usage = Usage {
+        input: 480,
+        cached: 0,
+        output: 40,
+    };
+    world.provider.model(move |_| Reply::text("Done.").usage(usage));
+    world.create_once("first").await;
+    world.pass(SECOND).await;
+    world.create_once("second").await;
+    world.pass(SECOND).await;
+    assert_eq!(world.told().await, ["Done.", "Done."]);
+
+    let third = world.create_once("third").await;
+    world.pass(SECOND).await;
+    let found = world.found(&third).await;
+    assert_eq!(found["job"]["status"], "PAUSED", "{found:#}");
+    let told = world.told().await;
+    assert!(
+        told[2].contains("1040 of 1000 tokens") && told[2].contains("goes on at 2026-06-02T02:00"),
+        "{told:?}"
+    );
+    let chat = json!({"text": "Hello"});
+    let refused = world
+        .host
+        .chat(&session(), chat, Progress::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused.0["code"], "quota_exceeded");
+    assert_eq!(world.provider.asked().len(), 2, "nobody asked the model");
+
+    world.pass(15 * HOUR).await;
+    assert_eq!(world.found(&third).await["job"]["status"], "COMPLETED");
+    world.host.shutdown().await;
 }

@@ -1,7 +1,9 @@
 //! The agent that asks a model, on a provider that answers as the providers publish it.
 #![allow(clippy::unwrap_used)]
 
+mod approvals;
 mod ends;
+mod events;
 mod failures;
 mod judging;
 mod progress;

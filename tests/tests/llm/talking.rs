@@ -113,8 +113,10 @@ async fn a_provider_that_fails_is_told_to_the_person() {
 }
 
 /// Events of a stream: name and data.
-fn events(text: &str) -> Vec<(String, Value)> {
-    let events = text.split("\n\n").filter(|event| !event.trim().is_empty());
+pub(crate) fn events(text: &str) -> Vec<(String, Value)> {
+    // A comment shows that the stream lives.
+    let is_event = |event: &&str| !event.trim().is_empty() && !event.starts_with(':');
+    let events = text.split("\n\n").filter(is_event);
     let field = |event: &str, name: &str| {
         event
             .lines()

@@ -133,7 +133,7 @@ async fn an_agent_that_calls_tools_for_ever_is_stopped() {
 }
 
 /// A page on this machine, which an operator has to name.
-async fn page(html: &'static str) -> String {
+pub(crate) async fn page(html: &'static str) -> String {
     let router = axum::Router::new().route(
         "/",
         axum::routing::get(move || async move { axum::response::Html(html) }),
@@ -204,7 +204,7 @@ async fn a_page_is_data_and_only_what_the_operator_allows_is_read() {
 }
 
 /// A file that names tool servers.
-fn servers(folder: &tempfile::TempDir, servers: &Value) -> std::path::PathBuf {
+pub(crate) fn servers(folder: &tempfile::TempDir, servers: &Value) -> std::path::PathBuf {
     let path = folder.path().join("tools.json");
     std::fs::write(&path, json!({"mcpServers": servers}).to_string()).unwrap();
     path

@@ -53,6 +53,15 @@ impl World {
 
     /// The same with other settings.
     pub(crate) async fn with(wire: Wire, change: impl FnOnce(&mut LlmSetting)) -> Self {
+        Self::limited(wire, change, limits()).await
+    }
+
+    /// The same for a tenant with other limits.
+    pub(crate) async fn limited(
+        wire: Wire,
+        change: impl FnOnce(&mut LlmSetting),
+        limits: TenantLimits,
+    ) -> Self {
         let provider = Provider::start().await;
         let mut setting = setting(&provider, wire);
         change(&mut setting);
@@ -64,7 +73,7 @@ impl World {
             .compiled(Arc::clone(&COMPONENT))
             .limits(TenantLimits {
                 parallel_runs: 50,
-                ..limits()
+                ..limits
             })
             .build()
             .await

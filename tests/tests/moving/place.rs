@@ -10,6 +10,7 @@ use meanwhile::storage::moving::{Counts, Dump, Target};
 use meanwhile::storage::postgres::{self, LeaseClock, PostgresStorage, PostgresTarget};
 use meanwhile::storage::sqlite::{self, SqliteStorage, SqliteTarget};
 use meanwhile::storage::turns::Conversation;
+use meanwhile::storage::usage::{Amounts, Booking};
 use meanwhile::tenants::{Registry, Scopes, TenantRecord, TenantState, TokenRecord, token};
 use meanwhile::wit::storage::Write;
 use meanwhile::wit::types::{EdgeStatus, JobStatus, JobType};
@@ -232,6 +233,19 @@ pub(crate) async fn fill(store: &Store, registry: &Arc<dyn Registry>) {
     store.add_turns(OTHER, turns).await.unwrap();
     let said = vec![turn(&conversation("ada", "c"), "said", 1)];
     store.add_turns(TENANT, said).await.unwrap();
+    let amounts = |tokens| Amounts {
+        tokens,
+        cost_micros: 5,
+        ..Amounts::default()
+    };
+    let booking = Booking {
+        used: amounts(7),
+        reserved: amounts(50_000),
+        within: None,
+    };
+    for (tenant, day) in [(OTHER, 20_000), (OTHER, -1), (TENANT, 20_000)] {
+        assert!(store.book(tenant, day, booking).await.unwrap());
+    }
 
     // Its numbers are not given again, here and there.
     put(

@@ -41,7 +41,7 @@ async fn an_export_that_is_not_whole_is_refused_with_its_line() {
         lines.concat()
     };
     let half = lines.concat();
-    let half = &half[..half.len() / 2];
+    let half = &half[..half.floor_char_boundary(half.len() / 2)];
     let cut_in = half.lines().count() - 1;
     let cases: Vec<(String, String)> = vec![
         (String::new(), "line 1 is not the first line of an export".into()),

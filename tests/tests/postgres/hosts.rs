@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use meanwhile::agent::llm::LlmSetting;
 use meanwhile::clock::{Clock as _, SystemClock};
+use meanwhile::events::Change;
 use meanwhile::host::Host;
 use meanwhile::runtime::Delivery;
 use meanwhile::service::{Service as _, Session};
@@ -61,7 +62,7 @@ const VERSION_BEFORE: &str = r#"
     UPDATE jobs SET due_at = agenda.due_at, lease_owner = agenda.lease_owner, lease_token = agenda.lease_token,
         lease_until = agenda.lease_until, available_at = agenda.available_at
         FROM agenda WHERE agenda.tenant = jobs.tenant AND agenda.id = jobs.id;
-    DROP TABLE agenda, turns;
+    DROP TABLE agenda, turns, usage_by_day;
     CREATE INDEX jobs_by_status ON jobs (tenant, status, seq);
     CREATE INDEX jobs_by_owner ON jobs (tenant, agent, "user", status, job_type, seq);
     CREATE INDEX jobs_available ON jobs (tenant, available_at, seq) WHERE available_at IS NOT NULL;
@@ -255,6 +256,31 @@ async fn a_host_hears_what_another_one_wrote() {
         }
     };
     assert_eq!(heard, TENANT);
+}
+
+/// What is written at one host is told at another where somebody watches, and nowhere else.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn who_watches_at_one_host_is_told_what_another_writes() {
+    let (writer, database) = store(LeaseClock::Caller).await;
+    let watcher = host_of(&database, LeaseClock::Caller).await;
+    let changes = [
+        Change::Job("job_1".into()),
+        Change::Run("run_1".into()),
+        Change::Message("msg_1".into()),
+        Change::Job("no id".into()),
+    ];
+    writer.tell_changes(TENANT, &changes[..1]);
+    while !writer.is_watched(TENANT) {
+        // A listener may not listen yet.
+        watcher.watch(TENANT);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!watcher.is_watched(TENANT) && !writer.is_watched("other"));
+    writer.tell_changes("other", &changes);
+    writer.tell_changes(TENANT, &changes);
+    let (tenant, told) = watcher.told_changes().await;
+    assert_eq!((tenant.as_str(), told.as_slice()), (TENANT, &changes[..3]));
 }
 
 /// One host at a time has a tenant's outbox; the others wait until it is left, or was held for too long.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use meanwhile::storage::postgres::{LeaseClock, PostgresStorage};
+use meanwhile::storage::usage::Booking;
 use meanwhile::storage::{Quota, Storage as _};
 use meanwhile::wit::storage::Write;
 use meanwhile_tests::cluster::{Cluster, ROLE, SUPERUSER};
@@ -10,8 +11,18 @@ use meanwhile_tests::storage_suite::{change, conversation, edge, job, message, r
 
 use crate::store;
 
-const OF_TENANTS: [&str; 10] = [
-    "jobs", "agenda", "runs", "edges", "messages", "changes", "job_text", "stored", "outboxes", "turns",
+const OF_TENANTS: [&str; 11] = [
+    "jobs",
+    "agenda",
+    "runs",
+    "edges",
+    "messages",
+    "changes",
+    "job_text",
+    "stored",
+    "outboxes",
+    "turns",
+    "usage_by_day",
 ];
 const OF_THE_HOST: [&str; 5] = ["tenants", "tokens", "components", "registry", "half_imported"];
 
@@ -37,6 +48,7 @@ async fn a_transaction_sees_the_rows_of_its_tenant_and_no_others() {
         assert!(store.hold_outbox(tenant, "host", Duration::ZERO).await.unwrap());
         let said = turn(&conversation("ada", "c"), "said", 1);
         store.add_turns(tenant, vec![said]).await.unwrap();
+        assert!(store.book(tenant, 7, Booking::default()).await.unwrap());
     }
     let client = Cluster::of_process().connect(ROLE, &database).await;
     let count = async |scope: &str, table: &str| {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::Utc;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
@@ -217,6 +218,7 @@ impl Http {
 
     /// A status that is no success, and what else was said where it helps.
     async fn refused(&self, status: StatusCode, response: Response, message: &Message) -> Outcome {
+        let wait = outbound::asked_wait(response.headers(), Utc::now());
         let told = match reply::beginning(&told(response).await) {
             told if told.is_empty() => told,
             told => self.shown(&format!(": {told}"), message),
@@ -246,7 +248,10 @@ impl Http {
             ),
             _ => (ErrorClass::Permanent, String::new()),
         };
-        failure(class, format!("{url} answered {status}{mend}{told}"))
+        Outcome {
+            retry_after_seconds: wait.map(|wait| wait.as_secs_f64().ceil() as u32),
+            ..failure(class, format!("{url} answered {status}{mend}{told}"))
+        }
     }
 
     /// A foreign text as an error may have it: without what is secret.
@@ -291,6 +296,7 @@ impl Agent for Http {
             request,
             access,
             stop,
+            progress,
             ..
         } = attempt;
         let id = message::id(&tenant, &request);
@@ -305,7 +311,7 @@ impl Agent for Http {
         let mut awaited: Option<Arc<AwaitedOutcome>> = None;
         let mut way_back = None;
         if let Some(host) = &self.host {
-            match access.await_outcome(&request.run_id) {
+            match access.await_outcome(&request.run_id, progress) {
                 Ok((token, outcome)) => {
                     way_back = Some((host.clone(), token.to_owned()));
                     awaited = Some(outcome);

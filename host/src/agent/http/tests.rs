@@ -240,6 +240,15 @@ async fn a_status_decides_what_comes_of_a_failure() {
 }
 
 #[tokio::test]
+async fn who_asks_to_wait_is_waited_for() {
+    let answer = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n";
+    let server = Server::start(move |_| Does::Writes(answer.to_owned())).await;
+    let outcome = run(&agent(&server.url)).await;
+    assert_eq!(outcome.error.unwrap().class, ErrorClass::Transient);
+    assert_eq!(outcome.retry_after_seconds, Some(7));
+}
+
+#[tokio::test]
 async fn no_redirect_is_followed() {
     let mut elsewhere = Server::start(|_| answers("200 OK", "text/plain", "caught")).await;
     for status in [

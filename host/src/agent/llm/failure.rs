@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use rig_core::error::{ErrorKind, ProviderError};
 use serde_json::Value;
 
 use super::model::Model;
+use crate::agent::Refusal;
 use crate::limits::LLM_ERROR_CHARS_MAX;
 use crate::outbound;
 use crate::wit::types::ErrorClass;
@@ -28,6 +28,16 @@ impl Failure {
             class,
             message: message.into(),
             wait: None,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let wait = refusal.retry_after_seconds.map(u64::from);
+        Self {
+            wait: wait.map(Duration::from_secs),
+            ..Self::new(refusal.class, refusal.message)
         }
     }
 }
@@ -75,7 +85,7 @@ pub(super) fn of(error: &ProviderError, model: &Model) -> Failure {
     Failure {
         class,
         message: format!("{what}{number}: {words}"),
-        wait: headers.and_then(|headers| asked_wait(headers, Utc::now())),
+        wait: headers.and_then(|headers| outbound::asked_wait(headers, Utc::now())),
     }
 }
 
@@ -200,27 +210,10 @@ fn shortened(text: &str) -> String {
     short
 }
 
-/// How long an answer asks to wait: `Retry-After` in seconds or as a date, or in milliseconds as some have it.
-fn asked_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-    };
-    if let Some(milliseconds) = text("retry-after-ms").and_then(|text| text.parse().ok()) {
-        return Some(Duration::from_millis(milliseconds));
-    }
-    let wait = text(RETRY_AFTER.as_str())?;
-    if let Ok(seconds) = wait.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let until = DateTime::parse_from_rfc2822(wait).ok()?;
-    Some((until.with_timezone(&Utc) - now).to_std().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
 
     #[test]
@@ -281,9 +274,9 @@ mod tests {
             ("retry-after", "soon", None),
             ("retry-after", "-1", None),
         ] {
-            let mut headers = HeaderMap::new();
+            let mut headers = reqwest::header::HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
-            let wait = asked_wait(&headers, now).map(|wait| wait.as_secs_f64());
+            let wait = outbound::asked_wait(&headers, now).map(|wait| wait.as_secs_f64());
             assert_eq!(wait, seconds, "{name}: {value}");
         }
     }

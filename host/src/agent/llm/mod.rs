@@ -16,12 +16,12 @@ use rig_core::message::Message;
 pub use self::setting::{FetchHosts, KEY_FILE_VARIABLE, KEY_VARIABLE, LlmSetting, model_named, url_named};
 
 use self::model::Model;
-use self::tools::Tools;
+use self::tools::{Gate, Tools};
 use self::work::{State, Work};
 use super::fence::Fence;
 use super::prompt::{PromptError, Prompts};
 use super::wire::Request;
-use super::{Agent, Attempt, Said, Talk, failure};
+use super::{Agent, Answer, Attempt, NO_USAGE, Said, Talk, failure};
 use crate::secret;
 use crate::service::ServiceLink;
 use crate::wit::agent_pipeline::{Outcome, Task};
@@ -146,7 +146,13 @@ impl Agent for Llm {
     async fn run(&self, attempt: Attempt) -> Outcome {
         let is_judge = attempt.request.task == Task::Judge;
         let budget = attempt.request.budget_left;
-        let request = Request::unprompted(&attempt.tenant, attempt.request);
+        let policy = attempt.request.tool_policy.clone();
+        let gate = Gate::of_run(policy, attempt.request.answered_call.clone());
+        let mut request = Request::unprompted(&attempt.tenant, attempt.request);
+        if gate.approved().is_some() {
+            // It is made before the model is asked, which is told what it brought.
+            request.answered_call = None;
+        }
         let (rules, asked) = match self.texts(&request, is_judge) {
             Ok(texts) => texts,
             Err(PromptError::Randomness(error)) => {
@@ -165,7 +171,9 @@ impl Agent for Llm {
             model: &self.model,
             tools: &self.tools,
             session: attempt.access.session(),
+            gate,
             budget,
+            day_budget: attempt.day_budget.clone(),
             state: State::begun(
                 self.model.id(),
                 self.prompts().version(),
@@ -188,26 +196,34 @@ impl Agent for Llm {
         true
     }
 
-    async fn talk(&self, talk: Talk) -> Option<Result<String, RunError>> {
+    async fn talk(&self, talk: Talk) -> Option<Answer> {
         let conversation = match self.conversation(&talk) {
             Ok(conversation) => conversation,
             Err(error) => {
                 let (class, message) = (ErrorClass::Permanent, error.to_string());
-                return Some(Err(RunError { class, message }));
+                return Some(Answer {
+                    reply: Err(RunError { class, message }),
+                    usage: NO_USAGE,
+                });
             }
         };
         let mut work = Work {
             model: &self.model,
             tools: &self.tools,
             session: &talk.session,
+            gate: Gate::of_conversation(),
             budget: None,
+            day_budget: talk.day_budget.clone(),
             state: State::of(talk.progress.clone()),
         };
         let answered = work.answer(conversation).await;
-        Some(answered.map_err(|failure| RunError {
-            class: failure.class,
-            message: failure.message,
-        }))
+        Some(Answer {
+            reply: answered.map_err(|failure| RunError {
+                class: failure.class,
+                message: failure.message,
+            }),
+            usage: work.state.usage(),
+        })
     }
 
     fn can_judge(&self) -> bool {

@@ -21,6 +21,7 @@ use rig_reqwest::ReqwestClient;
 use super::failure::{self, Failure};
 use super::setting::{KEY_VARIABLE, model_named, url_named};
 use crate::address;
+use crate::agent::NO_USAGE;
 use crate::agent::Progress;
 use crate::limits::{
     LLM_ANSWER_BYTES_MAX, LLM_ANSWER_TOKENS_MAX, LLM_CONNECT_TIME, LLM_SILENCE_MAX, LLM_TRIES_MAX,
@@ -28,7 +29,7 @@ use crate::limits::{
 };
 use crate::outbound;
 use crate::wit::agent_pipeline::Outcome;
-use crate::wit::types::ErrorClass;
+use crate::wit::types::{self, ErrorClass};
 
 /// Bytes that a token has about, where a provider does not say how many there were.
 const TOKEN_BYTES: u64 = 4;
@@ -52,12 +53,22 @@ impl Spent {
         self.cost_usd += more.cost_usd;
     }
 
+    /// As a run's usage.
+    pub(super) fn usage(&self) -> types::Usage {
+        types::Usage {
+            tokens_in: self.tokens_in,
+            tokens_out: self.tokens_out,
+            cost_usd: self.cost_usd,
+            ..NO_USAGE
+        }
+    }
+
     /// An outcome that cost this.
-    pub(super) fn on(self, mut outcome: Outcome) -> Outcome {
-        outcome.usage.tokens_in = self.tokens_in;
-        outcome.usage.tokens_out = self.tokens_out;
-        outcome.usage.cost_usd = self.cost_usd;
-        outcome
+    pub(super) fn on(self, outcome: Outcome) -> Outcome {
+        Outcome {
+            usage: self.usage(),
+            ..outcome
+        }
     }
 }
 

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::model::{Model, Spent};
-use super::tools::{Brought, Offer, Offered, Reported, Tools, fenced};
-use crate::agent::{Progress, answer, failure};
+use super::tools::{Brought, Gate, Leave, Offer, Offered, REPORT, Reported, Tools, arguments, fenced};
+use crate::agent::{DayBudget, Progress, answer, failure};
 use crate::limits::{
     LLM_HISTORY_BYTES_MAX, LLM_RESULTS_KEPT, LLM_SAME_CALLS_MAX, LLM_TOOL_CALLS_MAX, LLM_TURNS_MAX,
 };
 use crate::service::Session;
 use crate::wit::agent_pipeline::{BudgetLeft, Outcome, OutcomeStatus};
-use crate::wit::types::ErrorClass;
+use crate::wit::types::{ErrorClass, ToolCall as ToolCallAsked, Usage};
 
 /// Characters of a call's arguments that the journal shows.
 const SHOWN_CHARS: usize = 160;
@@ -28,7 +28,9 @@ pub(super) struct Work<'a> {
     pub(super) model: &'a Model,
     pub(super) tools: &'a Tools,
     pub(super) session: &'a Session,
+    pub(super) gate: Gate,
     pub(super) budget: Option<BudgetLeft>,
+    pub(super) day_budget: DayBudget,
     pub(super) state: State,
 }
 
@@ -48,6 +50,8 @@ pub(super) struct State {
 enum End {
     Answered,
     Asked(String),
+    /// For the person's approval of a call.
+    AskedFor(ToolCallAsked),
     Failed(Failure),
 }
 
@@ -70,11 +74,20 @@ impl State {
         self.progress.note(line);
     }
 
+    /// What it has cost so far.
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            tool_calls: self.calls,
+            ..self.spent.usage()
+        }
+    }
+
     /// The outcome with what it cost.
     fn priced(self, outcome: Outcome) -> Outcome {
-        let mut outcome = self.spent.on(outcome);
-        outcome.usage.tool_calls = self.calls;
-        outcome
+        Outcome {
+            usage: self.usage(),
+            ..outcome
+        }
     }
 
     /// Of a run that was told to stop.
@@ -85,6 +98,10 @@ impl State {
     fn ended(self, end: End) -> Outcome {
         let outcome = match end {
             End::Asked(question) => answer(OutcomeStatus::NeedsInput, question),
+            End::AskedFor(call) => Outcome {
+                asks_for: Some(call),
+                ..answer(OutcomeStatus::NeedsInput, self.said.trim().to_owned())
+            },
             End::Failed(failed) => {
                 let seconds = failed.wait.map(|wait| wait.as_secs_f64().ceil() as u32);
                 let mut outcome = failure(failed.class, failed.message);
@@ -113,28 +130,66 @@ impl State {
 impl Work<'_> {
     /// Carries a run out to its end. Cancel-safe: what came of it until then is in `state`.
     pub(super) async fn carry_out(&mut self, rules: String, request: String) -> Outcome {
-        let (offer, away) = self.tools.offered(&self.session.tenant, Offered::ToRuns).await;
-        away.iter().for_each(|why| self.state.note(why));
-        let mut conversation = vec![Message::system(rules), Message::user(request)];
+        let offer = self.offer(Offered::ToRuns).await;
+        let mut asked = vec![request];
+        asked.extend(self.approved(&offer).await);
+        let mut conversation = vec![Message::system(rules), Message::user(asked.join("\n\n"))];
         let end = self.converse(&offer, &mut conversation).await;
         std::mem::take(&mut self.state).ended(end)
     }
 
     /// Answers a person; what the conversation was before is given, the person's words at its end.
     pub(super) async fn answer(&mut self, mut conversation: Vec<Message>) -> Result<String, Failure> {
-        let (offer, away) = self.tools.offered(&self.session.tenant, Offered::ToPersons).await;
-        away.iter().for_each(|why| self.state.note(why));
+        let offer = self.offer(Offered::ToPersons).await;
         match self.converse(&offer, &mut conversation).await {
             End::Answered => Ok(self.state.said.trim().to_owned()),
             End::Asked(question) => Ok(question),
+            // Its gate lets it ask for nothing.
+            End::AskedFor(_) => Ok(String::new()),
             End::Failed(failure) => Err(failure),
         }
+    }
+
+    async fn offer(&self, to: Offered) -> Offer {
+        let tenant = &self.session.tenant;
+        let (offer, away) = self.tools.offered(tenant, to, &self.gate).await;
+        away.iter().for_each(|why| self.state.note(why));
+        offer
+    }
+
+    /// Makes the call that the person approved, before the model is asked: it happens as it was approved, and once.
+    async fn approved(&mut self, offer: &Offer) -> Option<String> {
+        let call = self.gate.approved()?.clone();
+        let name = call.tool.as_str();
+        let brought = match serde_json::from_str(&call.arguments) {
+            Ok(Value::Object(_)) if !self.gate.offers(name) => {
+                Brought::Refused("it is no longer among the tools that this job may use".to_owned())
+            }
+            Ok(Value::Object(arguments)) => {
+                self.state.calls += 1;
+                self.tools.call(self.session, offer, name, arguments).await
+            }
+            _ => Brought::Refused("its arguments are no JSON object".to_owned()),
+        };
+        let (what, text) = match brought {
+            Brought::Data(text) => ("was made just now, once; it brought", text),
+            Brought::Failed(text) => ("was made just now, and failed", text),
+            Brought::Refused(text) => ("could not be made", text),
+            // It needs no approval.
+            Brought::Report(_) => return None,
+        };
+        let shown: String = call.arguments.chars().take(SHOWN_CHARS).collect();
+        self.state.note(&format!("{name} {shown}: approved, {what}"));
+        let text = fenced(name, &text).unwrap_or_else(|error| format!("no randomness: {error}"));
+        Some(format!(
+            "The call of {name} that the person approved {what}:\n{text}\nGo on from there; do not repeat it."
+        ))
     }
 
     /// Asks and does what is answered, until that is an answer without calls.
     async fn converse(&mut self, offer: &Offer, conversation: &mut Vec<Message>) -> End {
         for _ in 0..LLM_TURNS_MAX {
-            let tokens_left = match self.tokens_left() {
+            let tokens_left = match self.tokens_left().await {
                 Ok(left) => left,
                 Err(failure) => return End::Failed(failure),
             };
@@ -200,7 +255,10 @@ impl Work<'_> {
         conversation.extend(response.message());
         let mut results = Vec::with_capacity(calls.len());
         for call in &calls {
-            results.push(UserContent::ToolResult(self.call(offer, call).await));
+            match self.call(offer, call).await {
+                Ok(result) => results.push(UserContent::ToolResult(result)),
+                Err(asked) => return Some(End::AskedFor(asked)),
+            }
         }
         conversation.push(Message::User { content: results });
         let asked = self
@@ -211,26 +269,51 @@ impl Work<'_> {
         asked.map(End::Asked)
     }
 
-    async fn call(&mut self, offer: &Offer, call: &ToolCall) -> rig_core::message::ToolResult {
+    /// The result of a call; or the call, where the person is to be asked for it.
+    async fn call(
+        &mut self,
+        offer: &Offer,
+        call: &ToolCall,
+    ) -> Result<rig_core::message::ToolResult, ToolCallAsked> {
         let name = call.function.name.as_str();
-        let arguments = call.function.arguments_value().to_string();
-        let shown: String = arguments.chars().take(SHOWN_CHARS).collect();
-        let same = self.state.same.entry(format!("{name} {arguments}")).or_default();
+        let sent = call.function.arguments_value().to_string();
+        let shown: String = sent.chars().take(SHOWN_CHARS).collect();
+        let same = self.state.same.entry(format!("{name} {sent}")).or_default();
         *same += 1;
-        let brought = if *same > LLM_SAME_CALLS_MAX {
+        let same = *same;
+        let leave = arguments(call).map(|arguments| {
+            let leave = self.gate.leave(name, &arguments, offer.is_guarded(name));
+            (leave, arguments)
+        });
+        let brought = if same > LLM_SAME_CALLS_MAX {
             Brought::Refused(format!(
                 "this was called {LLM_SAME_CALLS_MAX} times with the same arguments: do something else, or come to an end"
             ))
-        } else if self.state.calls >= LLM_TOOL_CALLS_MAX {
+        } else if self.state.calls >= self.calls_max() && name != REPORT {
             Brought::Refused(format!(
-                "a run may call tools {LLM_TOOL_CALLS_MAX} times: come to an end"
+                "this run may call tools {} times: come to an end",
+                self.calls_max()
             ))
         } else {
-            self.state.calls += 1;
-            self.tools.call(self.session, offer, call).await
+            match leave {
+                Err(why) => Brought::Failed(why),
+                Ok((Leave::Refused(why), _)) => Brought::Refused(why),
+                Ok((Leave::Ask(asked), _)) => {
+                    self.state
+                        .note(&format!("{name} {shown}: needs the person's approval"));
+                    return Err(asked);
+                }
+                Ok((Leave::Granted, arguments)) => match self.day_budget.extend(&self.state.usage()).await {
+                    Ok(_) => {
+                        self.state.calls += 1;
+                        self.tools.call(self.session, offer, name, arguments).await
+                    }
+                    Err(refusal) => Brought::Refused(refusal.message),
+                },
+            }
         };
         let text = |text: String| vec![ToolResultContent::text(text)];
-        match brought {
+        Ok(match brought {
             Brought::Data(data) => {
                 self.state.note(&format!("{name} {shown}"));
                 match fenced(name, &data) {
@@ -254,11 +337,25 @@ impl Work<'_> {
                 self.state.reported = Some(reported);
                 call.result(text("Noted. Now give your answer.".to_owned()))
             }
-        }
+        })
     }
 
-    /// Tokens that the next answer may have. The error: the job's budget has none left.
-    fn tokens_left(&self) -> Result<Option<u64>, Failure> {
+    /// Calls of tools that the run may make: a bound, and what is left of its budget.
+    fn calls_max(&self) -> u32 {
+        let left = self.budget.and_then(|budget| budget.tool_calls);
+        left.map_or(LLM_TOOL_CALLS_MAX, |left| {
+            u32::try_from(left).unwrap_or(u32::MAX).min(LLM_TOOL_CALLS_MAX)
+        })
+    }
+
+    /// Tokens that the next answer may have. The error: the job's budget, or the tenant's day, has none left. The day
+    /// bounds no single answer: what that costs beyond its share is covered by the next.
+    async fn tokens_left(&self) -> Result<Option<u64>, Failure> {
+        self.day_budget.extend(&self.state.usage()).await?;
+        self.tokens_of_job_left()
+    }
+
+    fn tokens_of_job_left(&self) -> Result<Option<u64>, Failure> {
         let Some(budget) = &self.budget else {
             return Ok(None);
         };

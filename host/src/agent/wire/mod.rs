@@ -6,7 +6,9 @@ mod outcome;
 mod request;
 
 pub use cancellation::{CancelTask, Cancellation};
-pub use outcome::{Class, Error, Outcome, Report, Status, Usage, Verdict};
+pub use outcome::{Class, Error, Outcome, Report, Status, ToolCall, Usage, Verdict};
+pub(crate) use request::seen_json;
 pub use request::{
-    BudgetLeft, Caller, DATA_FIELDS, DATA_NOTE, Dependency, Origin, PreviousRun, Request, Task, rfc3339,
+    AnsweredCall, AnsweredCallStatus, BudgetLeft, Caller, DATA_FIELDS, DATA_NOTE, Dependency, Origin,
+    PreviousRun, Request, Task, ToolPolicy, Unapproved, rfc3339,
 };

@@ -1,6 +1,9 @@
 //! What an agent answers.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::request::seen_json;
 
 use crate::wit::agent_pipeline as wit;
 use crate::wit::types;
@@ -27,6 +30,21 @@ pub struct Outcome {
     /// [`JOURNAL_ENTRIES_MAX`](crate::limits::JOURNAL_ENTRIES_MAX) are kept.
     #[serde(default)]
     pub journal: Vec<String>,
+    /// With `needs_input`: the call of a tool for which the person's approval is asked. The question is put in words
+    /// by the component, before the output.
+    #[serde(default)]
+    pub asks_for: Option<ToolCall>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The tool's name.
+    pub tool: String,
+    /// Its arguments, an object: at most
+    /// [`TOOL_ARGUMENTS_BYTES_MAX`](crate::limits::TOOL_ARGUMENTS_BYTES_MAX) bytes as JSON.
+    #[serde(default)]
+    pub arguments: Map<String, Value>,
 }
 
 /// How an attempt ended.
@@ -149,6 +167,10 @@ impl From<Outcome> for wit::Outcome {
                 seconds: from.usage.seconds,
             },
             journal: from.journal,
+            asks_for: from.asks_for.map(|call| types::ToolCall {
+                tool: call.tool,
+                arguments: seen_json(&call.arguments),
+            }),
         }
     }
 }
@@ -168,12 +190,18 @@ mod tests {
     #[test]
     fn every_part_of_an_outcome_arrives() {
         let text = r#"{"status":"failed","report":{"verdict":"blocked","summary":"s","tell":true},
-            "error":{"class":"quota","message":"m","retry_after_seconds":9},"usage":{"tokens_in":3},"journal":["j"]}"#;
+            "error":{"class":"quota","message":"m","retry_after_seconds":9},"usage":{"tokens_in":3},"journal":["j"],
+            "asks_for":{"tool":"mail","arguments":{"to":"bob\u202e"}}}"#;
         let outcome = wit::Outcome::from(serde_json::from_str::<Outcome>(text).unwrap());
         assert_eq!(outcome.report.unwrap().verdict, types::Verdict::Blocked);
         assert_eq!(outcome.error.unwrap().class, types::ErrorClass::Quota);
         assert_eq!(outcome.retry_after_seconds, Some(9));
         assert_eq!(outcome.usage.tokens_in, 3);
         assert_eq!(outcome.journal, ["j"]);
+        let call = outcome.asks_for.unwrap();
+        assert_eq!(
+            (call.tool.as_str(), call.arguments.as_str()),
+            ("mail", r#"{"to":"bob\u202e"}"#)
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::agent::prompt::{PromptError, Prompts};
 use crate::visible::marked;
@@ -16,7 +17,8 @@ pub const DATA_NOTE: &str = "What other runs produced and what was said in the c
 
 /// The fields that hold such text. They hold it as it is, for programs; [`Request::prompt`] holds
 /// it fenced, for models.
-pub const DATA_FIELDS: [&str; 5] = [
+pub const DATA_FIELDS: [&str; 6] = [
+    "answered_call.arguments",
     "dependencies[].title",
     "dependencies[].output",
     "previous_runs[].summary",
@@ -75,6 +77,12 @@ pub struct Request {
     pub deadline: String,
     /// None: the job has no budget.
     pub budget_left: Option<BudgetLeft>,
+    /// Which tools the run may use: the agent sees to it. None: all that it has.
+    #[serde(default)]
+    pub tool_policy: Option<ToolPolicy>,
+    /// What came of the question, asked by an earlier run, whether a tool may be called.
+    #[serde(default)]
+    pub answered_call: Option<AnsweredCall>,
     /// Set where a run created the job, and so wrote its texts.
     pub origin: Option<Origin>,
     /// [`DATA_NOTE`], and where.
@@ -84,6 +92,55 @@ pub struct Request {
     /// All of it as one text for a model. What comes from outside stands in it between lines with
     /// a boundary that is drawn for this request, so that no such text can end its own fence.
     pub prompt: String,
+}
+
+/// Which tools a run may use, by their names; `*` at the end of a name stands for any end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolPolicy {
+    /// No others may be used. None: all.
+    pub allowed: Option<Vec<String>>,
+    /// Are called only with the person's approval.
+    pub needs_approval: Vec<String>,
+    /// Approved beforehand.
+    pub approved: Vec<String>,
+    /// What becomes of other calls that need approval: `ask` (end with `needs_input` and `asks_for`) or `deny` (go on
+    /// without).
+    pub unapproved: Unapproved,
+}
+
+/// What becomes of a call that needs approval and has none.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unapproved {
+    /// The run ends with the question.
+    Ask,
+    /// The run goes on without the call.
+    Deny,
+}
+
+/// A call that an earlier run asked approval for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnsweredCall {
+    /// The tool.
+    pub tool: String,
+    /// An object. A model wrote it: data.
+    pub arguments: Value,
+    /// What came of it.
+    pub status: AnsweredCallStatus,
+}
+
+/// What came of a question whether a tool may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnsweredCallStatus {
+    /// This attempt may make the call, once, with these very arguments.
+    Approved,
+    /// The person said no.
+    Denied,
+    /// Nobody answered in time, which counts as no.
+    Unanswered,
+    /// It was approved for an earlier attempt, which may have made it: it may not be made again.
+    HandedOver,
 }
 
 /// Where a job comes from that a run created.
@@ -158,6 +215,12 @@ pub struct BudgetLeft {
     pub tokens: Option<u64>,
     /// US dollars.
     pub cost_usd: Option<f64>,
+    /// Calls of tools.
+    #[serde(default)]
+    pub tool_calls: Option<u64>,
+    /// Seconds of work; `deadline` is no later.
+    #[serde(default)]
+    pub seconds: Option<f64>,
 }
 
 impl Request {
@@ -226,6 +289,28 @@ impl Request {
                 runs: from.runs,
                 tokens: from.tokens,
                 cost_usd: from.cost_usd,
+                tool_calls: from.tool_calls,
+                seconds: from.seconds,
+            }),
+            tool_policy: from.tool_policy.map(|from| ToolPolicy {
+                allowed: from.allowed,
+                needs_approval: from.needs_approval.unwrap_or_default(),
+                approved: from.approved.unwrap_or_default(),
+                unapproved: match from.unapproved {
+                    Some(types::UnapprovedPolicy::Deny) => Unapproved::Deny,
+                    Some(types::UnapprovedPolicy::Ask) | None => Unapproved::Ask,
+                },
+            }),
+            answered_call: from.answered_call.map(|from| AnsweredCall {
+                arguments: serde_json::from_str(&from.call.arguments)
+                    .unwrap_or(Value::String(from.call.arguments)),
+                tool: from.call.tool,
+                status: match from.status {
+                    wit::AnsweredCallStatus::Approved => AnsweredCallStatus::Approved,
+                    wit::AnsweredCallStatus::Denied => AnsweredCallStatus::Denied,
+                    wit::AnsweredCallStatus::Unanswered => AnsweredCallStatus::Unanswered,
+                    wit::AnsweredCallStatus::HandedOver => AnsweredCallStatus::HandedOver,
+                },
             }),
             origin: from.origin.map(|from| Origin {
                 parent_job_id: from.parent,
@@ -245,10 +330,21 @@ impl Request {
     /// # Errors
     /// None is known for this type.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut json = Vec::new();
-        self.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Escaped))?;
-        Ok(json)
+        escaped(self)
     }
+}
+
+fn escaped(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Escaped))?;
+    Ok(json)
+}
+
+/// An object as JSON in which nothing is hidden from a person who reads it.
+pub(crate) fn seen_json(object: &Map<String, Value>) -> String {
+    let json = escaped(object).ok().and_then(|json| String::from_utf8(json).ok());
+    // It is text, and an object of JSON can always be written.
+    json.unwrap_or_default()
 }
 
 /// JSON in which nothing is hidden.
@@ -373,6 +469,13 @@ mod tests {
         request.dependencies[0].output = Some(outside());
         request.previous_runs[0].summary = Some(outside());
         request.unread_replies = vec![outside()];
+        request.answered_call = Some(wit::AnsweredCall {
+            call: types::ToolCall {
+                tool: "mail".to_owned(),
+                arguments: outside(),
+            },
+            status: wit::AnsweredCallStatus::Denied,
+        });
         let request = serde_json::to_value(Request::new("local", request).unwrap()).unwrap();
         let mut found = Vec::new();
         paths_of(&request, "from-outside", "", &mut found);

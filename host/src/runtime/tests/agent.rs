@@ -33,6 +33,7 @@ pub(super) fn ok(output: String) -> Outcome {
         report: None,
         error: None,
         retry_after_seconds: None,
+        asks_for: None,
         usage: Usage {
             tokens_in: 0,
             tokens_out: 0,
@@ -75,6 +76,8 @@ pub(super) fn request(run: &str, token: u64, payload: &str) -> RunRequest {
         unread_replies: Vec::new(),
         deadline: 60_000,
         budget_left: None,
+        tool_policy: None,
+        answered_call: None,
         origin: None,
     }
 }

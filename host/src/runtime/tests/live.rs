@@ -9,6 +9,7 @@ use crate::clock::ManualClock;
 use crate::imports::Outlet as _;
 use crate::runtime::pipeline::Pipeline;
 use crate::runtime::wake::Wake;
+use crate::storage::memory::MemoryStorage;
 use crate::wit::agent_pipeline::{OutcomeStatus, RunRequest, Task};
 use crate::wit::runner::FinishedRun;
 use crate::wit::storage::JobToken;
@@ -19,6 +20,7 @@ fn pipeline() -> (Pipeline, mpsc::UnboundedReceiver<FinishedRun>) {
     (
         Pipeline::new(
             "local".to_owned(),
+            Arc::new(MemoryStorage::default()),
             Arc::default(),
             Arc::default(),
             Arc::new(Puppet),

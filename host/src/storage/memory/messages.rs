@@ -40,6 +40,11 @@ impl Messages {
         self.rows.range(positions)
     }
 
+    /// The newest position.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.rows.last_key_value().map(|(position, _)| *position)
+    }
+
     /// A job's messages of these kinds (none given: of all), oldest first.
     pub(super) fn of_job(&self, job: &str, kinds: &[MessageKind]) -> impl Iterator<Item = &Message> {
         let mut positions = Vec::new();

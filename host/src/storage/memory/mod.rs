@@ -21,6 +21,7 @@ use self::rows::{JobRow, Lease, Rows};
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::turns::{Conversation, Turn};
+use super::usage::{Booking, DayUse};
 use super::words::Word;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::wit::storage::{
@@ -275,6 +276,10 @@ impl Storage for MemoryStorage {
         })
     }
 
+    async fn last_message(&self, tenant: &Tenant) -> Result<u64, StorageError> {
+        self.read(tenant, |rows| rows.messages.last().unwrap_or(0))
+    }
+
     async fn set_delivery(
         &self,
         tenant: &Tenant,
@@ -370,6 +375,20 @@ impl Storage for MemoryStorage {
             Some(rows) => rows.turns.forget(before, limit),
             None => 0,
         })
+    }
+
+    async fn book(&self, tenant: &Tenant, day: i64, booking: Booking) -> Result<bool, StorageError> {
+        self.change(|all| {
+            let rows = all.tenants.entry(tenant.to_owned()).or_default();
+            let of_day = rows.usage.entry(day).or_default();
+            let after = of_day.after(&booking);
+            *of_day = after.unwrap_or(*of_day);
+            after.is_some()
+        })
+    }
+
+    async fn day_use(&self, tenant: &Tenant, day: i64) -> Result<DayUse, StorageError> {
+        self.read(tenant, |rows| rows.usage.get(&day).copied().unwrap_or_default())
     }
 
     async fn check(&self) -> Result<String, StorageError> {

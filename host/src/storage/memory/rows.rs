@@ -8,6 +8,7 @@ use super::tables::{Edges, Jobs, Runs};
 use super::texts::Texts;
 use super::turns::Turns;
 use crate::storage::Stored;
+use crate::storage::usage::DayUse;
 use crate::wit::storage::{AncestorEdges, Claim, EdgeFilter, JobToken, MessageFilter, RunFilter};
 use crate::wit::types::{Edge, EdgeStatus, Instant, Job, Message, Run, StatusChange};
 
@@ -22,6 +23,8 @@ pub(super) struct Rows {
     pub(super) changes: BTreeMap<String, Vec<StatusChange>>,
     pub(super) texts: Texts,
     pub(super) turns: Turns,
+    /// By day.
+    pub(super) usage: BTreeMap<i64, DayUse>,
 }
 
 #[derive(Clone)]

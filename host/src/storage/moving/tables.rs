@@ -92,7 +92,7 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// What moves, in this order. Who holds a lease and until when does not: whoever held it is not there any
 /// more, and so a job is available when it is due. Its token moves: tokens only grow.
-pub static TABLES: [Table; 9] = [
+pub static TABLES: [Table; 10] = [
     Table {
         name: "tenants",
         columns: &[
@@ -240,6 +240,24 @@ pub static TABLES: [Table; 9] = [
         ],
         key: &["tenant", "agent", "user", "conversation", "position"],
         numbered: Some("position"),
+        begins_as: None,
+    },
+    Table {
+        name: "usage_by_day",
+        columns: &[
+            text("tenant"),
+            int("day"),
+            int("tokens"),
+            int("cost_micros"),
+            int("tool_calls"),
+            int("milliseconds"),
+            int("reserved_tokens"),
+            int("reserved_cost_micros"),
+            int("reserved_tool_calls"),
+            int("reserved_milliseconds"),
+        ],
+        key: &["tenant", "day"],
+        numbered: None,
         begins_as: None,
     },
 ];

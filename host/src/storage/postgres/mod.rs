@@ -29,6 +29,7 @@ mod terms;
 mod text;
 mod texts;
 mod turns;
+mod usage;
 mod value;
 mod versions;
 
@@ -52,9 +53,11 @@ use self::value::Value;
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::turns::{Conversation, Turn};
+use super::usage::{Booking, DayUse};
 use super::words::Word as _;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::clock::{Clock, StoreClock};
+use crate::events::Change;
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, JobFilter, JobPage, JobToken, MessageFilter, Page, Rejection, RunFilter,
     SearchQuery, StorageError, Unit,
@@ -241,6 +244,10 @@ impl Storage for PostgresStorage {
         Ok(self.inbox_after(tenant, user.as_ref(), after, limit).await?)
     }
 
+    async fn last_message(&self, tenant: &Tenant) -> Result<u64, StorageError> {
+        Ok(self.newest_message(tenant).await?)
+    }
+
     async fn set_delivery(
         &self,
         tenant: &Tenant,
@@ -331,12 +338,37 @@ impl Storage for PostgresStorage {
         Ok(self.forget_old_turns(tenant, before, limit).await?)
     }
 
+    async fn book(&self, tenant: &Tenant, day: i64, booking: Booking) -> Result<bool, StorageError> {
+        self.writable()?;
+        Ok(self.book_on(tenant, day, booking).await?)
+    }
+
+    async fn day_use(&self, tenant: &Tenant, day: i64) -> Result<DayUse, StorageError> {
+        Ok(self.used_on(tenant, day).await?)
+    }
+
     async fn check(&self) -> Result<String, StorageError> {
         self.is_sound().await
     }
 
     async fn nudged(&self) -> Option<String> {
         self.nudges.heard().await
+    }
+
+    fn watch(&self, tenant: &Tenant) {
+        self.nudges.watch(tenant);
+    }
+
+    fn is_watched(&self, tenant: &Tenant) -> bool {
+        self.nudges.is_watched(tenant)
+    }
+
+    fn tell_changes(&self, tenant: &Tenant, changes: &[Change]) {
+        self.nudges.tell_changes(tenant, changes);
+    }
+
+    async fn told_changes(&self) -> (String, Vec<Change>) {
+        self.nudges.told_changes().await
     }
 
     async fn close(&self) {

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::session::{Borrowed, SET_SCOPE, Scope, Sql, again, ended_how};
 use super::text::stored;
 use super::turns;
+use super::usage;
 use super::value::Value;
 use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::Sums;
@@ -64,6 +65,7 @@ impl PostgresStorage {
         let mut sums = begin(client, tenant).await?;
         let mut left = limit;
         left -= delete(client, &turns::purge(), &[of, &left], &mut sums).await?;
+        left -= delete(client, usage::PURGE, &[of, &left], &mut sums).await?;
         for (_, statement) in retention::of_tenant() {
             if left == 0 {
                 break;

@@ -175,6 +175,13 @@ impl PostgresStorage {
         self.messages_that(tenant, &condition, limit).await
     }
 
+    pub(super) async fn newest_message(&self, tenant: &str) -> Result<u64, Failure> {
+        const SQL: &str = "SELECT position FROM messages WHERE tenant = $1 ORDER BY position DESC LIMIT 1";
+        let values = [Value::text(tenant)];
+        let rows = self.rows(Scope::Tenant(tenant), Sql::Fixed(SQL), &values).await?;
+        rows.first().map_or(Ok(0), |row| codec::count(row, 0))
+    }
+
     pub(super) async fn messages_after(
         &self,
         tenant: &str,

@@ -2,7 +2,7 @@
 //! columns have the names that they have in SQLite (`../sqlite/schema.rs`).
 
 /// Each brings a database from the version before to its own.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING, TEXTS, AGENDA, TURNS];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, WALLS, COUNTS, HOSTS, MOVING, TEXTS, AGENDA, TURNS, USAGE];
 
 /// * jobs: hot columns are what storage selects by; `spec` and `state` are the records of the
 ///   contract as JSON in a text (`jsonb` takes no NUL, and would be parsed at every write). `seq` is
@@ -378,5 +378,28 @@ CREATE INDEX turns_by_time ON turns (tenant, at, position);
 ALTER TABLE turns ENABLE ROW LEVEL SECURITY;
 ALTER TABLE turns FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_one_tenant ON turns USING (tenant = (SELECT current_setting('app.tenant', true))
+    OR (SELECT current_setting('app.scope', true)) = 'host');
+"#;
+
+/// * usage_by_day: as in SQLite, what a tenant used on a day, and what is set aside. Its row changes in place: nothing of
+///   it is in an index but its key.
+const USAGE: &str = r#"
+CREATE TABLE usage_by_day (
+    tenant                TEXT COLLATE "C" NOT NULL,
+    day                   BIGINT NOT NULL,
+    tokens                BIGINT NOT NULL,
+    cost_micros           BIGINT NOT NULL,
+    tool_calls            BIGINT NOT NULL,
+    milliseconds          BIGINT NOT NULL,
+    reserved_tokens       BIGINT NOT NULL,
+    reserved_cost_micros  BIGINT NOT NULL,
+    reserved_tool_calls   BIGINT NOT NULL,
+    reserved_milliseconds BIGINT NOT NULL,
+    -- The day of a tenant.
+    PRIMARY KEY (tenant, day)
+) WITH (fillfactor = 50);
+ALTER TABLE usage_by_day ENABLE ROW LEVEL SECURITY;
+ALTER TABLE usage_by_day FORCE ROW LEVEL SECURITY;
+CREATE POLICY of_one_tenant ON usage_by_day USING (tenant = (SELECT current_setting('app.tenant', true))
     OR (SELECT current_setting('app.scope', true)) = 'host');
 "#;

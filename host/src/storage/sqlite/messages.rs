@@ -61,6 +61,15 @@ fn behind(tenant: &str, after: u64) -> Condition {
     Condition::new("tenant = ? AND position > ?", vec![text(tenant), after])
 }
 
+/// The newest position of a tenant; 0: there is none.
+pub(super) fn last(connection: &Connection, tenant: &str) -> rusqlite::Result<u64> {
+    const SQL: &str =
+        "SELECT coalesce(max(position), 0) FROM messages INDEXED BY messages_in_order WHERE tenant = ?1";
+    connection
+        .prepare_cached(SQL)?
+        .query_row([tenant], |row| row.get(0))
+}
+
 pub(super) fn sweep(
     connection: &Connection,
     tenant: &str,

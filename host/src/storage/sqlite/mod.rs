@@ -23,6 +23,7 @@ mod steps;
 mod stored;
 mod texts;
 mod turns;
+mod usage;
 mod write;
 mod writer;
 
@@ -43,6 +44,7 @@ use self::writer::Writer;
 use super::retention::{Old, SweptJob};
 use super::texts::{JobTexts, NewVector, Picked, Unembedded};
 use super::turns::{Conversation, Turn};
+use super::usage::{Booking, DayUse};
 use super::work;
 use super::{InboxEntry, Owner, Quota, Storage, Stored, Tenant};
 use crate::cpu;
@@ -301,6 +303,12 @@ impl Storage for SqliteStorage {
             .await
     }
 
+    async fn last_message(&self, tenant: &Tenant) -> Result<u64, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| messages::last(connection, &tenant))
+            .await
+    }
+
     async fn set_delivery(
         &self,
         tenant: &Tenant,
@@ -396,6 +404,21 @@ impl Storage for SqliteStorage {
             .run(&lane, work, move |connection| {
                 conversations::add(connection, &tenant, &turns)
             })
+            .await
+    }
+
+    async fn book(&self, tenant: &Tenant, day: i64, booking: Booking) -> Result<bool, StorageError> {
+        let tenant = tenant.to_owned();
+        self.writer
+            .run(&tenant.clone(), work::BOOKING, move |connection| {
+                usage::book(connection, &tenant, day, &booking)
+            })
+            .await
+    }
+
+    async fn day_use(&self, tenant: &Tenant, day: i64) -> Result<DayUse, StorageError> {
+        let tenant = tenant.to_owned();
+        self.read(move |connection| usage::of_day(connection, &tenant, day))
             .await
     }
 

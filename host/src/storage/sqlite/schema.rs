@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     IN_ORDER,
     TEXTS,
     TURNS,
+    USAGE,
 ];
 
 /// The present version.
@@ -353,6 +354,23 @@ CREATE TABLE turns (
 CREATE INDEX turns_by_conversation ON turns (tenant, agent, user, conversation);
 CREATE INDEX turns_by_person ON turns (tenant, agent, user);
 CREATE INDEX turns_by_time ON turns (tenant, at);
+";
+
+/// * usage_by_day: what a tenant used on a day, and what is set aside for what is under way.
+const USAGE: &str = "
+CREATE TABLE usage_by_day (
+    tenant                TEXT NOT NULL,
+    day                   INTEGER NOT NULL,
+    tokens                INTEGER NOT NULL,
+    cost_micros           INTEGER NOT NULL,
+    tool_calls            INTEGER NOT NULL,
+    milliseconds          INTEGER NOT NULL,
+    reserved_tokens       INTEGER NOT NULL,
+    reserved_cost_micros  INTEGER NOT NULL,
+    reserved_tool_calls   INTEGER NOT NULL,
+    reserved_milliseconds INTEGER NOT NULL,
+    PRIMARY KEY (tenant, day)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// A tenant as a word of `job_text`: whatever is in its name, no part of it is a word of its own.

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use super::{conversations, texts};
+use super::{conversations, texts, usage};
 use crate::storage::retention::{self, Old, SweptJob};
 use crate::storage::units::{STATUS_COLUMNS, StatusCounts, Sums};
 use crate::storage::words::Word as _;
@@ -151,6 +151,7 @@ pub(super) fn sweep(
 pub(super) fn purge(connection: &Connection, tenant: &str, limit: u32) -> rusqlite::Result<u64> {
     let mut left = u64::from(limit);
     left -= conversations::purge(connection, tenant, left)?;
+    left -= usage::purge(connection, tenant, left)?;
     let mut sums = of(connection, tenant)?;
     for (table, statement) in retention::of_tenant() {
         if left == 0 {

@@ -1,7 +1,8 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
 //! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`,
-//! `search`, `llm`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure. All figures are kept as JSON in
+//! `search`, `llm`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure, and with
+//! `costs` they measure what operations cost, and drain nothing. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
@@ -32,7 +33,9 @@ async fn main() {
         .skip(1)
         .partition(|argument| argument.parse::<usize>().is_ok());
     let sizes: Vec<usize> = sizes.iter().map(|size| size.parse().unwrap()).collect();
-    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|one| one == name);
+    let named = |name: &str| chosen.iter().any(|one| one == name);
+    let wanted = |name: &str| chosen.is_empty() || named(name);
+    let drains = !named("costs");
     if wanted("calls") {
         calls::measure().await;
     }
@@ -58,10 +61,10 @@ async fn main() {
         million::measure().await;
     }
     if wanted("sqlite") {
-        stores::measure("SQLite", Bed::sqlite, &sizes).await;
+        stores::measure("SQLite", Bed::sqlite, &sizes, drains).await;
     }
     if wanted("postgres") {
-        stores::measure("Postgres", Bed::postgres, &sizes).await;
+        stores::measure("Postgres", Bed::postgres, &sizes, drains).await;
     }
     if wanted("retention") {
         retention::measure().await;

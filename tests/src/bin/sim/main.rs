@@ -15,7 +15,7 @@ const HELP: &str = "\
 sim [--seeds N] [--component-seeds N] [--from SEED] [--days D] [--threads T] [--broken NAME]
 sim --seed SEED [--component] [--days D] [--broken NAME]
 
-NAME: fencing, slot-uniqueness, terminal-guard, pause-ignored, fold-doubled, calls-unguarded";
+NAME: fencing, slot-uniqueness, terminal-guard, pause-ignored, fold-doubled, calls-unguarded, approval-repeated";
 
 /// Findings that are shown in full.
 const SHOWN_MAX: usize = 3;

@@ -103,6 +103,7 @@ fn finished() -> FinishedRun {
             report: None,
             error: None,
             retry_after_seconds: None,
+            asks_for: None,
             usage: Usage {
                 tokens_in: 1,
                 tokens_out: 1,

@@ -2,6 +2,7 @@
 //! fences.
 
 mod fetch;
+mod gate;
 mod public;
 mod report;
 mod servers;
@@ -10,8 +11,9 @@ use std::sync::{Arc, OnceLock};
 
 use rig_core::completion::ToolDefinition;
 use rig_core::message::{ToolCall, ToolName};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+pub(super) use self::gate::{Gate, Leave, REPORT};
 pub(super) use self::report::Reported;
 
 use self::fetch::Fetcher;
@@ -85,14 +87,23 @@ impl Tools {
         let _ = self.host.set(host);
     }
 
-    /// What a tenant's model is offered, and what of it is away.
-    pub(super) async fn offered(&self, tenant: &str, to: Offered) -> (Offer, Vec<String>) {
-        let (of_servers, away) = self.servers.offered(tenant).await;
+    /// What a tenant's model is offered, as far as its gate lets it, and what of it is away.
+    pub(super) async fn offered(&self, tenant: &str, to: Offered, gate: &Gate) -> (Offer, Vec<String>) {
+        let (mut of_servers, away) = self.servers.offered(tenant).await;
+        of_servers.retain(|tool| gate.offers(tool.definition.name.as_str()));
         let known = match to {
             Offered::ToRuns => &self.to_runs,
             Offered::ToPersons => &self.to_persons,
         };
         let own = Arc::clone(known.get_or_init(|| self.own(to).into()));
+        let own = match own.iter().all(|tool| gate.offers(tool.name.as_str())) {
+            true => own,
+            false => own
+                .iter()
+                .filter(|tool| gate.offers(tool.name.as_str()))
+                .cloned()
+                .collect(),
+        };
         (Offer { own, of_servers }, away)
     }
 
@@ -125,18 +136,20 @@ impl Tools {
             );
         }
         if to == Offered::ToRuns {
-            add("report", report::DESCRIPTION.to_owned(), report::schema());
+            add(REPORT, report::DESCRIPTION.to_owned(), report::schema());
         }
         all
     }
 
     /// Carries out a call as the run that makes it. Never longer than [`TOOL_TIME`].
-    pub(super) async fn call(&self, session: &Session, offer: &Offer, call: &ToolCall) -> Brought {
-        if let Some(sent) = &call.function.invalid_arguments {
-            let sent: String = sent.chars().take(SENT_CHARS).collect();
-            return Brought::Failed(format!("the arguments are no JSON object: {sent}"));
-        }
-        let work = self.carry_out(session, offer, call);
+    pub(super) async fn call(
+        &self,
+        session: &Session,
+        offer: &Offer,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Brought {
+        let work = self.carry_out(session, offer, name, arguments);
         let mut brought = tokio::time::timeout(TOOL_TIME, work)
             .await
             .unwrap_or_else(|_| Brought::Failed(format!("it took more than {} s", TOOL_TIME.as_secs())));
@@ -149,10 +162,15 @@ impl Tools {
         brought
     }
 
-    async fn carry_out(&self, session: &Session, offer: &Offer, call: &ToolCall) -> Brought {
-        let (name, arguments) = (call.function.name.as_str(), call.function.arguments_value());
+    async fn carry_out(
+        &self,
+        session: &Session,
+        offer: &Offer,
+        name: &str,
+        arguments: Map<String, Value>,
+    ) -> Brought {
         match name {
-            "report" => match report::read(arguments) {
+            REPORT => match report::read(arguments.into()) {
                 Ok(reported) => Brought::Report(reported),
                 Err(why) => Brought::Failed(why),
             },
@@ -160,13 +178,9 @@ impl Tools {
                 None => Brought::Failed("`url` is missing".to_owned()),
                 Some(url) => Brought::of(self.fetcher.page(url).await),
             },
-            _ => match offer
-                .of_servers
-                .iter()
-                .find(|tool| tool.definition.name.as_str() == name)
-            {
-                Some(tool) => Brought::of(self.servers.call(tool, call.function.arguments.clone()).await),
-                None => self.jobs(session, offer, name, arguments).await,
+            _ => match offer.of_server(name) {
+                Some(tool) => Brought::of(self.servers.call(tool, arguments).await),
+                None => self.jobs(session, offer, name, arguments.into()).await,
             },
         }
     }
@@ -208,6 +222,28 @@ impl Offer {
         let of_servers = self.of_servers.iter().map(|tool| &tool.definition);
         self.own.iter().chain(of_servers).cloned().collect()
     }
+
+    fn of_server(&self, name: &str) -> Option<&ServerTool> {
+        self.of_servers
+            .iter()
+            .find(|tool| tool.definition.name.as_str() == name)
+    }
+
+    /// Whether the operator wants the person's approval for this tool's calls.
+    pub(super) fn is_guarded(&self, name: &str) -> bool {
+        self.of_server(name).is_some_and(|tool| tool.needs_approval)
+    }
+}
+
+/// The arguments of a call, as a JSON object. The error says how to mend it.
+pub(super) fn arguments(call: &ToolCall) -> Result<Map<String, Value>, String> {
+    match &call.function.invalid_arguments {
+        Some(sent) => {
+            let sent: String = sent.chars().take(SENT_CHARS).collect();
+            Err(format!("the arguments are no JSON object: {sent}"))
+        }
+        None => Ok(call.function.arguments.clone()),
+    }
 }
 
 /// A text from outside, as a model gets it.
@@ -218,12 +254,14 @@ pub(super) fn fenced(name: &str, text: &str) -> Result<String, getrandom::Error>
 #[cfg(test)]
 mod tests {
     use super::super::setting::{FetchHosts, LlmSetting};
-    use super::{Offered, Tools};
+    use super::{Gate, Offered, Tools};
 
     #[tokio::test]
     async fn a_model_is_offered_what_there_is() {
         async fn names(tools: &Tools) -> Vec<String> {
-            let (offer, away) = tools.offered("local", Offered::ToRuns).await;
+            let (offer, away) = tools
+                .offered("local", Offered::ToRuns, &Gate::of_run(None, None))
+                .await;
             assert!(away.is_empty());
             assert!(
                 offer

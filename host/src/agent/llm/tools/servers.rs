@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use super::gate::one_fits;
 use crate::address;
 use crate::limits::{TOOL_OUTPUT_BYTES_MAX, TOOL_SERVER_START, TOOL_TIME};
 
@@ -51,6 +52,8 @@ struct Entry {
     headers: BTreeMap<String, String>,
     /// Tools that may be used; `*` at the end stands for any end. None: all.
     tools: Option<Vec<String>>,
+    /// Those of them that need the person's approval, likewise. None: none.
+    approval: Option<Vec<String>>,
     /// Tenants whose runs may use them. None: all.
     tenants: Option<Vec<String>>,
     /// Seconds that a call may take.
@@ -73,6 +76,7 @@ struct Server {
     name: String,
     place: Place,
     tools: Option<Vec<String>>,
+    approval: Vec<String>,
     tenants: Option<Vec<String>>,
     time: Duration,
     /// Made at the first use, and anew when it has ended.
@@ -88,6 +92,7 @@ pub(super) struct Servers(Vec<Server>);
 /// A tool of a server, as a model sees it.
 pub(in super::super) struct ServerTool {
     pub(in super::super) definition: ToolDefinition,
+    pub(super) needs_approval: bool,
     server: usize,
     tool: String,
 }
@@ -132,6 +137,7 @@ impl Servers {
                         match ToolName::new(name) {
                             Ok(name) if is_new => offered.push(ServerTool {
                                 definition: ToolDefinition::new(name, description, schema),
+                                needs_approval: one_fits(&server.approval, &tool.name),
                                 server: at,
                                 tool: tool.name.into_owned(),
                             }),
@@ -229,6 +235,7 @@ impl Server {
             name: name.to_owned(),
             place,
             tools: entry.tools,
+            approval: entry.approval.unwrap_or_default(),
             tenants: entry.tenants,
             time: entry
                 .timeout_seconds
@@ -245,9 +252,7 @@ impl Server {
     }
 
     fn allows(&self, tool: &str) -> bool {
-        self.tools
-            .as_ref()
-            .is_none_or(|allowed| allowed.iter().any(|pattern| fits(pattern, tool)))
+        self.tools.as_ref().is_none_or(|allowed| one_fits(allowed, tool))
     }
 
     async fn listed(&self) -> Result<Vec<rmcp::model::Tool>, String> {
@@ -322,13 +327,6 @@ fn seen_name(server: &str, tool: &str) -> String {
         .collect()
 }
 
-fn fits(pattern: &str, tool: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => tool.starts_with(beginning),
-        None => pattern == tool,
-    }
-}
-
 /// A text with the variables that it names.
 fn filled_in(text: &str, variable: &impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let (mut filled, mut rest) = (String::new(), text);
@@ -351,8 +349,6 @@ mod tests {
         assert_eq!(seen_name("files", "read"), "files__read");
         assert_eq!(seen_name("my files", "read/é.txt"), "my_files__read___txt");
         assert_eq!(seen_name("a", &"b".repeat(100)).len(), NAME_CHARS_MAX);
-        assert!(fits("read_*", "read_file") && fits("read", "read"));
-        assert!(!fits("read", "read_file") && !fits("read_*", "write_file"));
     }
 
     #[test]
@@ -400,7 +396,7 @@ mod tests {
                 "{error}"
             );
         }
-        let good = r#"{"mcpServers": {"a": {"command": "b", "tools": ["c*"], "tenants": ["acme"]}}}"#;
+        let good = r#"{"mcpServers": {"a": {"command": "b", "tools": ["c*"], "approval": ["cat"], "tenants": ["acme"]}}}"#;
         std::fs::write(&path, good).unwrap();
         let servers = Servers::from_file(&path).unwrap();
         let server = &servers.0[0];

@@ -33,14 +33,15 @@ impl Numbers {
     }
 }
 
-pub(crate) async fn measure(name: &str, bed: fn() -> Bed, sizes: &[usize]) {
+/// `drains`: whether to measure also how fast jobs are drained.
+pub(crate) async fn measure(name: &str, bed: fn() -> Bed, sizes: &[usize], drains: bool) {
     let sizes = if sizes.is_empty() { &SIZES } else { sizes };
     let mut template = rows::template().await;
     template.spec.notify = NotifyPolicy::OnFailure;
     let mut least: Option<Costs> = None;
     for size in sizes {
         heading(&format!("{name} with {size} jobs"));
-        let costs = one(&bed(), &template, *size).await;
+        let costs = one(&bed(), &template, *size, drains).await;
         for (what, cost, bound) in costs.compared(least.as_ref()) {
             print(what, &cost, bound);
         }
@@ -48,7 +49,7 @@ pub(crate) async fn measure(name: &str, bed: fn() -> Bed, sizes: &[usize]) {
     }
 }
 
-async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
+async fn one(bed: &Bed, template: &Job, size: usize, drains: bool) -> Costs {
     let storage = bed.open().await;
     let mut numbers = Numbers(0);
     let began = std::time::Instant::now();
@@ -74,6 +75,9 @@ async fn one(bed: &Bed, template: &Job, size: usize) -> Costs {
     drop(storage);
     let costs = Costs::measure(bed.open().await, template, &mut numbers).await;
 
+    if !drains {
+        return costs;
+    }
     let mut example = None;
     let mut best: f64 = 0.0;
     for count in 1..=bed.hosts() {
