@@ -22,7 +22,7 @@ enum State {
     Taken {
         digest: [u8; 32],
         /// Until the attempt has taken it up.
-        outcome: Option<Outcome>,
+        outcome: Option<Box<Outcome>>,
     },
     /// The attempt ended without.
     Ended,
@@ -87,7 +87,7 @@ impl AwaitedOutcome {
             State::Open => {
                 *state = State::Taken {
                     digest,
-                    outcome: Some(outcome),
+                    outcome: Some(Box::new(outcome)),
                 };
                 self.told.notify_one();
                 Ok(())
@@ -121,7 +121,7 @@ impl AwaitedOutcome {
 
     fn taken_up(&self) -> Option<Outcome> {
         match &mut *self.state() {
-            State::Taken { outcome, .. } => outcome.take(),
+            State::Taken { outcome, .. } => outcome.take().map(|outcome| *outcome),
             State::Open | State::Ended => None,
         }
     }

@@ -77,7 +77,7 @@ pub struct Http {
 
 /// What was answered to a request.
 enum Answered {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// The outcome comes later.
     Later,
 }
@@ -147,7 +147,7 @@ impl Http {
             answered = self.answered(message) => answered,
         };
         match answered {
-            Ok(Answered::Outcome(outcome)) => outcome,
+            Ok(Answered::Outcome(outcome)) => *outcome,
             Ok(Answered::Later) if awaited.is_some() => sent.await,
             Ok(Answered::Later) => {
                 let message = format!(
@@ -174,7 +174,7 @@ impl Http {
                 let told = |why: String| {
                     permanent(self.shown(&format!("answered 200, but its answer {why}"), message))
                 };
-                Ok(Answered::Outcome(outcome.map_err(told)?))
+                Ok(Answered::Outcome(Box::new(outcome.map_err(told)?)))
             }
             StatusCode::ACCEPTED => Ok(Answered::Later),
             status if status.is_success() => Err(permanent(format!(
