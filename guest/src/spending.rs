@@ -70,9 +70,15 @@ pub fn add(job: &mut Job, usage: &Usage, now: Instant) {
 fn turn_day(job: &mut Job, now: Instant) {
     let day = local_day(now, plan::zone(&job.spec));
     let spent = &mut job.state.spent;
-    if spent.day != day {
+    if !is_day(spent, day) {
         (spent.day, spent.runs_today, spent.today) = (day, 0, None);
     }
+}
+
+/// Whether what is counted is that of a day. A host whose clock is behind may still see the day before: what was
+/// counted since is not forgotten by it.
+fn is_day(spent: &Spending, day: i32) -> bool {
+    spent.day == day || spent.day == day.saturating_add(1)
 }
 
 fn amounts(usage: &Usage) -> Amounts {
@@ -96,7 +102,7 @@ fn in_life(spent: &Spending) -> Amounts {
 /// What was used on the day that `now` is of.
 fn on_day(job: &Job, now: Instant) -> (u32, Amounts) {
     let spent = &job.state.spent;
-    if spent.day == local_day(now, plan::zone(&job.spec)) {
+    if is_day(spent, local_day(now, plan::zone(&job.spec))) {
         (spent.runs_today, spent.today.unwrap_or(NO_AMOUNTS))
     } else {
         (0, NO_AMOUNTS)

@@ -329,6 +329,14 @@ impl<'a, W: World> Change<'a, W> {
             // Nothing holds it back: its schedule goes on, with what is due at this moment.
             return Ok(());
         }
+        if status == JobStatus::Paused
+            && self.job.state.open_run.is_none()
+            && !plan::free(&self.job.spec, edges, self.now)
+        {
+            // What was armed before does not count any more: the end of the pause looks at what it waits for now.
+            self.job.state.next_fire = None;
+            return Ok(());
+        }
         let idle = matches!(
             status,
             JobStatus::Active | JobStatus::Pending | JobStatus::Blocked

@@ -261,3 +261,22 @@ fn a_budget_of_nothing_is_refused_by_its_field() {
         assert_eq!(refused.field.as_deref(), Some(field));
     }
 }
+
+/// Hosts' clocks differ: one that still has yesterday does not undo what was counted today.
+#[test]
+fn a_clock_that_is_behind_forgets_nothing_of_the_day() {
+    let world = Model::new();
+    let budget = Budget {
+        max_runs_per_day: Some(2),
+        ..UNLIMITED
+    };
+    let job = made(&world, &limited(budget, every("Watch", HOUR)));
+    // Midnight in Berlin, and a few seconds.
+    world.pass(14 * HOUR + 5);
+    let run = world.poll().remove(0);
+    world.pass(-10);
+    world.settle(&run, used(1, 0.0, 0, 1.0, ok("x")));
+    world.pass(10);
+    assert_eq!(world.job(&job).state.spent.runs_today, 1);
+    assert_eq!(world.live(23 * HOUR, |_| used(1, 0.0, 0, 1.0, ok("x"))).len(), 1);
+}

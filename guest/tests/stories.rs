@@ -8,8 +8,8 @@ use meanwhile_guest::bindings::tools::{
     Dependency, ErrorCode, JobCreateRequest, JobPauseRequest, JobUpdateRequest, TriggerPatch,
 };
 use meanwhile_guest::bindings::types::{
-    Budget, DependencyFailurePolicy, ErrorClass, JobStatus, JobType, MessageKind, NotifyPolicy, RunStatus,
-    TriggerConfig, Verdict,
+    Budget, DependencyCondition, DependencyFailurePolicy, ErrorClass, JobStatus, JobType, MessageKind,
+    NotifyPolicy, RunStatus, TriggerConfig, Verdict,
 };
 use meanwhile_guest::create::EMPTY_TRIGGER;
 use meanwhile_guest::spending::UNLIMITED;
@@ -1277,4 +1277,41 @@ fn a_job_that_is_changed_while_a_taken_slot_is_passed_loses_no_other() {
     world.pass(1);
     world.poll();
     assert_eq!(world.job(&job).state.next_fire, Some(ran + HOUR * 1_000));
+}
+
+/// What a paused job is given to wait for counts when the pause ends by itself.
+#[test]
+fn a_pause_that_ends_by_itself_heeds_dependencies_that_were_given_meanwhile() {
+    let world = Model::new();
+    let first = made(&world, &once("First"));
+    world.live(0, |_| ok("done"));
+    let second = JobCreateRequest {
+        trigger_config: Some(TriggerConfig {
+            run_at: Some("2026-06-03T10:00:00".into()),
+            ..EMPTY_TRIGGER
+        }),
+        ..once("Only if the first fails")
+    };
+    let second = made(&world, &second);
+    let until = JobPauseRequest {
+        job_id: second.clone(),
+        note: None,
+        until: Some("2026-06-02T10:00:00".into()),
+    };
+    stop::pause(&world, &caller(), &until).unwrap();
+    let waits = JobUpdateRequest {
+        depends_on: Some(vec![Dependency {
+            job: first,
+            on: Some(DependencyCondition::Failure),
+            delay_seconds: None,
+        }]),
+        ..change(&second)
+    };
+    update::update(&world, &caller(), &waits).unwrap();
+    assert!(world.live(3 * DAY, |_| ok("x")).is_empty());
+    assert_eq!(world.status(&second), JobStatus::Blocked);
+    assert_eq!(
+        world.job(&second).state.status_reason.unwrap().code,
+        "dependency_failed"
+    );
 }
