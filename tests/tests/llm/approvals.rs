@@ -159,6 +159,24 @@ async fn a_policy_denies_approves_beforehand_and_allows_only_some() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_about_a_tool_that_there_is_not() {
+    let world = World::new(Wire::Messages).await;
+    world
+        .provider
+        .model(|asked| match asked.result_of("no_such_tool") {
+            None => Reply::call("no_such_tool", json!({})),
+            Some(_) => Reply::text("I was wrong."),
+        });
+    ordering(&world, json!({"needs_approval": ["*"]})).await;
+    world.pass(SECOND).await;
+    assert_eq!(world.told().await, ["I was wrong."]);
+    let asked = world.provider.asked();
+    let result = asked.last().unwrap().result_of("no_such_tool").unwrap();
+    assert!(result.contains("there is no tool"), "{result}");
+    world.host.shutdown().await;
+}
+
 /// The operator's word on a server's tools holds in jobs that say nothing, and in the chat.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_names_tools_that_need_approval() {

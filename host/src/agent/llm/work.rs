@@ -298,18 +298,21 @@ impl Work<'_> {
             match leave {
                 Err(why) => Brought::Failed(why),
                 Ok((Leave::Refused(why), _)) => Brought::Refused(why),
-                Ok((Leave::Ask(asked), _)) => {
+                // Of a tool that there is not, nobody need be asked: the call says what there is.
+                Ok((Leave::Ask(asked), _)) if offer.has(name) => {
                     self.state
                         .note(&format!("{name} {shown}: needs the person's approval"));
                     return Err(asked);
                 }
-                Ok((Leave::Granted, arguments)) => match self.day_budget.extend(&self.state.usage()).await {
-                    Ok(_) => {
-                        self.state.calls += 1;
-                        self.tools.call(self.session, offer, name, arguments).await
+                Ok((Leave::Granted | Leave::Ask(_), arguments)) => {
+                    match self.day_budget.extend(&self.state.usage()).await {
+                        Ok(_) => {
+                            self.state.calls += 1;
+                            self.tools.call(self.session, offer, name, arguments).await
+                        }
+                        Err(refusal) => Brought::Refused(refusal.message),
                     }
-                    Err(refusal) => Brought::Refused(refusal.message),
-                },
+                }
             }
         };
         let text = |text: String| vec![ToolResultContent::text(text)];

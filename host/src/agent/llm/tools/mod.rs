@@ -229,6 +229,11 @@ impl Offer {
             .find(|tool| tool.definition.name.as_str() == name)
     }
 
+    /// Whether there is such a tool.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.own.iter().any(|tool| tool.name.as_str() == name) || self.of_server(name).is_some()
+    }
+
     /// Whether the operator wants the person's approval for this tool's calls.
     pub(super) fn is_guarded(&self, name: &str) -> bool {
         self.of_server(name).is_some_and(|tool| tool.needs_approval)
