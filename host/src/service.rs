@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::agent::Progress;
 pub use crate::events::Event;
 use crate::storage::InboxEntry;
+use crate::storage::words::Word as _;
 use crate::tenants::{Scope, Scopes, TenantCommand};
-use crate::wit::types::{Caller, Instant};
+use crate::wit::types::{Caller, Instant, Message};
 
 /// An authenticated caller: the tenant whose rows a call may see, who calls, and what for.
 #[derive(Clone, Debug)]
@@ -37,9 +38,24 @@ impl Session {
         }
         let message = format!("the token lacks the scope `{missing}`: get one that has it");
         Err(CallError(
-            serde_json::json!({ "code": "forbidden", "message": message, "scope": missing.to_string() }),
+            json!({ "code": "forbidden", "message": message, "scope": missing.to_string() }),
         ))
     }
+}
+
+/// A message, with its position where that is known.
+pub(crate) fn shown_message(position: Option<u64>, it: &Message) -> Value {
+    json!({
+        "position": position, "message_id": it.id, "kind": it.kind.word(), "job_id": it.job, "run_id": it.run,
+        "conversation": it.conversation, "related_entity_id": it.related_entity_id,
+        "narrative_id": it.narrative_id, "title": it.title, "text": it.text, "delivery": it.delivery.word(),
+        "created_at": rfc3339(it.created_at),
+    })
+}
+
+fn rfc3339(at: i64) -> Option<String> {
+    let at = chrono::DateTime::from_timestamp_millis(at)?;
+    Some(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
 /// The scopes that a call of the component needs.

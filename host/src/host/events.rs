@@ -11,7 +11,7 @@ use crate::events::{Change, Event, Watch};
 use crate::limits::{
     EVENT_CHANGES_AT_ONCE, EVENT_CHANGES_KEPT, EVENT_STREAMS_MAX, EVENTS_EVERY, PAGE_ROWS_MAX, WATCHED_AGAIN,
 };
-use crate::service::{CallError, Service as _, Session};
+use crate::service::{CallError, Service as _, Session, shown_message};
 use crate::tenants::Scope;
 use crate::wit::storage::MessageFilter;
 use crate::wit::types::Job;
@@ -194,7 +194,7 @@ impl Telling {
             for entry in entries {
                 changed.remove(&entry.message.id);
                 self.position = entry.position;
-                let shown = crate::http::shown_message(Some(entry.position), &entry.message);
+                let shown = shown_message(Some(entry.position), &entry.message);
                 self.tell(Some(entry.position), "message", shown).await?;
             }
         }
@@ -218,7 +218,7 @@ impl Telling {
                 .find_messages(&self.session.tenant, filter)
                 .await;
             for message in found.unwrap_or_default() {
-                let shown = crate::http::shown_message(None, &message);
+                let shown = shown_message(None, &message);
                 self.tell(None, "message", shown).await?;
             }
         }

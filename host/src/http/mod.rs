@@ -31,8 +31,6 @@ pub use self::origin::Origin;
 pub use self::server::serve;
 pub use self::site::Site;
 
-pub(crate) use self::status::message as shown_message;
-
 use self::door::{Door, Edge};
 use crate::service::Service;
 use crate::tenants::Authenticator;

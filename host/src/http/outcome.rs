@@ -43,6 +43,11 @@ fn awaited(id: &str, edge: Edge) -> Result<Arc<AwaitedOutcome>, Failure> {
     Ok(awaited)
 }
 
+fn accepted(id: &str) -> (StatusCode, Json<Value>) {
+    let answer = json!({ "run_id": id, "accepted": true });
+    (StatusCode::ACCEPTED, Json(answer))
+}
+
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
@@ -65,10 +70,7 @@ pub(super) async fn tell(
     awaited
         .tell(&told.notes, told.output.as_deref())
         .map_err(|late| Failure::new("conflict", &late.to_string()))?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(json!({ "run_id": id, "accepted": true })),
-    ))
+    Ok(accepted(&id))
 }
 
 /// Hands an outcome to the attempt that waits for it. 202, not 200: it is on disk once the run shows it.
@@ -87,8 +89,5 @@ pub(super) async fn take(
     awaited
         .take(outcome)
         .map_err(|late| Failure::new("conflict", &late.to_string()))?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(json!({ "run_id": id, "accepted": true })),
-    ))
+    Ok(accepted(&id))
 }

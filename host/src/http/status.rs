@@ -13,9 +13,8 @@ use serde_json::{Value, json};
 use super::door::{Door, Edge};
 use super::error::{Answer, Failure};
 use super::jobs::object;
-use crate::service::Figures;
+use crate::service::{Figures, shown_message};
 use crate::storage::InboxEntry;
-use crate::wit::types::{DeliveryStatus, Message, MessageKind};
 
 /// Messages of one page unless asked otherwise, and at most.
 const MESSAGES_DEFAULT: u32 = 50;
@@ -115,37 +114,9 @@ pub(super) async fn messages(edge: Edge, page: Result<Query<Page>, QueryRejectio
     let limit = page.limit.unwrap_or(MESSAGES_DEFAULT).clamp(1, MESSAGES_MAX);
     let entries = edge.service.inbox(&edge.session, page.after, limit).await?;
     let next = entries.last().map_or(page.after, |entry| entry.position);
-    let shown = |entry: &InboxEntry| message(Some(entry.position), &entry.message);
+    let shown = |entry: &InboxEntry| shown_message(Some(entry.position), &entry.message);
     let messages: Vec<Value> = entries.iter().map(shown).collect();
     Ok(Json(json!({ "messages": messages, "next_after": next })))
-}
-
-/// A message, with its position where that is known.
-pub(crate) fn message(position: Option<u64>, it: &Message) -> Value {
-    let kind = match it.kind {
-        MessageKind::Result => "result",
-        MessageKind::Failure => "failure",
-        MessageKind::Question => "question",
-        MessageKind::Incident => "incident",
-        MessageKind::Reply => "reply",
-    };
-    let delivery = match it.delivery {
-        DeliveryStatus::Queued => "queued",
-        DeliveryStatus::Delivered => "delivered",
-        DeliveryStatus::Failed => "failed",
-        DeliveryStatus::Read => "read",
-    };
-    json!({
-        "position": position, "message_id": it.id, "kind": kind, "job_id": it.job, "run_id": it.run,
-        "conversation": it.conversation, "related_entity_id": it.related_entity_id,
-        "narrative_id": it.narrative_id, "title": it.title, "text": it.text, "delivery": delivery,
-        "created_at": rfc3339(it.created_at),
-    })
-}
-
-fn rfc3339(at: i64) -> Option<String> {
-    let at = chrono::DateTime::from_timestamp_millis(at)?;
-    Some(at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
 pub(super) async fn acknowledge(edge: Edge, Path(id): Path<String>) -> Answer {
