@@ -413,6 +413,9 @@ pub const DELIVERY_WAIT: Duration = Duration::from_secs(60);
 /// So long a host has a tenant's outbox to itself, counted anew with each delivery: longer than one may
 /// take. The messages of a host that dies are delivered by another one after this.
 pub const OUTBOX_HELD: Duration = Duration::from_secs(70);
+/// Where nothing is written, a host looks this often whether messages wait: those of a host that died before it delivered
+/// them.
+pub const OUTBOX_IDLE_LOOK: Duration = Duration::from_secs(5);
 /// The longest wait between looks whether another host has left an outbox.
 pub const OUTBOX_LOOK: Duration = Duration::from_secs(1);
 

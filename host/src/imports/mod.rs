@@ -43,6 +43,8 @@ pub trait Outlet: Send + Sync + 'static {
     fn arm(&self, at: Instant);
     /// Storage did not answer a call of the component.
     fn storage_failed(&self) {}
+    /// The component wrote messages, or changed how they are delivered.
+    fn messages_written(&self) {}
     /// Whether anybody wants to know what is written.
     fn is_watched(&self) -> bool {
         false

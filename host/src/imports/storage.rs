@@ -7,7 +7,7 @@ use crate::limits::{self, CLAIM_JOBS_MAX, PAGE_ROWS_MAX};
 use crate::search::writes_texts;
 use crate::wit::storage::{
     Claim, EdgeFilter, HitPage, Host, JobFilter, JobPage, MessageFilter, Page, Rejection, RunFilter,
-    SearchMode, SearchQuery, StorageError, Unit,
+    SearchMode, SearchQuery, StorageError, Unit, Write,
 };
 use crate::wit::types::{Edge, Job, Message, Run, StatusChange};
 
@@ -47,6 +47,11 @@ fn heard<T>(outlet: &dyn Outlet, answer: Result<T, StorageError>) -> Result<T, S
         outlet.storage_failed();
     }
     answer
+}
+
+fn writes_messages(unit: &Unit) -> bool {
+    let concerns = |write: &Write| matches!(write, Write::InsertMessage(_) | Write::UpdateMessage(_));
+    unit.writes.iter().any(concerns)
 }
 
 fn edge_rows(filter: &EdgeFilter) -> Result<(), StorageError> {
@@ -235,6 +240,7 @@ impl Host for CallState {
             let context = &self.context;
             let quota = context.allowance.limits().quota();
             let texts = allowed.iter().any(writes_texts);
+            let messages = allowed.iter().any(writes_messages);
             let watched = context.outlet.is_watched();
             let changes: Vec<_> = allowed.iter().filter(|_| watched).map(events::of_unit).collect();
             let answer = context.storage.commit(&context.tenant, quota, allowed).await;
@@ -249,6 +255,9 @@ impl Host for CallState {
             }
             if texts {
                 context.search.texts_were_written();
+            }
+            if messages {
+                context.outlet.messages_written();
             }
             match heard(&*context.outlet, answer) {
                 Ok(applied) => applied,

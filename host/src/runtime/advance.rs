@@ -88,7 +88,7 @@ impl Runtime {
                         return;
                     }
                 }
-                Step::Wait(wait) => {
+                Step::Wait(wait) | Step::Held(wait) => {
                     if wait > patience.left {
                         return;
                     }

@@ -57,7 +57,7 @@ pub(crate) struct Outbox {
     pub(crate) delivery: Arc<dyn Delivery>,
     /// Under whose name outboxes are held.
     pub(crate) owner: String,
-    /// Notified after whatever may have written a message.
+    /// Notified after whatever wrote a message here.
     pub(crate) messages: Arc<Notify>,
     pub(crate) closed: CancellationToken,
 }
@@ -87,12 +87,15 @@ impl Outbox {
         let mut round = Round::default();
         loop {
             let retry = round.retry();
+            // Also for what another host wrote and could not deliver any more.
+            let look = Instant::now() + limits::OUTBOX_IDLE_LOOK;
+            let next = retry.map_or(look, |retry| retry.min(look));
             tokio::select! {
                 biased;
                 () = self.closed.cancelled() => break,
                 () = self.messages.notified() => {}
                 Some(ended) = round.under_way.next() => round.ended(ended),
-                () = tokio::time::sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {}
+                () = tokio::time::sleep_until(next) => {}
             }
             if round.is_full() {
                 continue;

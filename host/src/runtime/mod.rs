@@ -59,7 +59,7 @@ pub(crate) struct Parts {
     pub(crate) limits: TenantLimits,
     /// Where the tokens of its runs are.
     pub(crate) tokens: Arc<RunTokens>,
-    /// Told whenever a message may have been written.
+    /// Told whenever a message was written.
     pub(crate) messages: Arc<Notify>,
 }
 
@@ -70,7 +70,6 @@ pub(crate) struct Runtime {
     pub(crate) pipeline: Pipeline,
     pub(crate) figures: Counters,
     wake: Arc<Wake>,
-    messages: Arc<Notify>,
     last_renewal: AtomicI64,
     poll_gate: tokio::sync::Mutex<poll::Pace>,
     /// Held by polls under way: by one alone, or by two where much is due.
@@ -111,6 +110,7 @@ impl Runtime {
             Arc::clone(&parts.clock),
             ended_sender,
             Arc::clone(&wake),
+            parts.messages,
         );
         let context = Arc::new(TenantContext {
             tenant: parts.tenant,
@@ -129,7 +129,6 @@ impl Runtime {
             pipeline,
             figures: Counters::default(),
             wake,
-            messages: parts.messages,
             poll_gate: tokio::sync::Mutex::default(),
             polls: tokio::sync::RwLock::default(),
             much_due: Notify::new(),
@@ -176,10 +175,9 @@ impl Runtime {
         tasks.push(tokio::spawn(progress::run(Arc::clone(self))));
     }
 
-    /// Something outside the loop may have written rows: look at what is due, deliver messages.
+    /// Something outside the loop may have written rows: look at what is due.
     pub(crate) fn touched(&self) {
         self.wake.now();
-        self.messages.notify_one();
     }
 
     /// Drains: no new claims, a grace time for running attempts, what ended is settled, what did

@@ -124,6 +124,8 @@ struct Shared {
     live: Mutex<Live>,
     ended: mpsc::UnboundedSender<FinishedRun>,
     wake: Arc<Wake>,
+    /// Told whenever a message was written.
+    messages: Arc<Notify>,
     /// Sent whenever a run ended or was settled.
     changes: watch::Sender<()>,
     /// What is written of the tenant's rows.
@@ -201,6 +203,7 @@ impl Pipeline {
         clock: Arc<dyn Clock>,
         ended: mpsc::UnboundedSender<FinishedRun>,
         wake: Arc<Wake>,
+        messages: Arc<Notify>,
     ) -> Self {
         let (changes, _) = watch::channel(());
         Self(Arc::new(Shared {
@@ -213,6 +216,7 @@ impl Pipeline {
             live: Mutex::default(),
             ended,
             wake,
+            messages,
             changes,
             rows: Changes::default(),
             news: Arc::default(),
@@ -425,6 +429,10 @@ impl Outlet for Pipeline {
 
     fn arm(&self, at: Instant) {
         self.0.wake.arm(at);
+    }
+
+    fn messages_written(&self) {
+        self.0.messages.notify_one();
     }
 
     fn is_watched(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) enum Step {
     Full,
     /// Something did not answer; try again after this.
     Wait(Duration),
+    /// Another host has in hand what is due: look again after this, or when more was written.
+    Held(Duration),
 }
 
 /// How carefully to go on after trouble.
@@ -43,12 +45,15 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A wait that doubles from one trouble to the next.
-    fn trouble(&mut self, most: Duration) -> Step {
+    fn longer(&mut self, most: Duration) -> Duration {
         let wait = self
             .wait
             .map_or(limits::RETRY_WAIT_FIRST, |wait| (wait * 2).min(most));
-        self.wait = Some(wait);
-        Step::Wait(wait)
+        *self.wait.insert(wait)
+    }
+
+    fn trouble(&mut self, most: Duration) -> Step {
+        Step::Wait(self.longer(most))
     }
 }
 
@@ -92,6 +97,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
         places = self::places(runtime, &pace);
     }
     let Some(places) = places else {
+        decline(runtime);
         return Step::Full;
     };
     match room(runtime, &mut pace).await {
@@ -99,6 +105,7 @@ pub(super) async fn tick(runtime: &Runtime) -> Step {
         Ok(false) => {
             let line = "no run starts: the tenant's storage is full";
             runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
+            decline(runtime);
             return Step::Wait(limits::STORAGE_FULL_WAIT);
         }
         Err(error) => return unavailable(runtime, &mut pace, &error),
@@ -128,6 +135,11 @@ fn places(runtime: &Runtime, pace: &Pace) -> Option<Places> {
         .places(most, parallel_runs, limits::SETTLE_BACKLOG_MAX)
 }
 
+/// Other hosts may take what this one does not take at once.
+fn decline(runtime: &Runtime) {
+    runtime.context.storage.decline_due(&runtime.context.tenant);
+}
+
 async fn poll<'a>(
     runtime: &'a Runtime,
     pace: MutexGuard<'a, Pace>,
@@ -155,7 +167,6 @@ async fn poll<'a>(
     };
     drop(places);
     pace.more = false;
-    runtime.messages.notify_one();
     match end.result {
         Ok(Ok(report)) => {
             for problem in &report.problems {
@@ -170,6 +181,7 @@ async fn poll<'a>(
                 pace.more = end.claimed >= limit && pace.single == 0;
                 if pace.more {
                     runtime.much_due.notify_one();
+                    decline(runtime);
                 }
                 return Step::Again;
             }
@@ -182,7 +194,7 @@ async fn poll<'a>(
                 let line = "a job is due, but none could be claimed";
                 runtime.context.log(|tenant| tracing::warn!(tenant, "{line}"));
             }
-            pace.trouble(limits::RETRY_WAIT_MAX)
+            Step::Held(pace.longer(limits::RETRY_WAIT_MAX))
         }
         Ok(Err(RunnerError::Unavailable(reason))) => {
             if runtime.pipeline.take_storage_failed() {
@@ -275,6 +287,12 @@ pub(super) async fn run(runtime: Arc<Runtime>) {
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     () = runtime.closing.cancelled() => {}
+                }
+            }
+            Step::Held(wait) => {
+                tokio::select! {
+                    () = runtime.wake.notified() => {}
+                    () = tokio::time::sleep(wait) => {}
                 }
             }
             Step::Idle(due) => {

@@ -90,7 +90,7 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
                     .settled
                     .fetch_add(u64::from(report.settled), Relaxed);
                 wait = limits::RETRY_WAIT_FIRST;
-                done(runtime, part);
+                runtime.pipeline.settled(part);
             }
             Ok(Err(RunnerError::Unavailable(reason))) => {
                 let mut most = limits::RETRY_WAIT_MAX;
@@ -122,7 +122,7 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
                         let line = "a result cannot be settled: left to its lease";
                         tracing::error!(tenant, run, failure, "{line}");
                     });
-                    done(runtime, part);
+                    runtime.pipeline.settled(part);
                 } else {
                     let runs = part.len();
                     runtime.context.log(|tenant| {
@@ -135,11 +135,6 @@ async fn settle(runtime: &Runtime, batch: &[FinishedRun]) {
             }
         }
     }
-}
-
-fn done(runtime: &Runtime, part: &[FinishedRun]) {
-    runtime.messages.notify_one();
-    runtime.pipeline.settled(part);
 }
 
 /// Waits, longer each time. False: the runtime was closed meanwhile.

@@ -83,6 +83,10 @@ pub const POSTGRES_RETRY_WAIT_FIRST: Duration = Duration::from_millis(10);
 /// Hints of one tenant to other hosts are at least this far apart.
 pub const POSTGRES_NUDGE_EVERY: Duration = Duration::from_millis(10);
 
+/// So long a host has what it wrote to itself before others are told that it is due. It takes it at once unless it has no
+/// room, and then says so.
+pub const POSTGRES_OFFER_WAIT: Duration = Duration::from_millis(100);
+
 /// Ids of changed rows in one hint: a payload of Postgres has less than 8,000 bytes.
 pub const POSTGRES_CHANGES_TOLD: usize = 100;
 

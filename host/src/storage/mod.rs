@@ -336,6 +336,9 @@ pub trait Storage: Send + Sync + 'static {
         std::future::pending().await
     }
 
+    /// This host has no room for what is due of a tenant: others that share the store may look at once. Only a hint.
+    fn decline_due(&self, _tenant: &Tenant) {}
+
     /// Somebody watches a tenant's rows at this host: others that write to the same store should tell what they change,
     /// for [`WATCHED_FOR`](crate::limits::WATCHED_FOR) from now on. Only a hint, as are the next three.
     fn watch(&self, _tenant: &Tenant) {}

@@ -258,6 +258,28 @@ async fn a_host_hears_what_another_one_wrote() {
     assert_eq!(heard, TENANT);
 }
 
+/// What is due at once is the writer's own to take first. Others are told where it has no room, and where it does not look.
+#[tokio::test]
+#[ignore = "needs Postgres"]
+async fn a_host_hears_what_the_writer_does_not_take() {
+    let (writer, database) = store(LeaseClock::Database).await;
+    let listener = host_of(&database, LeaseClock::Database).await;
+    let write = async |id: &str| {
+        let insert = Write::InsertJob(job(id, Some(1)));
+        one(&writer, vec![], vec![insert]).await.unwrap();
+    };
+    let told = async || {
+        // Without a name it only says that it begins to listen.
+        while listener.nudged().await.is_none() {}
+    };
+    write("looks away").await;
+    told().await;
+    write("has no room").await;
+    assert!(writer.next_due(TENANT).await.unwrap().is_some());
+    writer.decline_due(TENANT);
+    told().await;
+}
+
 /// What is written at one host is told at another where somebody watches, and nowhere else.
 #[tokio::test]
 #[ignore = "needs Postgres"]

@@ -27,6 +27,7 @@ fn pipeline() -> (Pipeline, mpsc::UnboundedReceiver<FinishedRun>) {
             clock,
             sender,
             Arc::new(Wake::default()),
+            Arc::default(),
         ),
         ended,
     )

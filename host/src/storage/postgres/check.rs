@@ -1,9 +1,9 @@
 //! Whether a database is fit to be a store.
 
-use super::PostgresStorage;
 use super::codec;
 use super::commit;
 use super::session::{Scope, Sql};
+use super::{LeaseClock, PostgresStorage};
 use crate::clock::Clock as _;
 use crate::limits::IDLE_LOOK;
 use crate::wit::storage::{StorageError, Unit};
@@ -17,6 +17,15 @@ const CLOCK_DIFFERENCE_TOLD_MS: i64 = 1_000;
 const QUESTIONS: &str = "SELECT current_setting('server_version_num')::bigint / 10000, current_setting('server_version'), \
      current_user::text, (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user)::int::bigint, \
      current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')";
+
+/// Who is to look at what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hint {
+    /// This host first.
+    Offer,
+    /// All hosts.
+    Tell,
+}
 
 impl PostgresStorage {
     pub(super) async fn is_sound(&self) -> Result<String, StorageError> {
@@ -56,10 +65,18 @@ impl PostgresStorage {
         Ok(text)
     }
 
-    /// Whether other hosts should look now at what units write: else it is due after they look anyway.
-    pub(super) fn nudge_worthy(&self, units: &[Unit]) -> bool {
+    /// Who should look at what units write. What is due at once this host may take; for what is due soon all make their
+    /// plans; what is due later they find when they look anyway.
+    pub(super) fn hint(&self, units: &[Unit]) -> Option<Hint> {
+        let now = self.shown.now();
         let look = i64::try_from(IDLE_LOOK.as_millis()).unwrap_or(i64::MAX);
-        let soon = self.shown.now().saturating_add(look);
-        units.iter().filter_map(commit::due).any(|due| due <= soon)
+        let soon = now.saturating_add(look);
+        let hint = |due| match due {
+            // By a clock that is moved by hand this one does not know what is due.
+            due if due <= now && self.clock == LeaseClock::Database => Some(Hint::Offer),
+            due if due <= soon => Some(Hint::Tell),
+            _ => None,
+        };
+        units.iter().flat_map(commit::dues).filter_map(hint).max()
     }
 }

@@ -175,10 +175,11 @@ impl PostgresStorage {
         rows.first().map_or(Ok(0), |row| codec::count(row, 0))
     }
 
-    /// Also learns what the database's clock shows.
+    /// Also learns what the database's clock shows, and whether this host took what it was offered.
     pub(super) async fn next_due_of(&self, tenant: &str) -> Result<Option<Instant>, Failure> {
         let sql = format!("SELECT (SELECT min(available_at) FROM agenda WHERE tenant = $1), {DATABASE_NOW}");
         let values = [Value::text(tenant)];
+        let offers = self.nudges.offers_made();
         let before = SystemClock.now();
         let rows = self
             .rows(Scope::Tenant(tenant), Sql::Fixed(&sql), &values)
@@ -187,8 +188,12 @@ impl PostgresStorage {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        self.shown.observe(before, codec::int(row, 1)?, after);
-        codec::maybe_int(row, 0)
+        let (due, now) = (codec::maybe_int(row, 0)?, codec::int(row, 1)?);
+        self.shown.observe(before, now, after);
+        if due.is_none_or(|due| due > now) {
+            self.nudges.taken(tenant, offers);
+        }
+        Ok(due)
     }
 
     pub(super) fn present(&self, now: Instant) -> Option<Instant> {

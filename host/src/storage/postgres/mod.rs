@@ -16,6 +16,7 @@ mod failure;
 mod fill;
 mod list;
 mod nudge;
+mod offers;
 mod open;
 mod outbox;
 mod presence;
@@ -40,6 +41,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
 
+use self::check::Hint;
 pub use self::claim::LeaseClock;
 use self::commit::Lanes;
 use self::connect::SharedConnector;
@@ -196,10 +198,12 @@ impl Storage for PostgresStorage {
         quota: Quota,
         units: Vec<Unit>,
     ) -> Result<Vec<Result<(), Rejection>>, StorageError> {
-        let due = self.nudge_worthy(&units);
+        let hint = self.hint(&units);
         let answers = self.lanes.commit(&self.pool, tenant, quota, units).await?;
-        if due {
-            self.nudges.tell(tenant);
+        match hint {
+            Some(Hint::Offer) => self.nudges.offer(tenant),
+            Some(Hint::Tell) => self.nudges.tell(tenant),
+            None => {}
         }
         Ok(answers)
     }
@@ -353,6 +357,10 @@ impl Storage for PostgresStorage {
 
     async fn nudged(&self) -> Option<String> {
         self.nudges.heard().await
+    }
+
+    fn decline_due(&self, tenant: &Tenant) {
+        self.nudges.decline(tenant);
     }
 
     fn watch(&self, tenant: &Tenant) {

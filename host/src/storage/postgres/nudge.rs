@@ -14,11 +14,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::connect::{Messages, SharedConnector};
+use super::offers::Offers;
 use super::{presence, text};
 use crate::events::Change;
 use crate::limits::WATCHED_FOR;
 use crate::storage::limits::{
     POSTGRES_CHANGES_TOLD, POSTGRES_LISTEN_AGAIN, POSTGRES_NUDGE_EVERY, POSTGRES_NUDGES_KEPT,
+    POSTGRES_OFFER_WAIT,
 };
 
 /// Another host may claim something: its payload is sender and tenant, as are the beginnings of the others.
@@ -42,7 +44,46 @@ struct Outgoing {
     sender: String,
     /// Channels, and what is said there behind the sender.
     hints: Mutex<HashSet<(&'static str, String)>>,
+    /// What becomes a hint if this host does not take it.
+    offers: Mutex<Offers>,
+    /// There are more hints, or offers.
     some: Notify,
+}
+
+impl Outgoing {
+    fn offers(&self) -> MutexGuard<'_, Offers> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hint(&self, channel: &'static str, told: String) {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.insert((channel, told)) {
+            self.some.notify_one();
+        }
+    }
+
+    /// Tells other hosts soon that a tenant has something to claim.
+    fn tell(&self, tenant: &str) {
+        self.hint(DUE, text::stored(tenant).into_owned());
+    }
+
+    /// Waits for hints, and takes them.
+    async fn hints(&self) -> HashSet<(&'static str, String)> {
+        loop {
+            for tenant in self.offers().lapsed(Instant::now()) {
+                self.tell(&tenant);
+            }
+            let hints = std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner));
+            if !hints.is_empty() {
+                return hints;
+            }
+            let next = self.offers().next();
+            tokio::select! {
+                () = self.some.notified() => {}
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now).into()), if next.is_some() => {}
+            }
+        }
+    }
 }
 
 /// Tenants that are watched at other hosts, and until when.
@@ -115,6 +156,7 @@ impl Nudges {
         let outgoing = Arc::new(Outgoing {
             sender: sender.clone(),
             hints: Mutex::default(),
+            offers: Mutex::default(),
             some: Notify::new(),
         });
         let (due, heard) = mpsc::channel(POSTGRES_NUDGES_KEPT);
@@ -141,19 +183,39 @@ impl Nudges {
 
     /// Tells other hosts soon that a tenant has something to claim.
     pub(super) fn tell(&self, tenant: &str) {
-        self.hint(DUE, text::stored(tenant).into_owned());
+        self.outgoing.tell(tenant);
     }
 
-    fn hint(&self, channel: &'static str, told: String) {
-        let mut hints = self.outgoing.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        if hints.insert((channel, told)) {
-            self.outgoing.some.notify_one();
+    /// A tenant has something to claim: other hosts are told unless this one takes it.
+    pub(super) fn offer(&self, tenant: &str) {
+        self.outgoing
+            .offers()
+            .offer(tenant, Instant::now(), POSTGRES_OFFER_WAIT);
+        self.outgoing.some.notify_one();
+    }
+
+    /// See [`Offers::made`].
+    pub(super) fn offers_made(&self) -> u64 {
+        self.outgoing.offers().made()
+    }
+
+    /// A look that began after so many offers found nothing due.
+    pub(super) fn taken(&self, tenant: &str, offers: u64) {
+        self.outgoing
+            .offers()
+            .taken(tenant, offers, Instant::now(), POSTGRES_OFFER_WAIT);
+    }
+
+    /// This host has no room for what it was offered.
+    pub(super) fn decline(&self, tenant: &str) {
+        if self.outgoing.offers().decline(tenant) {
+            self.tell(tenant);
         }
     }
 
     /// Tells other hosts that somebody watches a tenant's rows here.
     pub(super) fn watch(&self, tenant: &str) {
-        self.hint(WATCHED, text::stored(tenant).into_owned());
+        self.outgoing.hint(WATCHED, text::stored(tenant).into_owned());
     }
 
     /// Whether somebody watches a tenant's rows at another host.
@@ -169,7 +231,8 @@ impl Nudges {
         }
         let words: Vec<String> = changes.iter().filter_map(word).collect();
         for words in words.chunks(POSTGRES_CHANGES_TOLD) {
-            self.hint(CHANGED, format!("{} {}", text::stored(tenant), words.join(" ")));
+            self.outgoing
+                .hint(CHANGED, format!("{} {}", text::stored(tenant), words.join(" ")));
         }
     }
 
@@ -202,9 +265,7 @@ impl Drop for Nudges {
 
 async fn send(pool: &Pool, outgoing: &Outgoing) {
     loop {
-        outgoing.some.notified().await;
-        let hints = std::mem::take(&mut *outgoing.hints.lock().unwrap_or_else(PoisonError::into_inner));
-        let (channels, told): (Vec<&str>, Vec<String>) = hints.into_iter().unzip();
+        let (channels, told): (Vec<&str>, Vec<String>) = outgoing.hints().await.into_iter().unzip();
         let sent = async {
             let client = pool.get().await.ok()?;
             let notify = client

@@ -1,8 +1,9 @@
 //! `make bench`: measures what README.md quotes and prints it, figure by figure. Every host
 //! listens on loopback only; nothing is left behind. With names as arguments (`calls`, `compile`, `drain`,
 //! `graphs`, `hostile`, `tenants`, `prompt`, `million`, `sqlite`, `postgres`, `retention`,
-//! `search`, `llm`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and `postgres` measure, and with
-//! `costs` they measure what operations cost, and drain nothing. All figures are kept as JSON in
+//! `search`, `llm`, `failover`) only those are measured; numbers among them are the sizes of the stores that `sqlite` and
+//! `postgres` measure, or for how many seconds `failover` kills; and with `costs` these two measure what operations cost,
+//! and drain nothing. All figures are kept as JSON in
 //! `bench.json` in the target folder.
 #![allow(
     clippy::print_stdout,
@@ -76,7 +77,7 @@ async fn main() {
         llm::measure().await;
     }
     if wanted("failover") {
-        failover::measure().await;
+        failover::measure(sizes.first().copied()).await;
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let file = std::path::Path::new(&target).join("bench.json");

@@ -235,15 +235,21 @@ async fn once(pool: &Pool, tenant: &str, units: &[(Quota, &Prepared)]) -> Result
     Ok(answers)
 }
 
-/// The earliest instant from which a unit gives something to claim.
-pub(super) fn due(unit: &Unit) -> Option<Instant> {
-    use crate::wit::storage::Write;
-    let due = |write: &Write| match write {
+/// The instants from which a unit gives something to claim. What stays under the claim that it is written with is
+/// nobody else's.
+pub(super) fn dues(unit: &Unit) -> impl Iterator<Item = Instant> {
+    use crate::wit::storage::{Guard, Write};
+    let held = |job: &str| {
+        let claims = |guard: &Guard| matches!(guard, Guard::Claim(claim) if claim.job == job);
+        let releases = |write: &Write| matches!(write, Write::Release(claim) if claim.job == job);
+        unit.guards.iter().any(claims) && !unit.writes.iter().any(releases)
+    };
+    unit.writes.iter().filter_map(move |write| match write {
         Write::InsertJob(job) => job.state.due_at,
+        Write::UpdateJob(update) if held(&update.id) => None,
         Write::UpdateJob(update) => update.state.due_at,
         _ => None,
-    };
-    unit.writes.iter().filter_map(due).min()
+    })
 }
 
 /// Writes what the rows of a tenant come to, whose row in `stored` is locked.
