@@ -268,16 +268,36 @@ async fn a_host_hears_what_the_writer_does_not_take() {
         let insert = Write::InsertJob(job(id, Some(1)));
         one(&writer, vec![], vec![insert]).await.unwrap();
     };
-    let told = async || {
+    let told = async || loop {
         // Without a name it only says that it begins to listen.
-        while listener.nudged().await.is_none() {}
+        if let Some(tenant) = listener.nudged().await {
+            return tenant;
+        }
     };
     write("looks away").await;
-    told().await;
+    assert_eq!(told().await, TENANT);
     write("has no room").await;
     assert!(writer.next_due(TENANT).await.unwrap().is_some());
     writer.decline_due(TENANT);
-    told().await;
+    assert_eq!(told().await, TENANT);
+
+    // What stays under the claim that it is written with is nobody else's; for what is due soon all make their plans.
+    let now = SystemClock.now();
+    let claims = writer
+        .claim_due(TENANT, "writer", now, now + LEASE_MS, 1)
+        .await
+        .unwrap();
+    let claim = at_token(&claims[0].job.id, claims[0].token);
+    let kept = update(&claims[0].job, |state| state.due_at = Some(2));
+    one(&writer, vec![Guard::Claim(claim)], vec![kept]).await.unwrap();
+    writer.decline_due(TENANT);
+    let soon = unit(
+        vec![],
+        vec![Write::InsertJob(job("soon", Some(now + LEASE_MS / 2)))],
+    );
+    let answers = writer.commit("other", Quota::UNLIMITED, vec![soon]).await;
+    assert_eq!(answers.unwrap(), [Ok(())]);
+    assert_eq!(told().await, "other");
 }
 
 /// What is written at one host is told at another where somebody watches, and nowhere else.
