@@ -8,7 +8,7 @@ use super::PostgresStorage;
 use super::codec;
 use super::commit;
 use super::failure::Failure;
-use super::session::{Borrowed, Plan, SET_SCOPE, Scope, Sql, again, ended_how};
+use super::session::{Borrowed, SET_SCOPE, Scope, Sql, again, ended_how};
 use super::text::stored;
 use super::turns;
 use super::usage;
@@ -185,7 +185,7 @@ impl PostgresStorage {
 /// Begins a transaction of a tenant whose writers wait; answers what its rows come to.
 pub(super) async fn begin(client: &Object, tenant: &str) -> Result<Sums, Failure> {
     client.batch_execute("BEGIN").await?;
-    let settings = Scope::Tenant(tenant).settings(Plan::Once);
+    let settings = Scope::Tenant(tenant).settings();
     let set_scope = client.prepare_cached(SET_SCOPE).await?;
     client
         .execute_raw(&set_scope, settings.iter().map(Value::parameter))

@@ -21,38 +21,23 @@ pub(super) enum Scope<'a> {
     Host,
 }
 
-/// Says whose rows a transaction sees, and how its statements are planned, until its end.
-pub(super) const SET_SCOPE: &str = "SELECT set_config('app.tenant', $1, true), set_config('app.scope', $2, true), \
-     set_config('plan_cache_mode', $3, true)";
-
-/// How often the statements of a transaction are planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
-    /// Once a connection: whatever the values are, there is one way (`connect.rs`). For a row or two Postgres would else
-    /// plan each time, which takes longer than to find them.
-    Once,
-    /// As Postgres sees fit.
-    Auto,
-}
+/// Says whose rows a transaction sees, until its end.
+pub(super) const SET_SCOPE: &str =
+    "SELECT set_config('app.tenant', $1, true), set_config('app.scope', $2, true)";
 
 impl Scope<'_> {
-    pub(super) fn settings(&self, plan: Plan) -> [Value; 3] {
-        let (tenant, scope) = match self {
-            Self::Tenant(tenant) => (Value::text(tenant), "tenant"),
-            Self::Host => (Value::Text(String::new()), "host"),
-        };
-        let plan = match plan {
-            Plan::Once => "force_generic_plan",
-            Plan::Auto => "auto",
-        };
-        [tenant, Value::text(scope), Value::text(plan)]
+    pub(super) fn settings(&self) -> [Value; 2] {
+        match self {
+            Self::Tenant(tenant) => [Value::text(tenant), Value::Text("tenant".into())],
+            Self::Host => [Value::Text(String::new()), Value::Text("host".into())],
+        }
     }
 }
 
 /// A statement.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sql<'a> {
-    /// Always the same text: prepared and planned once a connection.
+    /// Always the same text: prepared once a connection.
     Fixed(&'a str),
     /// Put together from what is asked: planned anew for its values, which tell how many rows match.
     Made(&'a str),
@@ -118,11 +103,7 @@ async fn in_one_go(
     if let Sql::Fixed(text) = sql {
         client.prepare_cached(text).await?;
     }
-    let plan = match sql {
-        Sql::Fixed(_) => Plan::Once,
-        Sql::Made(_) => Plan::Auto,
-    };
-    let settings = scope.settings(plan);
+    let settings = scope.settings();
     let (begun, set, found, ended) = join!(
         client.batch_execute(begin),
         client.execute_raw(&set_scope, settings.iter().map(Value::parameter)),

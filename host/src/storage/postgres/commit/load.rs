@@ -13,7 +13,7 @@ use tokio_postgres::{Row, Statement};
 use super::{Prepared, Rows};
 use crate::storage::postgres::codec;
 use crate::storage::postgres::failure::Failure;
-use crate::storage::postgres::session::{Plan, SET_SCOPE, Scope};
+use crate::storage::postgres::session::{SET_SCOPE, Scope};
 use crate::storage::postgres::text::stored;
 use crate::storage::postgres::value::Value;
 use crate::storage::units::{JobRow, MessageRow, Named, RunAt, STATUS_COLUMNS, Step};
@@ -74,7 +74,7 @@ pub(super) async fn begin(client: &Object, tenant: &str, units: &[&Prepared]) ->
     let messages = client.prepare_cached(MESSAGES).await?;
     let seqs = client.prepare_cached(SEQS).await?;
     let named = Named::by(units.iter().copied());
-    let scope = Scope::Tenant(tenant).settings(Plan::Once);
+    let scope = Scope::Tenant(tenant).settings();
     let of = || Value::text(tenant);
     let (one, of_jobs) = ([of()], [of(), texts(named.jobs.iter().copied())]);
     let of_keys = [
