@@ -11,12 +11,13 @@ use std::time::Duration;
 const AGENT: &str = r#"#!/bin/sh
 # The host's clock may be a false one.
 unset LD_PRELOAD
+began=$(date +%s%3N)
 request=$(cat)
 # A host that dies while it writes leaves half a request.
 case "$request" in *'"idempotency_key":"'*'}') ;; *) exit 1 ;; esac
 run=${request#*'"idempotency_key":"'} run=${run%%'"'*}
 attempt=${request#*'"attempt":'} attempt=${attempt%%[!0-9]*}
-echo "$run $attempt $PPID $(date +%s%3N)" >>"$1"
+echo "$run $attempt $PPID $began" >>"$1"
 sleep "$2" # the work
 echo done
 "#;
