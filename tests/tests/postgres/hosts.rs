@@ -268,8 +268,10 @@ async fn a_host_hears_what_the_writer_does_not_take() {
         let insert = Write::InsertJob(job(id, Some(1)));
         one(&writer, vec![], vec![insert]).await.unwrap();
     };
+    // What is told before it listens is lost.
+    assert!(listener.nudged().await.is_none());
     let told = async || loop {
-        // Without a name it only says that it begins to listen.
+        // Without a name some may have been missed.
         if let Some(tenant) = listener.nudged().await {
             return tenant;
         }
